@@ -1,0 +1,2 @@
+// Package caddyito adds single sign-on to Caddy.
+package caddyito

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"fmt"
+	"time"
+)
+
+// Client is an OAuth client (RFC 6749 section 2) registered at the server. A
+// gate is one.
+type Client struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Secrets are in force together, so that one can be rotated in. Empty for a
+	// public client.
+	Secrets []ClientSecret `json:"secrets,omitempty"`
+	// Public clients have no secret and must use PKCE.
+	Public bool `json:"public,omitempty"`
+	// RedirectURIs and PostLogoutRedirectURIs are compared as exact strings.
+	RedirectURIs           []string `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// SkipConsent: a first-party client; people are not asked.
+	SkipConsent bool `json:"skip_consent,omitempty"`
+	// AllowNoPKCE lets a confidential client leave PKCE out.
+	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// Scopes the client may ask for; empty means all.
+	Scopes    []string  `json:"scopes,omitempty"`
+	Disabled  bool      `json:"disabled,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+}
+
+// ClientSecret is a secret as kept: sealed, since it must sign.
+type ClientSecret struct {
+	Sealed    []byte    `json:"sealed"` // MasterKey.Seal with ClientSecretPurpose
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	// ExpiresAt is when a rotated secret ends; zero for one that lasts.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// ClientSecretPurpose is the purpose under which the secret of a client is
+// sealed; it binds the secret to the client.
+func ClientSecretPurpose(clientID string) string { return "client-secret/" + clientID }
+
+// ClientReader reads clients.
+type ClientReader interface {
+	Client(id string) (*Client, error)
+	// Clients lists up to limit clients with an ID greater than after, by ID.
+	Clients(after string, limit int) ([]*Client, error)
+}
+
+// ClientWriter writes clients.
+type ClientWriter interface {
+	// PutClient creates or replaces.
+	PutClient(*Client) error
+	// DeleteClient deletes the client, its consents and its families of tokens.
+	// ErrNotFound if there is none.
+	DeleteClient(id string) error
+}
+
+// CheckClientID says what is wrong with a client id. It is 1 to 100 characters
+// of A-Z a-z 0-9 . _ ~ - and : so that it stands in URLs and headers as it is.
+func CheckClientID(id string) error {
+	if id == "" || len(id) > 100 {
+		return fmt.Errorf("a client id has 1 to 100 characters; this has %d", len(id))
+	}
+	for _, c := range []byte(id) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '.', c == '_', c == '~', c == '-', c == ':':
+		default:
+			return fmt.Errorf("client id %q: only letters, digits and . _ ~ - : may stand in it", id)
+		}
+	}
+	return nil
+}
