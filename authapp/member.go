@@ -1,0 +1,84 @@
+package authapp
+
+import (
+	"net/http"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// ServerModule is what the app needs of an auth_server handler. The handler
+// calls App.AddServer when it is provisioned; the app starts and stops it.
+type ServerModule interface {
+	// StartServer is called once, from the app's Start. Requests that come
+	// before it returned wait for it.
+	StartServer(ServerEnv) error
+	// StopServer ends what StartServer began. Requests may still be under way.
+	StopServer()
+	// Issuer is known once StartServer returned.
+	Issuer() string
+	// Schema is known once the module is provisioned.
+	Schema() *store.Schema
+	// ServeAuth answers a request for one of the server's own paths: those of
+	// gates in this process come this way, without the network.
+	ServeAuth(http.ResponseWriter, *http.Request)
+}
+
+// ServerEnv is what a server is started with.
+type ServerEnv struct {
+	Store     store.Store
+	MasterKey store.MasterKey
+	// Origins of the sites that the handler stands in, as the config says
+	// ("https://auth.example.com"); empty if it does not say.
+	Origins []string
+	// Gate finds a gate of this process that is enrolled at this server.
+	// Complete once the app's Start returned.
+	Gate func(clientID string) (EnrolledGate, bool)
+}
+
+// EnrolledGate is a gate that stands in the same Caddy as its server and so
+// needs no registration.
+type EnrolledGate struct {
+	ClientID               string
+	Name                   string
+	Secret                 string // derived from the master key, so the same after a restart
+	RedirectURIs           []string
+	PostLogoutRedirectURIs []string
+}
+
+// GateModule is what the app needs of an auth_client handler. The handler
+// calls App.AddGate when it is provisioned; the app starts and stops it.
+type GateModule interface {
+	Settings() GateSettings
+	// StartGate is called once, from the app's Start, after every server
+	// started. Requests that come before it returned wait for it.
+	StartGate(GateEnv) error
+	// StopGate ends what StartGate began. Requests may still be under way.
+	StopGate()
+}
+
+// GateSettings are what the config says of a gate.
+type GateSettings struct {
+	// Issuer may be empty where the process has exactly one server.
+	Issuer string
+	// ClientID and ClientSecret are empty for a gate to be enrolled.
+	ClientID, ClientSecret string
+	// Origins, if the config names them; otherwise they are those of the sites
+	// the handler stands in.
+	Origins []string
+	// Prefix of the gate's own paths.
+	Prefix string
+}
+
+// GateEnv is what a gate is started with.
+type GateEnv struct {
+	Store     store.Store
+	MasterKey store.MasterKey
+	// Name is the gate's mirror: the client id, made unique in this process
+	// where two gates use the same.
+	Name                           string
+	Issuer, ClientID, ClientSecret string
+	Origins                        []string
+	// Transport reaches the issuer: in this process without the network,
+	// another by http.DefaultTransport.
+	Transport http.RoundTripper
+}
