@@ -43,6 +43,8 @@ type EnrolledGate struct {
 	Secret                 string // derived from the master key, so the same after a restart
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
+
+	issuer string // of the server at which it is enrolled
 }
 
 // GateModule is what the app needs of an auth_client handler. The handler

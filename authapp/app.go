@@ -1,0 +1,224 @@
+package authapp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App keeps what every auth_server and auth_client of a Caddy share: the store
+// with its master key, and each other. It is there as soon as one of them is,
+// also without being configured.
+type App struct {
+	// StoreRaw is where everything is kept. Default: bbolt, in the file
+	// caddyito/auth.db under Caddy's data directory.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=auth.stores inline_key=module"`
+
+	// MasterKey is the file of the key that encrypts client secrets and signing
+	// keys in the store; it is made with the store. Or a placeholder which holds
+	// the key itself, {env.MASTER_KEY} or {file./run/secrets/key} say. Default:
+	// the file caddyito/master.key under Caddy's data directory.
+	MasterKey string `json:"master_key,omitempty"`
+
+	ctx   caddy.Context
+	log   *zap.Logger
+	guest StoreGuest
+
+	mu      sync.Mutex // guards servers and gates while modules are provisioned
+	servers []ServerModule
+	gates   []GateModule
+
+	shared    *sharedStore // nil before Start acquired it and after Cleanup
+	enrolled  enrolment
+	transport *transport
+	stopSweep func()
+	running   []func() // how to stop the members that were started, in order
+	ready     chan struct{}
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "auth",
+		New: func() caddy.Module { return &App{ready: make(chan struct{})} },
+	}
+}
+
+// Get returns the app of the config that ctx belongs to. A handler calls it
+// from Provision.
+func Get(ctx caddy.Context) (*App, error) {
+	a, err := ctx.App("auth")
+	if err != nil {
+		return nil, err
+	}
+	return a.(*App), nil
+}
+
+// Provision touches neither disk nor network: it also runs for "caddy
+// validate", beside a Caddy that has the store open.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	a.log = ctx.Logger()
+	if a.StoreRaw == nil {
+		a.guest = new(BoltStore)
+		return nil
+	}
+	guest, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return fmt.Errorf("loading the store module: %w", err)
+	}
+	a.guest = guest.(StoreGuest)
+	return nil
+}
+
+// Validate refuses what cannot be right wherever the config runs.
+func (a *App) Validate() error {
+	return checkMasterKeySetting(a.MasterKey)
+}
+
+// AddServer registers an auth_server. It is called from the handler's
+// Provision.
+func (a *App) AddServer(s ServerModule) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.servers = append(a.servers, s)
+	return nil
+}
+
+// AddGate registers an auth_client. It is called from the handler's Provision.
+func (a *App) AddGate(g GateModule) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gates = append(a.gates, g)
+	return nil
+}
+
+// Ready is closed when Start is done. Caddy starts apps in any order, so a
+// handler may have requests before; they wait for it, as long as their context
+// lasts. If Start fails it is never closed: then the whole config goes.
+func (a *App) Ready() <-chan struct{} { return a.ready }
+
+// Store is the open store. It is there once the app is Ready.
+func (a *App) Store() store.Store { return a.shared.Store }
+
+// Key is the store's master key. It is there once the app is Ready.
+func (a *App) Key() store.MasterKey { return a.shared.key }
+
+// Schema is that of users and objects: what the server says, or the default
+// where this process has none.
+func (a *App) Schema() *store.Schema {
+	for _, s := range a.servers {
+		if schema := s.Schema(); schema != nil {
+			return schema
+		}
+	}
+	return store.DefaultSchema()
+}
+
+// Start opens the store, then starts servers, then gates, then the background
+// work. What it began is ended again if it fails; Caddy calls Stop only for
+// apps that started.
+func (a *App) Start() (err error) {
+	defer func() {
+		if err != nil {
+			a.stopAll()
+		}
+	}()
+	if a.shared, err = acquireStore(a.guest, a.MasterKey, a.log); err != nil {
+		return err
+	}
+	sites, err := a.sites()
+	if err != nil {
+		return err
+	}
+	if err := a.startServers(sites); err != nil {
+		return err
+	}
+	if err := a.startGates(sites); err != nil {
+		return err
+	}
+	a.stopSweep = startSweeper(a.shared.Store, a.log)
+	close(a.ready)
+	return nil
+}
+
+// Stop ends the members' and the app's own work. The store stays open until
+// Cleanup, since requests may still be under way.
+func (a *App) Stop() error {
+	a.stopAll()
+	return nil
+}
+
+func (a *App) stopAll() {
+	if a.stopSweep != nil {
+		a.stopSweep()
+		a.stopSweep = nil
+	}
+	for i := len(a.running) - 1; i >= 0; i-- {
+		a.running[i]()
+	}
+	a.running = nil
+}
+
+// Cleanup gives back the store, if this instance took it. The last one closes
+// it.
+func (a *App) Cleanup() error {
+	if a.shared == nil {
+		return nil
+	}
+	shared := a.shared
+	a.shared = nil
+	return shared.release()
+}
+
+// sites finds in the config where every member stands.
+func (a *App) sites() (sites, error) {
+	app, err := a.ctx.AppIfConfigured("http")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return findSites(app.(*caddyhttp.App), a.members()), nil
+}
+
+func (a *App) members() []any {
+	var members []any
+	for _, s := range a.servers {
+		members = append(members, s)
+	}
+	for _, g := range a.gates {
+		members = append(members, g)
+	}
+	return members
+}
+
+// Active returns the app of the config that runs now, for the admin API. It is
+// an error if there is none.
+func Active() (*App, error) {
+	app, err := caddy.ActiveContext().AppIfConfigured("auth")
+	if err != nil {
+		return nil, err
+	}
+	return app.(*App), nil
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

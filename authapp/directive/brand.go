@@ -1,0 +1,48 @@
+package directive
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+// Brand reads:
+//
+//	brand {
+//		name   <text>
+//		logo   <file>
+//		accent <#rrggbb>
+//	}
+func Brand(target *webpage.Brand) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		return Options(d, []Option{
+			{Name: "name", Read: Text(&target.Name)},
+			{Name: "logo", Read: Text(&target.Logo)},
+			{Name: "accent", Read: func(d *caddyfile.Dispenser) error {
+				if err := one(d, &target.Accent); err != nil {
+					return err
+				}
+				if err := CheckAccent(target.Accent); err != nil {
+					return d.WrapErr(err)
+				}
+				return nil
+			}},
+		})
+	}
+}
+
+var accentGrammar = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// CheckAccent says what is wrong with a colour; empty is fine.
+func CheckAccent(s string) error {
+	if s != "" && !accentGrammar.MatchString(s) {
+		return fmt.Errorf("accent: '%s' is not a colour such as #2563eb", s)
+	}
+	return nil
+}

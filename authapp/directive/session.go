@@ -1,0 +1,51 @@
+package directive
+
+import (
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// Session limits how long somebody stays signed in.
+type Session struct {
+	// Idle is how long a session lasts without being used.
+	Idle caddy.Duration `json:"idle,omitempty"`
+	// Absolute is how long a session lasts in all.
+	Absolute caddy.Duration `json:"absolute,omitempty"`
+}
+
+// Sessions reads:
+//
+//	session {
+//		idle     <duration>
+//		absolute <duration>
+//	}
+func Sessions(target *Session) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		if err := Options(d, []Option{
+			{Name: "idle", Read: Duration(&target.Idle)},
+			{Name: "absolute", Read: Duration(&target.Absolute)},
+		}); err != nil {
+			return err
+		}
+		if err := target.Check(); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
+	}
+}
+
+// Check says what is wrong with the limits.
+func (s Session) Check() error {
+	if s.Idle < 0 || s.Absolute < 0 {
+		return errors.New("session: a limit must be longer than nothing")
+	}
+	if s.Idle > 0 && s.Absolute > 0 && s.Idle > s.Absolute {
+		return errors.New("session: idle is longer than absolute")
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package directive
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// HasPlaceholder says whether s is only known when the config is provisioned.
+func HasPlaceholder(s string) bool { return strings.Contains(s, "{") }
+
+// Expand replaces the placeholders in each target: {env.WIKI_SECRET}, {file...}.
+// One that is unknown or empty is an error: an empty secret must not go by.
+func Expand(option string, targets ...*string) error {
+	repl := caddy.NewReplacer()
+	for _, t := range targets {
+		if !HasPlaceholder(*t) {
+			continue
+		}
+		v, err := repl.ReplaceOrErr(*t, true, true)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", option, *t, err)
+		}
+		*t = strings.TrimSpace(v) // a file usually ends in a line break
+	}
+	return nil
+}
+
+// ExpandAll is Expand for each element of a list.
+func ExpandAll(option string, list []string) error {
+	for i := range list {
+		if err := Expand(option, &list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckOrigin says what is wrong with s as an origin: scheme, host, port.
+func CheckOrigin(option, s string) error {
+	u, err := webURL(option, s)
+	if err != nil {
+		return err
+	}
+	if u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+		return fmt.Errorf("%s %s: write the origin alone, as in https://auth.example.com, without a path, query or slash at the end", option, s)
+	}
+	return nil
+}
+
+// CheckIssuer says what is wrong with s as the issuer of an OpenID provider,
+// which may have a path (OpenID Connect Discovery 1.0, section 2).
+func CheckIssuer(option, s string) error {
+	u, err := webURL(option, s)
+	if err != nil {
+		return err
+	}
+	if u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+		return fmt.Errorf("%s %s: an issuer has no query and no fragment", option, s)
+	}
+	return nil
+}
+
+// CheckRedirect says what is wrong with s as a redirect URI (RFC 6749 section
+// 3.1.2, RFC 9700 section 2.1): it is compared as an exact string.
+func CheckRedirect(option, s string) error {
+	if _, err := webURL(option, s); err != nil {
+		return err
+	}
+	if strings.Contains(s, "#") {
+		return fmt.Errorf("%s %s: must not have a fragment (#)", option, s)
+	}
+	if strings.Contains(s, "*") {
+		return fmt.Errorf("%s %s: must be the exact URI; a * is no wildcard", option, s)
+	}
+	return nil
+}
+
+func webURL(option, s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "" {
+		return nil, fmt.Errorf("%s %s: must be an absolute URL that begins with https:// (or http:// for a test)", option, s)
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("%s %s: must not have a user name in it", option, u.Redacted())
+	}
+	return u, nil
+}
+
+// CheckPrefix says what is wrong with s as the prefix of a module's own paths.
+func CheckPrefix(s string) error {
+	if s == "" {
+		return nil
+	}
+	if !strings.HasPrefix(s, "/") || s == "/" || strings.HasSuffix(s, "/") || strings.Contains(s, "//") {
+		return fmt.Errorf("prefix %s: must begin with a slash and not end with one, as in /auth", s)
+	}
+	for seg := range strings.SplitSeq(s[1:], "/") {
+		if seg == "." || seg == ".." {
+			return fmt.Errorf("prefix %s: must not have dot segments", s)
+		}
+	}
+	for _, c := range []byte(s) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("/-._~", c) >= 0 {
+			continue
+		}
+		return fmt.Errorf("prefix %s: only letters, digits and / - . _ ~ may stand in it", s)
+	}
+	return nil
+}
