@@ -2,7 +2,7 @@ package webpage
 
 // Brand is how pages look.
 type Brand struct {
-	// Name stands at the top of every page. Default "Sign in".
+	// Name stands at the top of every page. Default: none.
 	Name string `json:"name,omitempty"`
 	// Logo is the path of an image file (SVG, PNG, JPEG, WebP, at most 256 KB),
 	// which is embedded in the pages. Default: none.
@@ -11,3 +11,6 @@ type Brand struct {
 	// black or white, whichever is readable. Default "#2563eb".
 	Accent string `json:"accent,omitempty"`
 }
+
+// DefaultAccent is the accent of a Brand that names none.
+const DefaultAccent = "#2563eb"
