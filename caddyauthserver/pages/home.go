@@ -1,0 +1,19 @@
+package pages
+
+import (
+	"net/http"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+// Home tells people who come to the server itself who they are. Its button
+// posts csrf to LogoutAction.
+type Home struct {
+	UserName, Email    string
+	LogoutAction, CSRF string
+}
+
+// Home shows the page.
+func (s *Set) Home(w http.ResponseWriter, status int, p Home) {
+	s.home.Render(w, status, webpage.Head{Title: "Signed in"}, p)
+}

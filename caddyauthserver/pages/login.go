@@ -1,0 +1,30 @@
+package pages
+
+import (
+	"net/http"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+// Login asks for username and password. It posts username, password, csrf and
+// continue.
+type Login struct {
+	Action   string // where the form goes
+	CSRF     string
+	Continue string // handed back by the form
+	Username string // to begin with
+	Error    string // why the last attempt failed
+	// ClientName is the app that asked for the sign-in; empty if none did.
+	ClientName string
+	// FormAction are the URLs to which the form may be redirected.
+	FormAction []string
+}
+
+// Login shows the page.
+func (s *Set) Login(w http.ResponseWriter, status int, p Login) {
+	title := "Sign in"
+	if p.Error != "" {
+		title = "Error: " + title // heard first when the page is read out
+	}
+	s.login.Render(w, status, webpage.Head{Title: title, FormAction: p.FormAction}, p)
+}

@@ -1,0 +1,36 @@
+package pages
+
+import (
+	"embed"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Set is all pages in one brand. It is safe for concurrent use.
+type Set struct {
+	login, consent, logout, loggedOut, setup, setupDone, home, formPost *webpage.View
+}
+
+// New parses the templates. An error is a fault in them, not in the brand.
+func New(r *webpage.Renderer) (*Set, error) {
+	s := new(Set)
+	for file, view := range map[string]**webpage.View{
+		"login.html":      &s.login,
+		"consent.html":    &s.consent,
+		"logout.html":     &s.logout,
+		"logged_out.html": &s.loggedOut,
+		"setup.html":      &s.setup,
+		"setup_done.html": &s.setupDone,
+		"home.html":       &s.home,
+		"form_post.html":  &s.formPost,
+	} {
+		var err error
+		if *view, err = r.Parse(templates, "templates/"+file); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
