@@ -41,6 +41,7 @@ type App struct {
 
 	shared    *sharedStore // nil before Start acquired it and after Cleanup
 	enrolled  enrolment
+	realms    []string // of the gates whose server is in this process
 	transport *transport
 	stopSweep func()
 	running   []func() // how to stop the members that were started, in order

@@ -104,6 +104,9 @@ func (a *App) startGates(where sites) error {
 			return fmt.Errorf("auth_client at %s: %w", g.site, err)
 		}
 		a.running = append(a.running, g.module.StopGate)
+		if g.server != nil {
+			a.realms = append(a.realms, name)
+		}
 	}
 	return nil
 }

@@ -23,6 +23,12 @@ type ServerModule interface {
 	ServeAuth(http.ResponseWriter, *http.Request)
 }
 
+// ClientLister is a ServerModule that has clients in its config; the admin API
+// lists them. It may be asked once the module is provisioned.
+type ClientLister interface {
+	ConfiguredClients() []store.Client
+}
+
 // ServerEnv is what a server is started with.
 type ServerEnv struct {
 	Store     store.Store

@@ -1,0 +1,325 @@
+package authapp
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddyito/caddyito/authapp/directive"
+	"github.com/caddyito/caddyito/store"
+)
+
+func (api *adminAPI) clientRoutes() {
+	api.handle("GET /auth/clients", api.listClients)
+	api.handle("POST /auth/clients", api.createClient)
+	api.handle("GET /auth/clients/{id}", api.showClient)
+	api.handle("DELETE /auth/clients/{id}", api.deleteClient)
+	api.handle("POST /auth/clients/{id}/rotate-secret", api.rotateSecret)
+}
+
+// Where a client comes from. Only those of the store can be changed here.
+const (
+	sourceStore    = "store"
+	sourceConfig   = "config"   // auth_server's option client
+	sourceEnrolled = "enrolled" // a gate of this process
+)
+
+// clientView is a client as the API shows it: without its secrets, but with how
+// many there are.
+type clientView struct {
+	ID                     string    `json:"id"`
+	Name                   string    `json:"name,omitempty"`
+	Source                 string    `json:"source"`
+	Public                 bool      `json:"public"`
+	RedirectURIs           []string  `json:"redirect_uris"`
+	PostLogoutRedirectURIs []string  `json:"post_logout_redirect_uris,omitempty"`
+	SkipConsent            bool      `json:"skip_consent"`
+	AllowNoPKCE            bool      `json:"allow_no_pkce"`
+	Scopes                 []string  `json:"scopes,omitempty"`
+	Disabled               bool      `json:"disabled"`
+	CreatedAt              time.Time `json:"created_at,omitzero"`
+	// SecretsExpire is for each secret in force when it ends; zero: it lasts.
+	SecretsExpire []time.Time `json:"secrets_expire,omitempty"`
+	// Secret is shown once: when it was made.
+	Secret string `json:"secret,omitempty"`
+	// Issuer is what the client's software has to be told besides.
+	Issuer string `json:"issuer,omitempty"`
+}
+
+func viewOf(c *store.Client, source string) *clientView {
+	v := &clientView{
+		ID: c.ID, Name: c.Name, Source: source, Public: c.Public,
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
+		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
+	}
+	if v.RedirectURIs == nil {
+		v.RedirectURIs = []string{}
+	}
+	for _, s := range c.Secrets {
+		v.SecretsExpire = append(v.SecretsExpire, s.ExpiresAt)
+	}
+	return v
+}
+
+// unstored are the clients that are not in the store, by id.
+func (a *App) unstored() map[string]*clientView {
+	out := map[string]*clientView{}
+	for id, g := range a.enrolled {
+		out[id] = viewOf(&store.Client{
+			ID: id, Name: g.Name, RedirectURIs: g.RedirectURIs,
+			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs, SkipConsent: true,
+		}, sourceEnrolled)
+	}
+	for _, s := range a.servers {
+		if lister, ok := s.(ClientLister); ok {
+			for _, c := range lister.ConfiguredClients() {
+				out[c.ID] = viewOf(&c, sourceConfig)
+			}
+		}
+	}
+	return out
+}
+
+// clientPage is a page of clients by id, of all sources.
+type clientPage struct {
+	Clients []*clientView `json:"clients"`
+	Next    string        `json:"next,omitempty"`
+}
+
+func (api *adminAPI) listClients(a *App, r *http.Request) (any, error) {
+	limit, err := pageLimit(r)
+	if err != nil {
+		return nil, err
+	}
+	after := r.URL.Query().Get("after")
+	var stored []*store.Client
+	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
+		stored, err = tx.Clients(after, limit)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := a.unstored()
+	for _, c := range stored {
+		if _, hidden := all[c.ID]; !hidden { // those of the config go first
+			all[c.ID] = viewOf(c, sourceStore)
+		}
+	}
+	page := clientPage{Clients: []*clientView{}}
+	for id, v := range all {
+		if id > after {
+			page.Clients = append(page.Clients, v)
+		}
+	}
+	slices.SortFunc(page.Clients, func(x, y *clientView) int { return cmp.Compare(x.ID, y.ID) })
+	if len(page.Clients) >= limit {
+		page.Clients = page.Clients[:limit]
+		page.Next = page.Clients[limit-1].ID
+	}
+	return page, nil
+}
+
+func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
+	var body struct {
+		ID                     string   `json:"id"`
+		Name                   string   `json:"name"`
+		Public                 bool     `json:"public"`
+		RedirectURIs           []string `json:"redirect_uris"`
+		PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
+		SkipConsent            bool     `json:"skip_consent"`
+		AllowNoPKCE            bool     `json:"allow_no_pkce"`
+		Scopes                 []string `json:"scopes"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	c := store.Client{
+		ID: body.ID, Name: body.Name, Public: body.Public,
+		RedirectURIs: body.RedirectURIs, PostLogoutRedirectURIs: body.PostLogoutRedirectURIs,
+		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
+		CreatedAt: time.Now().UTC(),
+	}
+	if err := checkClient(&c); err != nil {
+		return nil, err
+	}
+	if u := a.unstored()[c.ID]; u != nil {
+		return nil, refuse(http.StatusConflict, "there is a client %q already: %s", c.ID, whereFrom(u))
+	}
+	secret := ""
+	if !c.Public {
+		secret = a.addSecret(&c, c.CreatedAt)
+	}
+	err := a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		if _, err := tx.Client(c.ID); err == nil {
+			return &store.ConflictError{Type: "client", Field: "id", Value: c.ID}
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return tx.PutClient(&c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	v := viewOf(&c, sourceStore)
+	v.Secret, v.Issuer = secret, a.issuer()
+	return created{v}, nil
+}
+
+// addSecret makes a secret and seals it.
+func (a *App) addSecret(c *store.Client, now time.Time) string {
+	secret := store.NewSecret()
+	c.Secrets = append(c.Secrets, store.ClientSecret{
+		Sealed: a.Key().Seal(store.ClientSecretPurpose(c.ID), []byte(secret)), CreatedAt: now,
+	})
+	return secret
+}
+
+// issuer is the one of this process, if it is one.
+func (a *App) issuer() string {
+	if issuers := a.issuers(); len(issuers) == 1 {
+		return issuers[0]
+	}
+	return ""
+}
+
+func checkClient(c *store.Client) error {
+	var problems []store.Problem
+	bad := func(field string, err error) {
+		if err != nil {
+			problems = append(problems, store.Problem{Field: field, Message: err.Error()})
+		}
+	}
+	bad("id", store.CheckClientID(c.ID))
+	for _, uri := range c.RedirectURIs {
+		bad("redirect_uris", directive.CheckRedirect("redirect", uri))
+	}
+	for _, uri := range c.PostLogoutRedirectURIs {
+		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
+	}
+	if c.Public && c.AllowNoPKCE {
+		bad("allow_no_pkce", errors.New("a public client cannot do without PKCE"))
+	}
+	if c.Public && len(c.RedirectURIs) == 0 {
+		bad("redirect_uris", errors.New("a public client needs one"))
+	}
+	if len(problems) > 0 {
+		return &store.InvalidError{Type: "client", Problems: problems}
+	}
+	return nil
+}
+
+func (api *adminAPI) showClient(a *App, r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	if u := a.unstored()[id]; u != nil {
+		return u, nil
+	}
+	var c *store.Client
+	err := a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
+		c, err = findClient(tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return viewOf(c, sourceStore), nil
+}
+
+func findClient(tx store.ClientReader, id string) (*store.Client, error) {
+	c, err := tx.Client(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refuse(http.StatusNotFound, "there is no client %q", id)
+	}
+	return c, err
+}
+
+// storedOnly refuses to change what the config says.
+func (a *App) storedOnly(id string) error {
+	if u := a.unstored()[id]; u != nil {
+		return refuse(http.StatusConflict, "client %q cannot be changed here: %s", id, whereFrom(u))
+	}
+	return nil
+}
+
+func whereFrom(u *clientView) string {
+	if u.Source == sourceConfig {
+		return "it stands in the config of auth_server; change it there and reload"
+	}
+	return "it is a gate (auth_client) of this Caddy, which is enrolled by itself"
+}
+
+func (api *adminAPI) deleteClient(a *App, r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	if err := a.storedOnly(id); err != nil {
+		return nil, err
+	}
+	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		if _, err := findClient(tx, id); err != nil {
+			return err
+		}
+		return tx.DeleteClient(id)
+	})
+}
+
+// maxOverlap is how long a rotated secret may stay in force.
+const maxOverlap = 90 * 24 * time.Hour
+
+// rotateSecret adds a secret and lets the others end after the overlap, so that
+// both are in force while the client's config is changed. No overlap ends them
+// at once, which is what one wants after a leak.
+func (api *adminAPI) rotateSecret(a *App, r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	var body struct {
+		Overlap string `json:"overlap"` // as in "24h"
+	}
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	overlap, err := time.ParseDuration(cmp.Or(body.Overlap, "0s"))
+	if err != nil || overlap < 0 || overlap > maxOverlap {
+		return nil, refuse(http.StatusBadRequest, "overlap %q: it is a time from 0s to 2160h, as in 24h", body.Overlap)
+	}
+	if err := a.storedOnly(id); err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC()
+	var (
+		c      *store.Client
+		secret string
+	)
+	err = a.Store().Update(r.Context(), func(tx store.WriteTx) (err error) {
+		if c, err = findClient(tx, id); err != nil {
+			return err
+		}
+		if c.Public {
+			return refuse(http.StatusConflict, "client %q is public: it has no secret", id)
+		}
+		c.Secrets = retire(c.Secrets, now, overlap)
+		secret = a.addSecret(c, now)
+		return tx.PutClient(c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	v := viewOf(c, sourceStore)
+	v.Secret, v.Issuer = secret, a.issuer()
+	return v, nil
+}
+
+// retire ends secrets after overlap, or sooner where that was said before.
+func retire(secrets []store.ClientSecret, now time.Time, overlap time.Duration) []store.ClientSecret {
+	end := now.Add(overlap)
+	var kept []store.ClientSecret
+	for _, s := range secrets {
+		if s.ExpiresAt.IsZero() || s.ExpiresAt.After(end) {
+			s.ExpiresAt = end
+		}
+		if s.ExpiresAt.After(now) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}

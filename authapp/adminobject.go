@@ -1,0 +1,153 @@
+package authapp
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func (api *adminAPI) objectRoutes() {
+	api.handle("GET /auth/objects/{type}", api.listObjects)
+	api.handle("POST /auth/objects/{type}", api.createObject)
+	api.handle("GET /auth/objects/{type}/{id}", api.showObject)
+	api.handle("PATCH /auth/objects/{type}/{id}", api.patchObject)
+	api.handle("DELETE /auth/objects/{type}/{id}", api.deleteObject)
+}
+
+// objectPage is a page of objects of one type.
+type objectPage struct {
+	Objects []*store.Object `json:"objects"`
+	Next    int64           `json:"next,omitempty"`
+}
+
+// objectType is the type named in the path, if the schema declares it.
+func objectType(a *App, r *http.Request) (string, error) {
+	typ := r.PathValue("type")
+	if a.Schema().Object(typ) != nil {
+		return typ, nil
+	}
+	var known []string
+	for _, t := range a.Schema().Objects {
+		known = append(known, t.Name)
+	}
+	return "", refuse(http.StatusNotFound, "the schema has no object type %q; it has: %s", typ, strings.Join(known, ", "))
+}
+
+func objectRef(a *App, r *http.Request) (store.Ref, error) {
+	typ, err := objectType(a, r)
+	if err != nil {
+		return store.Ref{}, err
+	}
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return store.Ref{}, refuse(http.StatusBadRequest, "%q is not the id of a %s, which is a number", r.PathValue("id"), typ)
+	}
+	return store.Ref{Type: typ, ID: id}, nil
+}
+
+func findObject(tx store.ObjectReader, ref store.Ref) (*store.Object, error) {
+	o, err := tx.Object(ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refuse(http.StatusNotFound, "there is no %s %d", ref.Type, ref.ID)
+	}
+	return o, err
+}
+
+func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
+	typ, err := objectType(a, r)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageLimit(r)
+	if err != nil {
+		return nil, err
+	}
+	after, err := pageAfterID(r)
+	if err != nil {
+		return nil, err
+	}
+	page := objectPage{}
+	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
+		page.Objects, err = tx.Objects(typ, after, limit)
+		return err
+	})
+	if len(page.Objects) == limit {
+		page.Next = page.Objects[limit-1].ID
+	}
+	if page.Objects == nil {
+		page.Objects = []*store.Object{}
+	}
+	return page, err
+}
+
+func (api *adminAPI) createObject(a *App, r *http.Request) (any, error) {
+	typ, err := objectType(a, r)
+	if err != nil {
+		return nil, err
+	}
+	v := values{}
+	if err := readJSON(r, &v); err != nil {
+		return nil, err
+	}
+	made := store.Object{Type: typ}
+	if err := v.apply(typ, &made, a.Schema()); err != nil {
+		return nil, err
+	}
+	var o *store.Object
+	err = a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		o = &store.Object{Type: typ, Fields: made.Fields.Clone()} // the function may run again
+		return store.SaveObject(tx, a.Schema(), o)
+	})
+	return created{o}, err
+}
+
+func (api *adminAPI) showObject(a *App, r *http.Request) (any, error) {
+	ref, err := objectRef(a, r)
+	if err != nil {
+		return nil, err
+	}
+	var o *store.Object
+	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
+		o, err = findObject(tx, ref)
+		return err
+	})
+	return o, err
+}
+
+func (api *adminAPI) patchObject(a *App, r *http.Request) (any, error) {
+	ref, err := objectRef(a, r)
+	if err != nil {
+		return nil, err
+	}
+	v := values{}
+	if err := readJSON(r, &v); err != nil {
+		return nil, err
+	}
+	var o *store.Object
+	err = a.Store().Update(r.Context(), func(tx store.WriteTx) (err error) {
+		if o, err = findObject(tx, ref); err != nil {
+			return err
+		}
+		if err := v.apply(ref.Type, o, a.Schema()); err != nil {
+			return err
+		}
+		return store.SaveObject(tx, a.Schema(), o)
+	})
+	return o, err
+}
+
+func (api *adminAPI) deleteObject(a *App, r *http.Request) (any, error) {
+	ref, err := objectRef(a, r)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		if _, err := findObject(tx, ref); err != nil {
+			return err
+		}
+		return store.RemoveObject(tx, ref)
+	})
+}

@@ -1,0 +1,225 @@
+package authapp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyito/caddyito/internal/password"
+	"github.com/caddyito/caddyito/store"
+)
+
+func (api *adminAPI) userRoutes() {
+	api.handle("GET /auth/users", api.listUsers)
+	api.handle("POST /auth/users", api.createUser)
+	api.handle("GET /auth/users/{user}", api.showUser)
+	api.handle("PATCH /auth/users/{user}", api.patchUser)
+	api.handle("DELETE /auth/users/{user}", api.deleteUser)
+	api.handle("PUT /auth/users/{user}/password", api.putPassword)
+	api.handle("POST /auth/users/{user}/enable", api.enableUser)
+	api.handle("POST /auth/users/{user}/disable", api.disableUser)
+}
+
+// userPage is a page of users. Next is the after of the next page; absent on
+// the last.
+type userPage struct {
+	Users []*store.User `json:"users"`
+	Next  int64         `json:"next,omitempty"`
+}
+
+func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
+	limit, err := pageLimit(r)
+	if err != nil {
+		return nil, err
+	}
+	after, err := pageAfterID(r)
+	if err != nil {
+		return nil, err
+	}
+	page := userPage{}
+	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
+		page.Users, err = tx.Users(after, limit)
+		return err
+	})
+	if len(page.Users) == limit {
+		page.Next = page.Users[limit-1].ID
+	}
+	if page.Users == nil {
+		page.Users = []*store.User{}
+	}
+	return page, err
+}
+
+// createUser takes the fields of the user, and a password if they get one.
+func (api *adminAPI) createUser(a *App, r *http.Request) (any, error) {
+	v := values{}
+	if err := readJSON(r, &v); err != nil {
+		return nil, err
+	}
+	hash, err := api.takePassword(r.Context(), v)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC()
+	made := store.User{IsActive: true, DateJoined: now}
+	if err := v.apply(store.UserType, &made, a.Schema()); err != nil {
+		return nil, err
+	}
+	made.Username = password.NormalUsername(made.Username)
+	var u *store.User
+	err = a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		u = made.Clone() // the function may run again
+		if err := store.SaveUser(tx, a.Schema(), u); err != nil {
+			return err
+		}
+		if hash == "" {
+			return nil
+		}
+		return tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: now})
+	})
+	return created{u}, err
+}
+
+// takePassword takes the password out of v and hashes it.
+func (api *adminAPI) takePassword(ctx context.Context, v values) (hash string, err error) {
+	given, ok := v["password"]
+	if !ok {
+		return "", nil
+	}
+	delete(v, "password")
+	text, _ := given.(string)
+	return api.hashPassword(ctx, text)
+}
+
+func (api *adminAPI) hashPassword(ctx context.Context, text string) (string, error) {
+	if err := password.Check(text); err != nil {
+		return "", &store.InvalidError{Type: store.UserType, Problems: []store.Problem{{Field: "password", Message: err.Error()}}}
+	}
+	return api.hasher.Hash(ctx, text)
+}
+
+func (api *adminAPI) showUser(a *App, r *http.Request) (any, error) {
+	var u *store.User
+	err := a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
+		u, err = findUser(tx, r.PathValue("user"))
+		return err
+	})
+	return u, err
+}
+
+// findUser takes an id, or a username that is not a number: so it cannot
+// depend on who else exists whom a number means.
+func findUser(tx store.UserReader, name string) (*store.User, error) {
+	var u *store.User
+	id, err := strconv.ParseInt(name, 10, 64)
+	if err == nil {
+		u, err = tx.User(id)
+	} else {
+		u, err = tx.UserByUsername(password.NormalUsername(name))
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refuse(http.StatusNotFound, "there is no user %q", name)
+	}
+	return u, err
+}
+
+// changeUser finds, changes and saves a user in one transaction. Who is no
+// longer active is signed out.
+func (api *adminAPI) changeUser(a *App, r *http.Request, change func(*store.User) error) (any, error) {
+	var u *store.User
+	err := a.Store().Update(r.Context(), func(tx store.WriteTx) (err error) {
+		if u, err = findUser(tx, r.PathValue("user")); err != nil {
+			return err
+		}
+		if err := change(u); err != nil {
+			return err
+		}
+		u.Username = password.NormalUsername(u.Username)
+		if err := store.SaveUser(tx, a.Schema(), u); err != nil {
+			return err
+		}
+		if !u.IsActive {
+			return a.signOut(tx, u.ID)
+		}
+		return nil
+	})
+	return u, err
+}
+
+func (api *adminAPI) patchUser(a *App, r *http.Request) (any, error) {
+	v := values{}
+	if err := readJSON(r, &v); err != nil {
+		return nil, err
+	}
+	return api.changeUser(a, r, func(u *store.User) error { return v.apply(store.UserType, u, a.Schema()) })
+}
+
+func (api *adminAPI) enableUser(a *App, r *http.Request) (any, error) {
+	return api.changeUser(a, r, func(u *store.User) error { u.IsActive = true; return nil })
+}
+
+func (api *adminAPI) disableUser(a *App, r *http.Request) (any, error) {
+	return api.changeUser(a, r, func(u *store.User) error { u.IsActive = false; return nil })
+}
+
+func (api *adminAPI) deleteUser(a *App, r *http.Request) (any, error) {
+	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		u, err := findUser(tx, r.PathValue("user"))
+		if err != nil {
+			return err
+		}
+		if err := a.signOut(tx, u.ID); err != nil {
+			return err
+		}
+		return tx.DeleteUser(u.ID)
+	})
+}
+
+// putPassword sets a password and ends every session: whoever knew the old one
+// may hold some.
+func (api *adminAPI) putPassword(a *App, r *http.Request) (any, error) {
+	var body struct {
+		Password string `json:"password"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	hash, err := api.hashPassword(r.Context(), body.Password)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC()
+	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		u, err := findUser(tx, r.PathValue("user"))
+		if err != nil {
+			return err
+		}
+		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: now}); err != nil {
+			return err
+		}
+		return a.signOut(tx, u.ID)
+	})
+}
+
+// signOut ends the sessions of a user at the server and at the gates of this
+// process, and every token.
+func (a *App) signOut(tx store.WriteTx, userID int64) error {
+	families, err := tx.Families(userID)
+	if err != nil {
+		return err
+	}
+	for _, f := range families {
+		if err := tx.DeleteFamily(f.ID); err != nil {
+			return err
+		}
+	}
+	subject := strconv.FormatInt(userID, 10)
+	for _, realm := range append([]string{store.ServerRealm}, a.realms...) {
+		if _, err := tx.DeleteSessionsOf(realm, subject, store.Hash{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
