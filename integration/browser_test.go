@@ -1,0 +1,282 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// newBrowser starts chromium with a profile of its own, or skips the test.
+func newBrowser(t *testing.T) context.Context {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("CADDYITO_E2E") == "required" {
+			t.Fatal("there is no chromium, and CADDYITO_E2E is required")
+		}
+		t.Skip("SKIPPED: there is no chromium; the journeys through a browser were not tried")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(60*time.Second), chromedp.WindowSize(1280, 800),
+	)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting %s: %v", path, err)
+	}
+	return ctx
+}
+
+// do runs the actions, and fails with where the browser was.
+func do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	step, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	if err := chromedp.Do(step, actions...); err != nil {
+		look, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		at, _ := chromedp.Run(look, chromedp.Location())
+		text, _ := chromedp.Run(look, chromedp.Text(chromedp.CSS("body")))
+		t.Fatalf("%v\nat %s:\n%s", err, at, text)
+	}
+}
+
+// get runs the action and returns its value.
+func get[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) (v T) {
+	t.Helper()
+	do(t, ctx, func(ctx context.Context, target *chromedp.Target) (_ chromedp.Void, err error) {
+		v, err = action(ctx, target)
+		return chromedp.Void{}, err
+	})
+	return v
+}
+
+// screenshot keeps what the browser shows, where CADDYITO_SCREENSHOTS says.
+func screenshot(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("CADDYITO_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png := get(t, ctx, chromedp.CaptureScreenshot())
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command sends a command of the browser's protocol that answers nothing.
+func command[P any](cmd cdp.Command[P, cdp.Empty], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, cmd, params)
+		return err
+	})
+}
+
+// reaches waits until the browser shows that address.
+func reaches(address string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		for {
+			at, err := chromedp.Location()(ctx, target)
+			if err != nil {
+				return err
+			}
+			if at == address {
+				_, err := chromedp.WaitReady(chromedp.CSS("body"))(ctx, target)
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("the browser is at %s, not at %s", at, address)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+}
+
+func shows(t *testing.T, ctx context.Context, want ...string) {
+	t.Helper()
+	text := get(t, ctx, chromedp.Text(chromedp.CSS("body")))
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("the page lacks %q:\n%s", w, text)
+		}
+	}
+}
+
+// A newcomer follows the README: the first command's config, the link from the
+// log, and the demo page greets them.
+func TestBrowserFirstRun(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	example, err := os.ReadFile("../Caddyfile.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, gate := "http://"+freeAddr(t), "http://"+freeAddr(t)
+	file := strings.NewReplacer("http://localhost:9080", server, "http://localhost:9081", gate).Replace(string(example))
+	c := newCaddy(t)
+	if err := os.Symlink(mustAbs(t, "../examples"), filepath.Join(c.dir, "examples")); err != nil {
+		t.Fatal(err)
+	}
+	c.start(file)
+
+	// The link says to sign in; setting up signs in.
+	do(t, browser, chromedp.Navigate(c.setupLink()), chromedp.WaitVisible(chromedp.CSS("input[name=username]")))
+	screenshot(t, browser, "setup")
+	do(t, browser,
+		chromedp.SendKeys(chromedp.CSS("input[name=username]"), "ada"),
+		chromedp.SendKeys(chromedp.CSS("input[name=email]"), "ada@example.com"),
+		chromedp.SendKeys(chromedp.CSS("input[name=company]"), "Analytical Engines"),
+		chromedp.SendKeys(chromedp.CSS("input[name=password]"), password+"\r"),
+		chromedp.WaitNotPresent(chromedp.CSS("input[name=password]")),
+	)
+	do(t, browser, chromedp.Navigate(gate+"/"), reaches(gate+"/"))
+	screenshot(t, browser, "demo")
+	shows(t, browser, "ada", "ada@example.com", "Analytical Engines")
+
+	do(t, browser, chromedp.Navigate(gate+"/oidc/logout"), chromedp.WaitVisible(chromedp.CSS("#login-submit")))
+	screenshot(t, browser, "login")
+	do(t, browser,
+		chromedp.SendKeys(chromedp.CSS("input[name=username]"), "ada"),
+		chromedp.SendKeys(chromedp.CSS("input[name=password]"), "wrong"),
+		chromedp.Click(chromedp.CSS("#login-submit")),
+		chromedp.WaitVisible(chromedp.CSS("[role=alert]")),
+	)
+	screenshot(t, browser, "login-wrong")
+	do(t, browser,
+		chromedp.SendKeys(chromedp.CSS("input[name=password]"), password),
+		chromedp.Click(chromedp.CSS("#login-submit")),
+		reaches(gate+"/"),
+	)
+	shows(t, browser, "ada")
+}
+
+// Across two Caddys, with consent, without JavaScript, by keyboard alone.
+func TestBrowserTwoBoxes(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	b := startBoxes(t)
+	created := b.serverCaddy.authJSON("", "client", "create", "asks", "--name", "The <b>Asking</b> Wiki", "--redirect", b.gate+"/oidc/callback", "--post-logout-redirect", b.gate+"/")
+	if err := b.gateCaddy.reload(strings.ReplaceAll(b.gateWith(created["secret"].(string)), "client_id wiki", "client_id asks")); err != nil {
+		t.Fatal(err)
+	}
+	deep := b.gate + "/pages/x?y=1"
+	do(t, browser,
+		command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
+		chromedp.Navigate(deep),
+		chromedp.WaitVisible(chromedp.CSS("#login-submit")),
+		chromedp.KeyEvent("alice\t"+password+"\r"), // the first field has the focus
+		chromedp.WaitVisible(chromedp.CSS("button[name=decision][value=allow]")),
+	)
+	screenshot(t, browser, "consent")
+	shows(t, browser, "The <b>Asking</b> Wiki")
+	do(t, browser, chromedp.Click(chromedp.CSS("button[name=decision][value=allow]")), reaches(deep))
+	shows(t, browser, `"Remote-User":["alice"]`)
+
+	// Asked once.
+	do(t, browser, chromedp.Navigate(b.gate+"/oidc/login?return=/again"), reaches(b.gate+"/again"))
+
+	// Signed out: asked to sign in, but not for consent again.
+	do(t, browser,
+		chromedp.Navigate(b.gate+"/oidc/logout"),
+		chromedp.WaitVisible(chromedp.CSS("#login-submit")),
+		chromedp.KeyEvent("alice\t"+password+"\r"),
+		reaches(b.gate+"/"),
+	)
+}
+
+func TestBrowserTenTabs(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	b := startBox(t, "")
+	tabs := make([]context.Context, 10)
+	for i := range tabs {
+		tab, cancel := chromedp.NewContext(browser)
+		defer cancel()
+		tabs[i] = tab
+		do(t, tab, chromedp.Navigate(fmt.Sprintf("%s/tab/%d?n=%d", b.gate, i, i)), chromedp.WaitVisible(chromedp.CSS("#login-submit")))
+	}
+	for i, tab := range tabs {
+		do(t, tab,
+			chromedp.SendKeys(chromedp.CSS("input[name=username]"), "alice"),
+			chromedp.SendKeys(chromedp.CSS("input[name=password]"), password+"\r"),
+			reaches(fmt.Sprintf("%s/tab/%d?n=%d", b.gate, i, i)),
+		)
+	}
+}
+
+// How the pages look on a phone and in the dark.
+func TestBrowserLooks(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	b := startBox(t, "allow group wiki")
+	for _, look := range []struct {
+		name          string
+		scheme        string
+		width, height int64
+	}{
+		{"phone-light", "light", 390, 844},
+		{"phone-dark", "dark", 390, 844},
+		{"desktop-dark", "dark", 1280, 800},
+	} {
+		do(t, browser,
+			chromedp.EmulateViewport(look.width, look.height),
+			command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}}),
+			chromedp.Navigate(b.gate+"/"),
+			chromedp.WaitVisible(chromedp.CSS("#login-submit")),
+		)
+		screenshot(t, browser, "login-"+look.name)
+		background := get(t, browser, chromedp.Evaluate[string](`getComputedStyle(document.body).backgroundColor`))
+		if get(t, browser, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
+			t.Errorf("%s: the sign-in page scrolls sideways", look.name)
+		}
+		var r, g, bl int
+		if _, err := fmt.Sscanf(background, "rgb(%d, %d, %d)", &r, &g, &bl); err != nil {
+			t.Fatalf("%s: background %q: %v", look.name, background, err)
+		}
+		if dark := r+g+bl < 384; dark != (look.scheme == "dark") {
+			t.Errorf("%s: the background is %s", look.name, background)
+		}
+	}
+	// Somebody whom the rules do not allow is told so.
+	do(t, browser,
+		chromedp.SendKeys(chromedp.CSS("input[name=username]"), "bob"),
+		chromedp.SendKeys(chromedp.CSS("input[name=password]"), password+"\r"),
+		reaches(b.gate+"/"),
+	)
+	screenshot(t, browser, "forbidden")
+	shows(t, browser, "bob")
+}
+
+func mustAbs(t *testing.T, path string) string {
+	t.Helper()
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abs
+}
