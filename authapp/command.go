@@ -1,0 +1,191 @@
+package authapp
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "auth",
+		Usage: "user|client|object <command> [--json] [--address <listen>] [--config <path> [--adapter <name>]]",
+		Short: "Administers users, clients and objects of auth_server",
+		Long: `
+Administers who can sign in, and to what.
+
+The commands speak to the Caddy that is running, through its admin API: it has
+the database open, which nobody else can do at the same time. The address of
+that API is the default one, or --address, or what the --config file says.
+
+Passwords are read from standard input: on a terminal you are asked for them,
+otherwise they are the first line.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			f := cmd.PersistentFlags()
+			f.String("address", "", "Address of the administration API listener (if --config is not used)")
+			f.StringP("config", "c", "", "Configuration file (if --address is not used)")
+			f.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
+			f.Bool("json", false, "Print JSON")
+			cmd.AddCommand(userCommand(), clientCommand(), objectCommand())
+		},
+	})
+}
+
+// command makes a subcommand. Errors are printed by Caddy's root command, and
+// its exit code is then 1.
+func command(use, short string, args cobra.PositionalArgs, run func(*session, []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: args,
+		SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := newSession(cmd)
+			if err != nil {
+				return err
+			}
+			return run(s, args)
+		},
+	}
+}
+
+// group makes a command that only has subcommands.
+func group(use, short string, subcommands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short}
+	cmd.AddCommand(subcommands...)
+	return cmd
+}
+
+// session is one run of a command.
+type session struct {
+	cmd     *cobra.Command
+	address string
+	json    bool
+	out     io.Writer
+}
+
+func newSession(cmd *cobra.Command) (*session, error) {
+	f := cmd.Flags()
+	address, _ := f.GetString("address") // these flags exist on every command
+	config, _ := f.GetString("config")
+	adapter, _ := f.GetString("adapter")
+	asJSON, _ := f.GetBool("json")
+	if address == "" && config == "" && adapter != "" {
+		return nil, errors.New("--adapter is for the file of --config; name that too")
+	}
+	address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
+	if err != nil {
+		return nil, fmt.Errorf("finding the address of Caddy's admin API: %w", err)
+	}
+	return &session{cmd: cmd, address: address, json: asJSON, out: cmd.OutOrStdout()}, nil
+}
+
+// call makes a request of the admin API. body and out may be nil.
+func (s *session) call(method, path string, body, out any) error {
+	var r io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		r = bytes.NewReader(b)
+	}
+	resp, err := caddycmd.AdminAPIRequest(s.address, method, path, http.Header{}, r)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer resp.Body.Close()
+	if out == nil || resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("reading the answer of Caddy's admin API at %s: %w", s.address, err)
+	}
+	return nil
+}
+
+// apiErrorText is how AdminAPIRequest tells of an error of the API.
+var apiErrorText = regexp.MustCompile(`(?s)^caddy responded with error: HTTP (\d+): (.*)$`)
+
+func (s *session) explain(err error) error {
+	m := apiErrorText.FindStringSubmatch(err.Error())
+	if m == nil {
+		return fmt.Errorf("nothing answers at Caddy's admin API, %s; start Caddy first (caddy run, or caddy start), or name another address with --address or --config: %w", s.address, err)
+	}
+	var e adminError
+	if json.Unmarshal([]byte(m[2]), &e) == nil && e.Message != "" {
+		return errors.New(e.Message)
+	}
+	if m[1] == "404" {
+		return fmt.Errorf("the Caddy at %s has no auth modules built in; it must be the same build as this command", s.address)
+	}
+	return err
+}
+
+// print writes v as JSON, or else what human writes.
+func (s *session) print(v any, human func(io.Writer)) error {
+	if s.json {
+		enc := json.NewEncoder(s.out)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	}
+	tw := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+	human(tw)
+	return tw.Flush()
+}
+
+// done tells that a command without an answer did its work.
+func (s *session) done(what string) error {
+	return s.print(map[string]string{"done": what}, func(w io.Writer) { fmt.Fprintln(w, what) })
+}
+
+// row writes cells of a table; an empty one is a dash, so that columns can be
+// told apart by programs too.
+func row(w io.Writer, cells ...any) {
+	for i, c := range cells {
+		text := fmt.Sprint(c)
+		if text == "" {
+			text = "-"
+		}
+		if i > 0 {
+			io.WriteString(w, "\t")
+		}
+		io.WriteString(w, text)
+	}
+	io.WriteString(w, "\n")
+}
+
+// assignments reads arguments such as company=3. A value may be empty, which
+// takes the field's value away.
+func assignments(args []string) (map[string]any, error) {
+	out := map[string]any{}
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("%q: write <field>=<value>", arg)
+		}
+		if name == "password" {
+			return nil, errors.New("a password cannot be an argument, since others can see those; use: caddy auth user password <user>")
+		}
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("%s is given twice", name)
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

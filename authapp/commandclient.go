@@ -1,0 +1,202 @@
+package authapp
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func clientCommand() *cobra.Command {
+	create := command("create <id> --redirect <uri>... [--name <text>] [--public] [--skip-consent]",
+		"Registers an OAuth client, a gate on another machine say, and prints its secret once", cobra.ExactArgs(1), createClientCmd)
+	f := create.Flags()
+	f.String("name", "", "What people read on the consent page (default: the id)")
+	f.StringArray("redirect", nil, "A redirect URI, compared exactly (repeatable); that of a gate is https://<site>/oidc/callback")
+	f.StringArray("post-logout", nil, "Where people may return to after signing out (repeatable; default for a gate: https://<site>/)")
+	f.StringSlice("scope", nil, "A scope that the client may ask for (repeatable; default: all)")
+	f.Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
+	f.Bool("skip-consent", false, "Do not ask people; for clients of your own")
+	f.Bool("allow-no-pkce", false, "Let the client leave PKCE out; for old software")
+
+	list := command("list", "Lists clients", cobra.NoArgs, listClientsCmd)
+	listFlags(list)
+	rotate := command("rotate-secret <id> [--overlap <duration>]",
+		"Makes a new secret and prints it once", cobra.ExactArgs(1), rotateSecretCmd)
+	rotate.Flags().String("overlap", "24h", "How long the old secret stays good; 0 ends it at once, as after a leak")
+	remove := command("delete <id> [--yes]", "Deletes a client and every token it has", cobra.ExactArgs(1), deleteClientCmd)
+	remove.Flags().BoolP("yes", "y", false, "Do not ask")
+
+	return group("client", "Administers OAuth clients",
+		create, list, rotate, remove,
+		command("show <id>", "Shows a client", cobra.ExactArgs(1), showClientCmd),
+	)
+}
+
+func clientPath(id string, more ...string) string {
+	return "/auth/clients/" + url.PathEscape(id) + strings.Join(more, "")
+}
+
+func createClientCmd(s *session, args []string) error {
+	f := s.cmd.Flags()
+	name, _ := f.GetString("name")
+	redirects, _ := f.GetStringArray("redirect")
+	postLogout, _ := f.GetStringArray("post-logout")
+	scopes, _ := f.GetStringSlice("scope")
+	public, _ := f.GetBool("public")
+	skip, _ := f.GetBool("skip-consent")
+	noPKCE, _ := f.GetBool("allow-no-pkce")
+	if len(postLogout) == 0 {
+		for _, uri := range redirects {
+			if site, ok := gateSite(uri); ok {
+				postLogout = append(postLogout, site+"/")
+			}
+		}
+	}
+	var c clientView
+	err := s.call(http.MethodPost, "/auth/clients", map[string]any{
+		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
+		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
+	}, &c)
+	if err != nil {
+		return err
+	}
+	return s.printClient(&c)
+}
+
+// gateSite is the origin of a gate's callback at the default prefix.
+func gateSite(redirect string) (string, bool) {
+	site, ok := strings.CutSuffix(redirect, "/oidc/callback")
+	if u, err := url.Parse(site); !ok || err != nil || u.Host == "" || u.Path != "" {
+		return "", false
+	}
+	return site, true
+}
+
+func showClientCmd(s *session, args []string) error {
+	var c clientView
+	if err := s.call(http.MethodGet, clientPath(args[0]), nil, &c); err != nil {
+		return err
+	}
+	return s.printClient(&c)
+}
+
+func rotateSecretCmd(s *session, args []string) error {
+	overlap, _ := s.cmd.Flags().GetString("overlap")
+	if overlap == "0" {
+		overlap = "0s"
+	}
+	var c clientView
+	if err := s.call(http.MethodPost, clientPath(args[0], "/rotate-secret"), map[string]string{"overlap": overlap}, &c); err != nil {
+		return err
+	}
+	return s.printClient(&c)
+}
+
+func deleteClientCmd(s *session, args []string) error {
+	if err := s.confirm(fmt.Sprintf("Delete client %s and every token it has?", args[0])); err != nil {
+		return err
+	}
+	if err := s.call(http.MethodDelete, clientPath(args[0]), nil, nil); err != nil {
+		return err
+	}
+	return s.done("deleted client " + args[0])
+}
+
+func listClientsCmd(s *session, _ []string) error {
+	all := []*clientView{}
+	err := s.pages("/auth/clients", func(path string) (string, int, error) {
+		var page clientPage
+		if err := s.call(http.MethodGet, path, nil, &page); err != nil {
+			return "", 0, err
+		}
+		all = append(all, page.Clients...)
+		return page.Next, len(page.Clients), nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.print(map[string]any{"clients": all}, func(w io.Writer) {
+		row(w, "ID", "NAME", "SOURCE", "KIND", "CONSENT", "REDIRECT URIS")
+		for _, c := range all {
+			row(w, c.ID, c.Name, c.Source, c.kind(), c.consent(), strings.Join(c.RedirectURIs, " "))
+		}
+	})
+}
+
+func (c *clientView) kind() string {
+	if c.Public {
+		return "public"
+	}
+	return "confidential"
+}
+
+func (c *clientView) consent() string {
+	if c.SkipConsent {
+		return "skipped"
+	}
+	return "asked"
+}
+
+func (s *session) printClient(c *clientView) error {
+	err := s.print(c, func(w io.Writer) {
+		row(w, "client id", c.ID)
+		if c.Secret != "" {
+			row(w, "client secret", c.Secret)
+		}
+		if c.Issuer != "" {
+			row(w, "issuer", c.Issuer)
+		}
+		row(w, "name", c.Name)
+		row(w, "source", c.Source)
+		row(w, "kind", c.kind())
+		row(w, "consent", c.consent())
+		row(w, "redirect URIs", strings.Join(c.RedirectURIs, " "))
+		row(w, "after logout", strings.Join(c.PostLogoutRedirectURIs, " "))
+		for i, end := range c.SecretsExpire {
+			text := "lasts"
+			if !end.IsZero() {
+				text = "until " + when(end)
+			}
+			row(w, "secret "+strconv.Itoa(i+1), text)
+		}
+	})
+	if err != nil || s.json || c.Secret == "" {
+		return err
+	}
+	fmt.Fprint(s.out, "\nThe secret is shown this once; only its holder can use it.\n")
+	fmt.Fprint(s.out, snippet(c))
+	return nil
+}
+
+// snippet is a site for the Caddyfile of the gate's machine, if the client is a
+// gate.
+func snippet(c *clientView) string {
+	for _, uri := range c.RedirectURIs {
+		site, ok := gateSite(uri)
+		if !ok {
+			continue
+		}
+		issuer := c.Issuer
+		if issuer == "" {
+			issuer = "https://auth.example.com"
+		}
+		// Caddy takes https for granted, but not http.
+		site = strings.TrimPrefix(site, "https://")
+		return fmt.Sprintf(`Put this into the Caddyfile where the gate is to stand:
+
+%s {
+	auth_client %s {
+		client_id     %s
+		client_secret %s
+	}
+	reverse_proxy localhost:3000
+}
+`, site, issuer, c.ID, c.Secret)
+	}
+	return ""
+}

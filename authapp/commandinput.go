@@ -1,0 +1,80 @@
+package authapp
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// terminal is the terminal that input comes from, if it does.
+func (s *session) terminal() (fd int, ok bool) {
+	f, isFile := s.cmd.InOrStdin().(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	return int(f.Fd()), true
+}
+
+// newPassword asks for a password twice, without echo, or reads a line.
+func (s *session) newPassword() (string, error) {
+	fd, ok := s.terminal()
+	if !ok {
+		return readLine(s.cmd.InOrStdin())
+	}
+	ask := func(prompt string) (string, error) {
+		fmt.Fprint(s.cmd.ErrOrStderr(), prompt)
+		b, err := term.ReadPassword(fd)
+		fmt.Fprintln(s.cmd.ErrOrStderr())
+		return string(b), err
+	}
+	first, err := ask("Password: ")
+	if err != nil {
+		return "", fmt.Errorf("reading the password: %w", err)
+	}
+	second, err := ask("Again: ")
+	if err != nil {
+		return "", fmt.Errorf("reading the password: %w", err)
+	}
+	if first != second {
+		return "", errors.New("the two passwords differ; nothing was changed")
+	}
+	return first, nil
+}
+
+func readLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("reading standard input: %w", err)
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if line == "" {
+		return "", errors.New("there is no password on standard input")
+	}
+	return line, nil
+}
+
+// confirm asks on a terminal whether to go on, unless --yes. Scripts are not
+// asked.
+func (s *session) confirm(question string) error {
+	if yes, _ := s.cmd.Flags().GetBool("yes"); yes {
+		return nil
+	}
+	if _, ok := s.terminal(); !ok {
+		return nil
+	}
+	fmt.Fprintf(s.cmd.ErrOrStderr(), "%s [y/N] ", question)
+	answer, err := bufio.NewReader(s.cmd.InOrStdin()).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New("nothing was deleted")
+}
