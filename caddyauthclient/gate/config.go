@@ -3,6 +3,7 @@ package gate
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/caddyito/caddyito/internal/webpage"
@@ -28,9 +29,11 @@ type Config struct {
 	// the issuer's metadata names it (the whole profile).
 	Scopes []string
 
-	// Public paths need no session; see Rules.
+	// Public paths need no session: exact, or ending in "*" for everything that
+	// begins so. Case matters. A path that could be read in two ways (an encoded
+	// slash, dot segments, ...) is never public.
 	Public []string
-	// Allow says who may pass; see Rules. Empty: everyone who signed in.
+	// Allow says who may pass. Empty: everyone who signed in.
 	Allow []Rule
 	// Headers are set for the upstream. Default DefaultHeaders.
 	Headers []Header
@@ -58,6 +61,12 @@ type Config struct {
 	// ClientIP is the address of the person, minding trusted proxies. Default:
 	// the peer's address.
 	ClientIP func(*http.Request) string
+	// Scheme by which the person came, "http" or "https", minding trusted
+	// proxies. Default: whether the connection is TLS.
+	Scheme func(*http.Request) string
+	// OriginalURL is the URL the person asked for, before it was rewritten.
+	// Default: the request's.
+	OriginalURL func(*http.Request) *url.URL
 
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -87,6 +96,8 @@ func DefaultHeaders() []Header {
 // are any.
 type Rule struct {
 	// Paths as in Public: exact, or ending in "*" for everything that begins so.
+	// Case does not matter here, nor a slash at the end: "/admin/*" guards
+	// "/Admin" too.
 	Paths []string `json:"paths,omitempty"`
 	// Users by username, ignoring case.
 	Users []string `json:"users,omitempty"`

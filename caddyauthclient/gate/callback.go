@@ -1,0 +1,311 @@
+package gate
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
+)
+
+const (
+	callbackTimeout = 15 * time.Second
+	maxCallback     = 16 << 10 // bytes of the query
+)
+
+// serveCallback is /oidc/callback: where the issuer sends the browser back.
+func (g *Gate) serveCallback(w http.ResponseWriter, r *http.Request, o *origin) {
+	if !allowMethods(w, r, http.MethodGet) { // HEAD would spend the code
+		return
+	}
+	q, err := callbackQuery(r.URL.RawQuery)
+	if err != nil {
+		g.log.Warn("refused a callback", "error", err)
+		g.damagedCallback(w, r)
+		return
+	}
+	a, err := g.openAttempt(q["state"])
+	if err != nil {
+		g.log.Warn("refused a callback", "error", err)
+		g.damagedCallback(w, r)
+		return
+	}
+	browser, hasCookie := secretCookie(r.Header, o.browserCookie)
+	hash := hashSecret(browser)
+	switch {
+	case !hasCookie || subtle.ConstantTimeCompare(hash[:], a.browser[:]) != 1:
+		// Another tab's cookie took the place of this one's, or the browser
+		// keeps none, or someone else's callback address was slipped to this
+		// browser. In each case: nobody is signed in by it.
+		g.startOver(w, r, o, a, "the browser is not the one that began, or keeps no cookies")
+		return
+	case a.origin != o.url:
+		g.startOver(w, r, o, a, "the login began at another origin")
+		return
+	case a.expires <= g.cfg.Now().Unix():
+		g.startOver(w, r, o, a, "the login took longer than "+attemptLifetime.String())
+		return
+	case !g.spent.spend(a.id):
+		g.startOver(w, r, o, a, "the login was used before")
+		return
+	}
+	is, err := g.issuer.get(g.ctx)
+	if err != nil {
+		g.issuerUnavailable(w, r)
+		return
+	}
+	if iss, ok := q["iss"]; ok && iss != is.url || !ok && is.namesItself {
+		// RFC 9207 section 2.4: the answer of another issuer.
+		g.log.Warn("refused a callback: it does not come from the issuer", "issuer", is.url)
+		g.loginFailed(w, r, a.path)
+		return
+	}
+	if code := q["error"]; code != "" {
+		g.refusedByIssuer(w, r, a, code)
+		return
+	}
+	if q["code"] == "" {
+		g.log.Warn("refused a callback: it has neither code nor error")
+		g.loginFailed(w, r, a.path)
+		return
+	}
+	g.finishLogin(w, r, o, is, a, q["code"])
+}
+
+// finishLogin redeems the code and begins the session.
+func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is *issuer, a *attempt, code string) {
+	// Not the request's context: a browser that goes away must not leave a code
+	// spent and nobody signed in.
+	ctx, cancel := context.WithTimeout(g.issuer.withClient(g.ctx), callbackTimeout)
+	defer cancel()
+	if g.cfg.Scheme(r) != o.scheme {
+		g.startLogin(w, r, o, a.path, a.retries) // says which address is needed
+		return
+	}
+	token, err := g.exchange(ctx, is, o, a, code)
+	if err != nil {
+		g.exchangeFailed(w, r, is, a, err)
+		return
+	}
+	idToken, err := g.verifyIDToken(ctx, is, token, a)
+	if err != nil {
+		g.exchangeFailed(w, r, is, a, err)
+		return
+	}
+	records, err := g.profile(ctx, is, token, idToken)
+	if err != nil {
+		g.exchangeFailed(w, r, is, a, err)
+		return
+	}
+	secret, err := g.beginSession(ctx, r, o, records, idToken)
+	if errors.Is(err, errDisabled) {
+		g.log.Warn("refused a sign-in: the user is disabled", "user", records[0].ID)
+		g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
+			Title:    "Account disabled",
+			Text:     "This account may not sign in. Ask whoever runs this site.",
+			LinkText: "Sign out", LinkURL: g.cfg.Prefix + "/logout",
+		})
+		return
+	}
+	if err != nil {
+		g.log.Error("cannot write the session; the sign-in is refused", "error", err)
+		g.storeUnavailable(w, r)
+		return
+	}
+	if !g.cfg.KeepTokens {
+		g.revoke(is, token)
+	}
+	g.log.Info("signed_in", "user", records[0].ID, "origin", o.url)
+	o.setCookie(w, o.sessionCookie, secret)
+	g.redirect(w, http.StatusSeeOther, a.path)
+}
+
+func (g *Gate) exchange(ctx context.Context, is *issuer, o *origin, a *attempt, code string) (*oauth2.Token, error) {
+	client := oauth2.Config{
+		ClientID:     g.cfg.ClientID,
+		ClientSecret: g.cfg.ClientSecret,
+		Endpoint:     is.endpoint,
+		RedirectURL:  o.redirectURI,
+	}
+	token, err := client.Exchange(ctx, code, oauth2.VerifierOption(a.codeVerifier()))
+	if err != nil {
+		return nil, fmt.Errorf("redeeming the code: %w", err)
+	}
+	if !strings.EqualFold(token.Type(), "Bearer") {
+		return nil, fmt.Errorf("redeeming the code: token of type %.40q, not Bearer", token.TokenType)
+	}
+	return token, nil
+}
+
+// callbackQuery reads the parameters, each of which may stand there once
+// (RFC 6749 section 3.1).
+func callbackQuery(raw string) (map[string]string, error) {
+	if len(raw) > maxCallback {
+		return nil, errors.New("the address of the callback is too long")
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, errors.New("the address of the callback is malformed")
+	}
+	q := make(map[string]string, len(values))
+	for name, v := range values {
+		switch name {
+		case "state", "code", "iss", "error":
+			if len(v) != 1 {
+				return nil, fmt.Errorf("the address of the callback has more than one %s", name)
+			}
+			q[name] = v[0]
+		}
+	}
+	if q["code"] != "" && q["error"] != "" {
+		return nil, errors.New("the address of the callback has both code and error")
+	}
+	return q, nil
+}
+
+// startOver goes on when the attempt cannot be used: to the page, if another
+// tab signed this browser in meanwhile; else to the issuer once more, where
+// people mostly are signed in already.
+func (g *Gate) startOver(w http.ResponseWriter, r *http.Request, o *origin, a *attempt, why string) {
+	path := a.path
+	if !g.isLocal(path) {
+		path = "/"
+	}
+	if id, err := g.identify(r, o); err == nil && id != nil {
+		g.redirect(w, http.StatusSeeOther, path)
+		return
+	}
+	g.log.Info("login_starts_over", "reason", why, "retries", a.retries)
+	g.startLogin(w, r, o, path, a.retries+1)
+}
+
+func (g *Gate) damagedCallback(w http.ResponseWriter, r *http.Request) {
+	g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
+		Title: "This sign-in cannot be used",
+		Text: "The address is damaged, or was made before this site changed its key. " +
+			"Nothing is wrong with your account.",
+		LinkText: "Sign in again", LinkURL: g.cfg.Prefix + "/login",
+	})
+}
+
+func (g *Gate) loginFailed(w http.ResponseWriter, r *http.Request, path string) {
+	g.pages.Message(w, r, http.StatusBadGateway, webpage.Message{
+		Title:    "Signing in failed",
+		Text:     "The sign-in service gave an answer that cannot be used. Whoever runs this site finds the cause in its log.",
+		LinkText: "Try again", LinkURL: path,
+	})
+}
+
+var errorCodeGrammar = regexp.MustCompile(`^[a-z_]{1,60}$`)
+
+// refusedByIssuer shows what the issuer said (RFC 6749 section 4.1.2.1). It
+// does not go back there by itself: the answer would be the same. Only the code
+// is shown, for the description could be anyone's text.
+func (g *Gate) refusedByIssuer(w http.ResponseWriter, r *http.Request, a *attempt, code string) {
+	if !errorCodeGrammar.MatchString(code) {
+		code = "malformed_error"
+	}
+	m := webpage.Message{Title: "You were not signed in", Detail: code, LinkText: "Try again", LinkURL: a.path}
+	status := http.StatusForbidden
+	level := g.log.Warn
+	switch code {
+	case "access_denied":
+		m.Text = "The sign-in was cancelled or refused."
+		level = g.log.Info
+	case "temporarily_unavailable", "server_error":
+		m.Text = "The sign-in service has a problem. Try again in a moment."
+		status = http.StatusServiceUnavailable
+	default:
+		m.Text = "The sign-in service refused. Whoever runs this site finds the cause in its log."
+	}
+	level("the issuer refused a sign-in", "code", code, "advice", adviceFor(code, g.cfg.ClientID))
+	g.pages.Message(w, r, status, m)
+}
+
+// exchangeFailed tells the person little and the log what to do.
+func (g *Gate) exchangeFailed(w http.ResponseWriter, r *http.Request, is *issuer, a *attempt, err error) {
+	if !codeRefused(err) {
+		is.doubted.Store(true)
+	}
+	if logTrouble(g.log, "a sign-in failed at the issuer", &g.cfg, err) {
+		g.issuerUnavailable(w, r)
+		return
+	}
+	g.loginFailed(w, r, a.path)
+}
+
+// codeRefused says whether the issuer merely did not like the code, which says
+// nothing about the issuer.
+func codeRefused(err error) bool {
+	var e *oauth2.RetrieveError
+	return errors.As(err, &e) && e.ErrorCode == "invalid_grant"
+}
+
+var errDisabled = errors.New("the user is disabled")
+
+// beginSession writes, in one transaction, what the issuer says of the person
+// (the first record) and of what they refer to, and a session under a new id,
+// which it returns.
+func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, records []*store.Record, t *verified) (string, error) {
+	secret := store.NewSecret()
+	now := g.cfg.Now().UTC()
+	old, hasOld := secretCookie(r.Header, o.sessionCookie)
+	var refused error
+	err := g.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
+		refused = nil
+		for _, rec := range records {
+			if _, err := store.ApplyRecord(tx, g.cfg.Name, rec); err != nil {
+				return err
+			}
+		}
+		// What the mirror knew may be newer: a sync that came in between.
+		rec, err := tx.MirrorRecord(g.cfg.Name, store.UserType, records[0].ID)
+		if err != nil {
+			return err
+		}
+		if active, _ := rec.Fields["is_active"].(bool); !active || rec.Deleted {
+			refused = errDisabled
+			return nil
+		}
+		if hasOld {
+			err := tx.DeleteSession(g.cfg.Name, hashSecret(old))
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		return tx.PutSession(&store.Session{
+			Realm:         g.cfg.Name,
+			Hash:          hashSecret(secret),
+			Subject:       records[0].ID,
+			SID:           t.sid,
+			IDToken:       t.raw,
+			CreatedAt:     now,
+			AuthTime:      t.authTime,
+			LastSeen:      now,
+			IdleExpiresAt: now.Add(g.cfg.SessionIdle),
+			ExpiresAt:     now.Add(g.cfg.SessionAbsolute),
+			IP:            truncate(g.cfg.ClientIP(r), 64),
+			UserAgent:     truncate(r.UserAgent(), 256),
+		})
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, refused
+}
+
+func truncate(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}

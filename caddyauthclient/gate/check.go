@@ -1,0 +1,46 @@
+package gate
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// DefaultPrefix of the gate's own paths.
+const DefaultPrefix = "/oidc"
+
+// Owns says whether u is one of the gate's own URLs.
+func (g *Gate) Owns(u *url.URL) bool { return g.ownPath(u) != "" }
+
+// Check says what is wrong with the header.
+func (h Header) Check() error {
+	switch {
+	case !httpguts.ValidHeaderFieldName(h.Name):
+		return fmt.Errorf("header %q: not a name of a header", h.Name)
+	case len(h.Name) > 63:
+		return fmt.Errorf("header %q: longer than 63 characters", h.Name)
+	case slices.Contains(reservedHeaders, foldHeader(h.Name)):
+		return fmt.Errorf("header %q: HTTP uses it itself; choose another", h.Name)
+	case !fieldGrammar.MatchString(h.Field):
+		return fmt.Errorf("header %q: %q is not a field of a user, as in username or company.name", h.Name, h.Field)
+	}
+	return nil
+}
+
+// SameAs says whether software may take one header for the other: names differ
+// by case, or by "_" or "." for "-" only.
+func (h Header) SameAs(o Header) bool { return foldHeader(h.Name) == foldHeader(o.Name) }
+
+// CheckPath says what is wrong with a path of Public or of a Rule.
+func CheckPath(s string) error { return checkPattern(s) }
+
+// CheckField says what is wrong with name as that of a field of a user, also
+// into relations.
+func CheckField(name string) error {
+	if !fieldGrammar.MatchString(name) {
+		return fmt.Errorf("%q is not a field of a user, as in is_staff or company.name", name)
+	}
+	return nil
+}

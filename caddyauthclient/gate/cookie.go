@@ -1,0 +1,132 @@
+package gate
+
+import (
+	"net/http"
+	"strings"
+)
+
+// secretLen is the length of what store.NewSecret makes.
+const secretLen = 43
+
+// secretCookie is the value of the cookie name, if the request has exactly one
+// and it has the form of a secret. Two of one name mean that someone who could
+// set cookies for this host (another port, a sibling domain) tries to slip one
+// in; which of them is ours cannot be told, so neither is.
+func secretCookie(h http.Header, name string) (string, bool) {
+	value, found := "", false
+	for _, line := range h["Cookie"] {
+		for len(line) > 0 {
+			var pair string
+			pair, line = nextCookie(line)
+			n, v, isPair := cutPair(pair)
+			if !isPair || n != name {
+				continue
+			}
+			if found {
+				return "", false
+			}
+			value, found = v, true
+		}
+	}
+	if !found || !isSecret(value) {
+		return "", false
+	}
+	return value, true
+}
+
+// removeCookies takes the cookies of these names out of the request and leaves
+// the others as they are, byte for byte.
+func removeCookies(h http.Header, a, b string) {
+	lines := h["Cookie"]
+	kept := 0
+	for _, line := range lines {
+		if line = withoutCookies(line, a, b); line != "" {
+			lines[kept] = line
+			kept++
+		}
+	}
+	if kept == len(lines) {
+		return
+	}
+	if kept == 0 {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = lines[:kept]
+}
+
+func withoutCookies(line, a, b string) string {
+	isOurs := func(pair string) bool {
+		n, _, _ := cutPair(pair)
+		return n == a || n == b
+	}
+	found := false
+	for rest := line; len(rest) > 0 && !found; {
+		var pair string
+		pair, rest = nextCookie(rest)
+		found = isOurs(pair)
+	}
+	if !found {
+		return line
+	}
+	kept := make([]byte, 0, len(line))
+	for rest := line; len(rest) > 0; {
+		var pair string
+		pair, rest = nextCookie(rest)
+		if isOurs(pair) {
+			continue
+		}
+		if len(kept) == 0 {
+			pair = strings.TrimLeft(pair, " \t")
+		} else {
+			kept = append(kept, ';')
+		}
+		kept = append(kept, pair...)
+	}
+	return string(kept)
+}
+
+// nextCookie cuts the first name=value pair off a Cookie header.
+func nextCookie(line string) (pair, rest string) {
+	if i := strings.IndexByte(line, ';'); i >= 0 {
+		return line[:i], line[i+1:]
+	}
+	return line, ""
+}
+
+func cutPair(pair string) (name, value string, ok bool) {
+	name, value, ok = strings.Cut(pair, "=")
+	return strings.Trim(name, " \t"), strings.Trim(value, " \t"), ok
+}
+
+func isSecret(s string) bool {
+	if len(s) != secretLen {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// setCookie sets one of the gate's cookies; an empty value takes it away. The
+// names on https begin with __Host-, which binds the browser to Secure, Path=/
+// and no Domain (RFC 6265bis section 4.1.3.2).
+func (o *origin) setCookie(w http.ResponseWriter, name, value string) {
+	var b strings.Builder
+	b.Grow(len(name) + len(value) + 64)
+	b.WriteString(name)
+	b.WriteByte('=')
+	b.WriteString(value)
+	b.WriteString("; Path=/; HttpOnly; SameSite=Lax")
+	if o.secure() {
+		b.WriteString("; Secure")
+	}
+	if value == "" {
+		b.WriteString("; Max-Age=0")
+	}
+	w.Header()["Set-Cookie"] = append(w.Header()["Set-Cookie"], b.String())
+}

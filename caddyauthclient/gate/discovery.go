@@ -1,0 +1,294 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+const (
+	issuerTimeout = 5 * time.Second // of one request to the issuer
+	issuerLimit   = 1 << 20         // bytes of one answer
+	issuerMaxAge  = time.Hour       // of its metadata
+	issuerPause   = time.Second     // after a failure
+)
+
+// issuer is what is known of the issuer from its metadata (OpenID Connect
+// Discovery section 3, RFC 8414).
+type issuer struct {
+	url      string
+	endpoint oauth2.Endpoint
+	verifier *oidc.IDTokenVerifier
+	scopes   []string
+	// authorize is, for each origin, the authorization URL up to the parameters
+	// of one attempt.
+	authorize []string
+
+	userinfo, profile, revocation, endSession string
+	// namesItself: the issuer puts iss into its answers (RFC 9207).
+	namesItself bool
+
+	fetched time.Time
+	// doubted: something went wrong at the issuer since; look again.
+	doubted atomic.Bool
+}
+
+// discovery finds the issuer's metadata when it is first needed, and keeps it.
+type discovery struct {
+	cfg     *Config
+	origins []origin
+	client  *http.Client
+
+	current atomic.Pointer[issuer]
+
+	mu       sync.Mutex // held while looking, so that one looks for all; guards the rest
+	failed   error
+	failedAt time.Time
+}
+
+func newDiscovery(c *Config, origins []origin) *discovery {
+	return &discovery{cfg: c, origins: origins, client: &http.Client{
+		Transport: bounded{c.Transport},
+		Timeout:   issuerTimeout,
+		// A redirect would carry a secret or a token to another place.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// bounded ends answers that are too long.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, issuerLimit)
+	}
+	return resp, err
+}
+
+// withClient is ctx for calls of go-oidc and x/oauth2.
+func (d *discovery) withClient(ctx context.Context) context.Context {
+	return oidc.ClientContext(ctx, d.client)
+}
+
+// get is the issuer, looked up if need be. Metadata that is old is used on if
+// the issuer does not answer.
+func (d *discovery) get(ctx context.Context) (*issuer, error) {
+	now := d.cfg.Now()
+	if is := d.current.Load(); is != nil && is.fresh(now) {
+		return is, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.current.Load()
+	if old != nil && old.fresh(now) {
+		return old, nil
+	}
+	if d.failed != nil && now.Sub(d.failedAt) < issuerPause {
+		if old != nil {
+			return old, nil
+		}
+		return nil, d.failed
+	}
+	is, err := d.look(ctx)
+	if err != nil {
+		// The pause counts from now: looking may have taken long.
+		d.failed, d.failedAt = err, d.cfg.Now()
+		logTrouble(d.cfg.Logger, "cannot read the issuer's metadata", d.cfg, err)
+		if old != nil {
+			return old, nil
+		}
+		return nil, err
+	}
+	d.failed = nil
+	d.current.Store(is)
+	return is, nil
+}
+
+func (is *issuer) fresh(now time.Time) bool {
+	return now.Sub(is.fetched) < issuerMaxAge && !is.doubted.Load()
+}
+
+func (d *discovery) look(ctx context.Context) (*issuer, error) {
+	ctx, cancel := context.WithTimeout(d.withClient(ctx), issuerTimeout)
+	defer cancel()
+	provider, err := oidc.NewProvider(ctx, d.cfg.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("reading the metadata of %s: %w", d.cfg.Issuer, err)
+	}
+	var m struct {
+		JWKS        string   `json:"jwks_uri"`
+		EndSession  string   `json:"end_session_endpoint"`
+		Revocation  string   `json:"revocation_endpoint"`
+		Profile     string   `json:"caddyito_profile_endpoint"`
+		NamesItself bool     `json:"authorization_response_iss_parameter_supported"`
+		Scopes      []string `json:"scopes_supported"`
+		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+		Algorithms  []string `json:"id_token_signing_alg_values_supported"`
+	}
+	if err := provider.Claims(&m); err != nil {
+		return nil, fmt.Errorf("reading the metadata of %s: %w", d.cfg.Issuer, err)
+	}
+	is := &issuer{
+		url:         d.cfg.Issuer,
+		endpoint:    provider.Endpoint(),
+		userinfo:    provider.UserInfoEndpoint(),
+		profile:     m.Profile,
+		revocation:  m.Revocation,
+		endSession:  m.EndSession,
+		namesItself: m.NamesItself,
+		fetched:     d.cfg.Now(),
+	}
+	is.endpoint.AuthStyle = authStyle(d.cfg.ClientSecret, m.AuthMethods)
+	for _, e := range []struct {
+		name, url string
+		needed    bool
+	}{
+		{"authorization_endpoint", is.endpoint.AuthURL, true},
+		{"token_endpoint", is.endpoint.TokenURL, true},
+		{"jwks_uri", m.JWKS, true},
+		{"userinfo_endpoint", is.userinfo, false},
+		{"caddyito_profile_endpoint", is.profile, false},
+		{"revocation_endpoint", is.revocation, false},
+		{"end_session_endpoint", is.endSession, false},
+	} {
+		if err := checkEndpoint(d.cfg.Issuer, e.url, e.needed); err != nil {
+			return nil, fmt.Errorf("metadata of %s: %s: %w", d.cfg.Issuer, e.name, err)
+		}
+	}
+	is.verifier = provider.Verifier(&oidc.Config{
+		ClientID:             d.cfg.ClientID,
+		SupportedSigningAlgs: signingAlgs(m.Algorithms),
+		Now:                  func() time.Time { return d.cfg.Now().Add(-leeway) },
+	})
+	is.scopes = d.scopes(m.Scopes, m.Profile != "")
+	for _, o := range d.origins {
+		is.authorize = append(is.authorize, authorizeURL(is, d.cfg.ClientID, o.redirectURI))
+	}
+	return is, nil
+}
+
+// checkEndpoint refuses what would carry secrets in the clear where the issuer
+// itself does not.
+func checkEndpoint(issuerURL, endpoint string, needed bool) error {
+	if endpoint == "" {
+		if needed {
+			return errors.New("is missing")
+		}
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("%.100q is not an https URL", endpoint)
+	case u.Scheme == "http" && strings.HasPrefix(issuerURL, "https:"):
+		return fmt.Errorf("%.100q is not encrypted although the issuer is", endpoint)
+	}
+	return nil
+}
+
+// asymmetric are the algorithms an ID token may be signed with. "none" proves
+// nothing, and HS256 would let whoever knows a public value sign, were the two
+// ever mixed up.
+var asymmetric = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
+	oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
+}
+
+func signingAlgs(offered []string) []string {
+	var algs []string
+	for _, a := range offered {
+		if slices.Contains(asymmetric, a) {
+			algs = append(algs, a)
+		}
+	}
+	if algs == nil {
+		return []string{oidc.RS256} // OpenID Connect Core section 2: the default
+	}
+	return algs
+}
+
+// authStyle is how the client says who it is at the token endpoint. It is
+// settled beforehand: trying both would show a code twice, which is how stolen
+// codes look.
+func authStyle(secret string, offered []string) oauth2.AuthStyle {
+	if secret == "" {
+		return oauth2.AuthStyleInParams
+	}
+	// RFC 8414 section 2: client_secret_basic if nothing is said.
+	if len(offered) > 0 && !slices.Contains(offered, "client_secret_basic") && slices.Contains(offered, "client_secret_post") {
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleInHeader
+}
+
+// scopes are those configured, or of the usual ones those that the issuer
+// knows: some refuse a request for others.
+func (d *discovery) scopes(supported []string, hasProfile bool) []string {
+	if len(d.cfg.Scopes) > 0 {
+		if slices.Contains(d.cfg.Scopes, "openid") {
+			return d.cfg.Scopes
+		}
+		return append([]string{"openid"}, d.cfg.Scopes...)
+	}
+	scopes := []string{"openid"}
+	for _, s := range []string{"profile", "email", "groups"} {
+		if len(supported) == 0 && s != "groups" || slices.Contains(supported, s) {
+			scopes = append(scopes, s)
+		}
+	}
+	if hasProfile {
+		scopes = append(scopes, "read")
+	}
+	return scopes
+}
+
+func authorizeURL(is *issuer, clientID, redirectURI string) string {
+	u, _ := url.Parse(is.endpoint.AuthURL) // checked by checkEndpoint
+	q := u.Query()
+	q.Set("response_type", "code")
+	q.Set("client_id", clientID)
+	q.Set("redirect_uri", redirectURI)
+	q.Set("scope", strings.Join(is.scopes, " "))
+	q.Set("code_challenge_method", "S256")
+	u.RawQuery, u.Fragment = q.Encode(), ""
+	return u.String()
+}
+
+// fetch does a request to the issuer and returns the body of a 200.
+func (d *discovery) fetch(req *http.Request) ([]byte, error) {
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, &statusError{req.URL.Path, resp.StatusCode}
+	}
+	return body, nil
+}
+
+// statusError keeps the body out of logs: it may hold anything.
+type statusError struct {
+	path   string
+	status int
+}
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("%s answered %d %s", e.path, e.status, http.StatusText(e.status))
+}

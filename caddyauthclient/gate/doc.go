@@ -1,0 +1,28 @@
+// Package gate is the relying party: it stands in front of an app, sends
+// strangers to the issuer to sign in, and tells the app who its users are. It
+// is plain net/http; caddyauthclient puts it into Caddy.
+//
+// A request:
+//
+//	CleanHeaders   no identity header of the client's own survives
+//	Decide         origin -> own path? -> path policy -> cookie -> session
+//	               (cache, else store) -> identity (cache, else mirror) -> rules
+//	  Pass         Apply + MarkPrivate, then the app
+//	  Own          ServeOwn: /oidc/login, /oidc/callback, /oidc/logout, /oidc/me
+//	  the rest     Refuse: 302 to the issuer, or 400, 401, 403, 503
+//
+// Deciding uses no network and writes nothing to disk. What it needs is held in
+// two bounded caches that follow the store's events (store.Watch), so a session
+// that ends or a user who changes is seen by the next request.
+//
+// A login:
+//
+//	login.go       seals the attempt into the state parameter (state.go), bound
+//	               to one random cookie of the browser; nothing is kept here
+//	issuer         the person signs in
+//	callback.go    state -> code exchange -> ID token (idtoken.go) -> profile
+//	               (profile.go) -> one transaction: mirror and session -> 303
+//
+// Neighbours: package store keeps sessions and the mirror; internal/webpage
+// draws the pages; caddyauthclient is the Caddy module around this.
+package gate

@@ -1,0 +1,141 @@
+package gate
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
+)
+
+// Gate stands in front of an app. Its methods are safe for concurrent use.
+type Gate struct {
+	cfg     Config
+	log     *slog.Logger
+	pages   *webpage.Renderer
+	origins []origin
+	policy  *policy
+	managed managed
+
+	sessions *cache[store.Hash, *session]
+	people   *cache[string, *Identity]
+	// objects moves when an object of the mirror changes.
+	objects atomic.Uint64
+	shapes  shapes
+	touches *touches
+
+	seal   cipher.AEAD
+	spent  *spent
+	issuer *discovery
+
+	ctx       context.Context // ends at Close
+	cancel    context.CancelFunc
+	closed    atomic.Bool
+	stopWatch func()
+}
+
+// New makes a gate. It uses no network and writes nothing.
+func New(c Config) (*Gate, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	origins, err := newOrigins(&c)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := newPolicy(&c)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := webpage.New(c.Brand)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gate{
+		cfg:      c,
+		log:      c.Logger,
+		pages:    pages,
+		origins:  origins,
+		policy:   policy,
+		managed:  newManaged(c.Headers),
+		sessions: newCache[store.Hash, *session](c.CacheSize, nil),
+		people:   newCache[string](c.CacheSize, func(id *Identity) { id.stale.Store(true) }),
+		touches:  newTouches(&c),
+		seal:     newSeal(c.Key),
+		spent:    newSpent(),
+	}
+	g.issuer = newDiscovery(&g.cfg, origins)
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.stopWatch = c.Store.Watch(g.follow)
+	return g, nil
+}
+
+// Close writes what is still to be written and lets go of the store. Requests
+// may still be under way: they are decided by the store itself, and refused
+// once that is closed.
+func (g *Gate) Close() {
+	if g.closed.Swap(true) {
+		return
+	}
+	g.cancel()
+	g.stopWatch()
+	g.touches.close()
+	g.sessions.dropAll()
+	g.people.dropAll()
+}
+
+// Decide says what is to become of a request. It uses no network and writes
+// nothing to disk; what it reads it mostly has in memory. CleanHeaders must
+// have been called.
+func (g *Gate) Decide(r *http.Request) Decision {
+	o := g.originOf(r)
+	if o == nil {
+		return Decision{Verdict: BadRequest, reason: reasonHost}
+	}
+	if g.ownPath(r.URL) != "" {
+		return Decision{Verdict: Own}
+	}
+	amb := ambiguous(r.URL)
+	public := !amb && g.policy.isPublic(r.URL.Path)
+	if isPreflight(r) {
+		// A browser sends it without asking anyone and without credentials
+		// (Fetch standard, CORS-preflight fetch); no cookie that is on it counts.
+		if public {
+			return Decision{Verdict: Pass}
+		}
+		return Decision{Verdict: Unauthorized}
+	}
+	if isUpgrade(r) && !g.upgradeFromHere(r) {
+		// Cookies go with a WebSocket from any page (RFC 6455 section 10.2).
+		if public {
+			return Decision{Verdict: Pass}
+		}
+		return Decision{Verdict: Forbidden, reason: reasonOrigin}
+	}
+	id, err := g.identify(r, o)
+	switch {
+	case public:
+		if err != nil {
+			g.log.Error("cannot read the session; the visitor of a public path is taken for a stranger", "error", err)
+		}
+		return Decision{Verdict: Pass, Identity: id}
+	case err != nil:
+		if r.Context().Err() == nil {
+			g.log.Error("cannot read the session; the request is refused", "error", err)
+		}
+		return Decision{Verdict: Unavailable, reason: reasonStore}
+	case id == nil && isPageLoad(r):
+		return Decision{Verdict: Login}
+	case id == nil:
+		return Decision{Verdict: Unauthorized}
+	case !g.policy.permits(id.verdicts, r.URL.Path, amb):
+		return Decision{Verdict: Forbidden, Identity: id, reason: reasonRules}
+	}
+	return Decision{Verdict: Pass, Identity: id}
+}
+
+func sum(b []byte) store.Hash { return sha256.Sum256(b) }

@@ -1,0 +1,172 @@
+package gate
+
+import (
+	"io"
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// managed are the identity headers, compiled for the check of every header of
+// every request.
+type managed struct {
+	names   []string // folded
+	lengths uint64   // bit n: there is a name of n bytes
+	fields  []Header // names canonical
+}
+
+func newManaged(headers []Header) managed {
+	var m managed
+	for _, h := range headers {
+		name := foldHeader(h.Name)
+		m.names = append(m.names, name)
+		m.lengths |= 1 << len(name)
+		m.fields = append(m.fields, Header{textproto.CanonicalMIMEHeaderKey(h.Name), h.Field})
+	}
+	return m
+}
+
+// has says whether name is that of an identity header, or would be taken for it
+// by software that reads "_" or "." as "-".
+func (m *managed) has(name string) bool {
+	if len(name) > 63 || m.lengths&(1<<len(name)) == 0 {
+		return false
+	}
+next:
+	for _, want := range m.names {
+		if len(want) != len(name) {
+			continue
+		}
+		for i := range len(name) {
+			c := name[i]
+			switch {
+			case c >= 'A' && c <= 'Z':
+				c += 'a' - 'A'
+			case c == '_' || c == '.':
+				c = '-'
+			}
+			if c != want[i] {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// CleanHeaders deletes from r every identity header, however it is spelled, so
+// that none but the gate can set one. It is to be called on every request,
+// public or not, before anything else.
+func (g *Gate) CleanHeaders(r *http.Request) {
+	m := &g.managed
+	for name := range r.Header {
+		if m.has(name) {
+			delete(r.Header, name)
+		}
+	}
+	if g.cfg.Authorization == "strip" {
+		delete(r.Header, "Authorization")
+	}
+	m.cleanConnection(r.Header)
+	m.cleanTrailer(r)
+}
+
+// cleanConnection keeps a client from naming an identity header in Connection:
+// a proxy would take it for hop-by-hop and drop it after the gate had set it
+// (RFC 9110 section 7.6.1).
+func (m *managed) cleanConnection(h http.Header) {
+	for i, line := range h["Connection"] {
+		if m.inList(line) {
+			var kept []string
+			for token := range strings.SplitSeq(line, ",") {
+				if token = strings.Trim(token, " \t"); token != "" && !m.has(token) {
+					kept = append(kept, token)
+				}
+			}
+			h["Connection"][i] = strings.Join(kept, ", ")
+		}
+	}
+}
+
+func (m *managed) inList(line string) bool {
+	for len(line) > 0 {
+		var token string
+		token, line, _ = strings.Cut(line, ",")
+		if m.has(strings.Trim(token, " \t")) {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanTrailer does the same for trailers: now for those announced, and, as
+// net/http adds the others when the body has been read, then once more.
+func (m *managed) cleanTrailer(r *http.Request) {
+	chunked := r.ContentLength < 0 && r.ProtoMajor == 1
+	if r.Trailer == nil && !chunked || r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	m.cleanTrailerNow(r)
+	r.Body = &trailerBody{r.Body, m, r}
+}
+
+func (m *managed) cleanTrailerNow(r *http.Request) {
+	for name := range r.Trailer {
+		if m.has(name) {
+			delete(r.Trailer, name)
+		}
+	}
+}
+
+type trailerBody struct {
+	io.ReadCloser
+	managed *managed
+	r       *http.Request
+}
+
+func (b *trailerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.managed.cleanTrailerNow(b.r)
+	}
+	return n, err
+}
+
+// headerValue is an identity header as it will be set.
+type headerValue struct{ name, value string }
+
+// Apply makes r ready for the app: it sets the identity headers of id (nil: a
+// stranger on a public path, who has none) and takes the gate's own cookies
+// away. CleanHeaders must have been called.
+func (g *Gate) Apply(r *http.Request, id *Identity) {
+	if o := g.originOf(r); o != nil {
+		removeCookies(r.Header, o.sessionCookie, o.browserCookie)
+	}
+	if id == nil || len(id.headers) == 0 {
+		return
+	}
+	// One array for all values, but no two slices share room: whoever appends
+	// to or changes one touches no other, nor the identity.
+	values := make([]string, len(id.headers))
+	for i := range id.headers {
+		values[i] = id.headers[i].value
+		r.Header[id.headers[i].name] = values[i : i+1 : i+1]
+	}
+}
+
+// MarkPrivate keeps the answer to a signed-in person out of shared caches. It
+// is to be called before the app writes.
+func (g *Gate) MarkPrivate(w http.ResponseWriter) {
+	h := w.Header()
+	values := [...]string{"private", "Cookie"}
+	if len(h["Cache-Control"]) == 0 {
+		h["Cache-Control"] = values[0:1:1]
+	} else {
+		h["Cache-Control"] = append(h["Cache-Control"], values[0])
+	}
+	if len(h["Vary"]) == 0 {
+		h["Vary"] = values[1:2:2]
+	} else {
+		h["Vary"] = append(h["Vary"], values[1])
+	}
+}

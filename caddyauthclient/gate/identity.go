@@ -1,0 +1,84 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Identity is who someone is, as the mirror says. It does not change (a change
+// of the person makes another), so all their requests share it.
+type Identity struct {
+	id     string
+	shape  *shape
+	values []string // in the order of shape
+	groups []string // sorted
+
+	headers  []headerValue
+	verdicts []bool // of the policy's rules
+	// active: neither disabled nor deleted. An identity that is not is kept to
+	// remember just that.
+	active bool
+
+	// related: the identity holds values of objects, and is true only as long as
+	// the mirror's objects are those of generation objects.
+	related bool
+	objects uint64
+	// stale is set when the mirror's record changed, or the cache let go of it.
+	stale atomic.Bool
+}
+
+// ID is the person's id at the issuer (its sub): for ever the same, and never
+// another's.
+func (id *Identity) ID() string { return id.id }
+
+// Value is a field as text: "id", "username", "email", "name", "groups" (with
+// commas between), "is_staff", and so on; a relation is the id of its object,
+// and "company.name" or "company.country.name" are fields of it. It is false
+// for what the person does not have.
+func (id *Identity) Value(name string) (string, bool) {
+	i, ok := id.shape.index[name]
+	if !ok {
+		return "", false
+	}
+	return id.values[i], true
+}
+
+// Groups are sorted; the slice is the caller's.
+func (id *Identity) Groups() []string { return slices.Clone(id.groups) }
+
+// InGroup says whether the person is in a group of exactly that name.
+func (id *Identity) InGroup(name string) bool {
+	_, ok := slices.BinarySearch(id.groups, name)
+	return ok
+}
+
+// Names are those of the fields that Value knows, sorted.
+func (id *Identity) Names() []string { return slices.Clone(id.shape.names) }
+
+// clean says whether s can stand in a header, or in one line of anything: a
+// control character would end it, and space at its ends is taken away by some
+// who read it, so that it would name someone else.
+func clean(s string) bool {
+	plain := true
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s == "" || s[0] != ' ' && s[len(s)-1] != ' '
+	}
+	if !utf8.ValidString(s) || strings.TrimSpace(s) != s {
+		return false
+	}
+	for _, c := range s {
+		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
+			return false
+		}
+	}
+	return true
+}

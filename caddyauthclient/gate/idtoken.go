@@ -1,0 +1,122 @@
+package gate
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+const (
+	// leeway is by how much the issuer's clock may differ.
+	leeway     = 60 * time.Second
+	maxIDToken = 8 << 10
+	maxSubject = 255 // OpenID Connect Core section 2
+)
+
+// verified is an ID token that passed every check.
+type verified struct {
+	raw      string
+	subject  string
+	sid      string
+	authTime time.Time
+	claims   func(any) error
+}
+
+// errClock says that the two clocks do not agree.
+type errClock struct{ by time.Duration }
+
+func (e *errClock) Error() string {
+	return fmt.Sprintf("the ID token was issued %s in the future: the clock of the issuer or of this machine is wrong", e.by.Round(time.Second))
+}
+
+// verifyIDToken is OpenID Connect Core section 3.1.3.7. go-oidc checks
+// signature, algorithm, issuer, audience and expiry; the rest is here.
+func (g *Gate) verifyIDToken(ctx context.Context, is *issuer, token *oauth2.Token, a *attempt) (*verified, error) {
+	raw, _ := token.Extra("id_token").(string)
+	switch {
+	case raw == "":
+		return nil, errors.New("the issuer gave no ID token; is the scope openid allowed for this client?")
+	case len(raw) > maxIDToken:
+		return nil, fmt.Errorf("the ID token has %d bytes, more than %d", len(raw), maxIDToken)
+	}
+	if err := checkTokenType(raw); err != nil {
+		return nil, err
+	}
+	t, err := is.verifier.Verify(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("checking the ID token: %w", err)
+	}
+	var c struct {
+		AuthorizedParty *string `json:"azp"`
+		SID             string  `json:"sid"`
+		AuthTime        int64   `json:"auth_time"`
+		Events          any     `json:"events"`
+	}
+	if err := t.Claims(&c); err != nil {
+		return nil, fmt.Errorf("reading the ID token: %w", err)
+	}
+	now := g.cfg.Now()
+	switch {
+	case subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(a.nonceText())) != 1:
+		return nil, errors.New("the ID token has another nonce: it belongs to another login")
+	case t.Subject == "" || len(t.Subject) > maxSubject || !clean(t.Subject):
+		return nil, errors.New("the ID token has no usable sub")
+	case t.IssuedAt.After(now.Add(leeway)):
+		return nil, &errClock{t.IssuedAt.Sub(now)}
+	case t.IssuedAt.IsZero() || t.IssuedAt.Unix() <= 0:
+		return nil, errors.New("the ID token has no iat")
+	case c.AuthorizedParty != nil && *c.AuthorizedParty != g.cfg.ClientID,
+		len(t.Audience) > 1 && c.AuthorizedParty == nil:
+		return nil, errors.New("the ID token was issued to another client (azp)")
+	case c.Events != nil:
+		return nil, errors.New("a logout token is not an ID token")
+	}
+	if t.AccessTokenHash != "" {
+		if err := t.VerifyAccessToken(token.AccessToken); err != nil {
+			return nil, fmt.Errorf("checking the access token: %w", err)
+		}
+	}
+	v := &verified{raw: raw, subject: t.Subject, authTime: now.UTC(), claims: t.Claims}
+	if clean(c.SID) && len(c.SID) <= maxSubject {
+		v.sid = c.SID
+	}
+	if c.AuthTime > 0 && time.Unix(c.AuthTime, 0).Before(now) {
+		v.authTime = time.Unix(c.AuthTime, 0).UTC()
+	}
+	return v, nil
+}
+
+// checkTokenType refuses tokens that the issuer signs with the same key for
+// something else (RFC 8725 section 3.11).
+func checkTokenType(raw string) error {
+	head, _, _ := strings.Cut(raw, ".")
+	b, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		return errors.New("the ID token is not a JWT")
+	}
+	var h struct {
+		Type     string `json:"typ"`
+		Critical any    `json:"crit"`
+	}
+	if err := json.Unmarshal(b, &h); err != nil {
+		return errors.New("the ID token is not a JWT")
+	}
+	if h.Type != "" && !strings.EqualFold(h.Type, "JWT") || h.Critical != nil {
+		return fmt.Errorf("a token of type %.40q is not an ID token", h.Type)
+	}
+	return nil
+}
+
+// expired says whether err is that of a token that came too late.
+func expired(err error) bool {
+	var e *oidc.TokenExpiredError
+	return errors.As(err, &e)
+}

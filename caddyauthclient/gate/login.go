@@ -1,0 +1,105 @@
+package gate
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
+)
+
+// serveLogin is /oidc/login: for apps that have a button to sign in.
+func (g *Gate) serveLogin(w http.ResponseWriter, r *http.Request, o *origin) {
+	if !allowMethods(w, r, http.MethodGet, http.MethodHead) {
+		return
+	}
+	to := g.askedReturn(r)
+	if id, err := g.identify(r, o); err == nil && id != nil {
+		g.redirect(w, http.StatusSeeOther, to)
+		return
+	}
+	g.startLogin(w, r, o, to, 0)
+}
+
+// startLogin sends the browser to the issuer, from where it will come to the
+// callback and then to path. retries counts how often this started over.
+func (g *Gate) startLogin(w http.ResponseWriter, r *http.Request, o *origin, path string, retries uint8) {
+	if g.cfg.Scheme(r) != o.scheme {
+		g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
+			Title: "Other address needed",
+			Text: "This page was reached over " + g.cfg.Scheme(r) + ", but people sign in here over " + o.scheme + ". " +
+				"If a proxy in front ends the encryption, its address belongs into trusted_proxies.",
+			LinkText: "Go to " + o.url, LinkURL: o.url + path,
+		})
+		return
+	}
+	if retries > maxRetries {
+		g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
+			Title: "Cookies needed",
+			Text: "Signing in did not come to an end: your browser does not send back the cookie that was set for it. " +
+				"Allow cookies for this site and try again.",
+			LinkText: "Try again", LinkURL: path,
+		})
+		return
+	}
+	is, err := g.issuer.get(g.ctx)
+	if err != nil {
+		g.issuerUnavailable(w, r)
+		return
+	}
+	browser, ok := secretCookie(r.Header, o.browserCookie)
+	if !ok {
+		browser = store.NewSecret()
+		o.setCookie(w, o.browserCookie, browser)
+	}
+	a := newAttempt()
+	a.browser = hashSecret(browser)
+	a.expires = g.cfg.Now().Add(attemptLifetime).Unix()
+	a.retries = retries
+	a.origin, a.path = o.url, path
+
+	challenge := sha256.Sum256([]byte(a.codeVerifier())) // RFC 7636 section 4.2
+	state := g.sealAttempt(&a)
+	prefix := is.authorize[o.index]
+	const names = len("&code_challenge=") + len("&nonce=") + len("&state=")
+	location := make([]byte, 0, len(prefix)+names+secretLen+22+len(state))
+	location = append(location, prefix...)
+	location = append(location, "&code_challenge="...)
+	location = base64.RawURLEncoding.AppendEncode(location, challenge[:])
+	location = append(location, "&nonce="...)
+	location = base64.RawURLEncoding.AppendEncode(location, a.nonce[:])
+	location = append(location, "&state="...)
+	location = append(location, state...)
+	g.redirect(w, http.StatusFound, string(location))
+}
+
+// redirect answers without a body; no cache may keep it, for it is about one
+// browser.
+func (g *Gate) redirect(w http.ResponseWriter, status int, location string) {
+	h := w.Header()
+	values := [...]string{location, "no-store", "no-referrer"}
+	h["Location"] = values[0:1:1]
+	h["Cache-Control"] = values[1:2:2]
+	h["Referrer-Policy"] = values[2:3:3]
+	w.WriteHeader(status)
+}
+
+func (g *Gate) issuerUnavailable(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "5")
+	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
+		Title:    "The sign-in service does not answer",
+		Text:     "You cannot sign in just now. Those who already are signed in are not affected. Try again in a moment.",
+		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
+	})
+}
+
+// tryAgainURL is the address of the page that was asked for; for the gate's own
+// paths, the root.
+func (g *Gate) tryAgainURL(r *http.Request) string {
+	if u := g.cfg.OriginalURL(r); g.ownPath(u) == "login" {
+		return g.cfg.Prefix + "/login?return=" + url.QueryEscape(g.askedReturn(r))
+	}
+	return g.returnPath(r)
+}

@@ -1,0 +1,114 @@
+package gate
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
+)
+
+// sameSite checks a POST by Sec-Fetch-Site, else by Origin.
+var sameSite = http.NewCrossOriginProtection()
+
+// serveLogout is /oidc/logout: it ends the session here and sends the browser
+// on to end that at the issuer (OpenID Connect RP-Initiated Logout).
+func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
+	if !allowMethods(w, r, http.MethodGet, http.MethodPost) {
+		return
+	}
+	secret, signedIn := secretCookie(r.Header, o.sessionCookie)
+	hash := hashSecret(secret)
+	if !g.wantsLogout(r, hash) {
+		g.pages.Message(w, r, http.StatusOK, webpage.Message{
+			Title:    "Sign out?",
+			Text:     "Another site sent you here. Do you want to sign out?",
+			LinkText: "Sign out", LinkURL: g.cfg.Prefix + "/logout?confirm=" + url.QueryEscape(g.confirmation(hash)),
+		})
+		return
+	}
+	var hint string
+	if signedIn {
+		var err error
+		if hint, err = g.endSession(r.Context(), hash); err != nil {
+			g.log.Error("cannot end the session; the person stays signed in", "error", err)
+			g.storeUnavailable(w, r)
+			return
+		}
+	}
+	o.setCookie(w, o.sessionCookie, "")
+	is, err := g.issuer.get(g.ctx)
+	switch {
+	case err != nil:
+		g.signedOut(w, r, "You are signed out here. The sign-in service does not answer, so there you may still be signed in.")
+	case is.endSession == "":
+		g.signedOut(w, r, "You are signed out here. At the sign-in service you may still be signed in.")
+	default:
+		g.redirect(w, http.StatusSeeOther, endSessionURL(is, g.cfg.ClientID, o, hint))
+	}
+}
+
+// wantsLogout says whether the person, and no other site, asks for it. A link
+// in the app or an address typed will do where the browser says that it was one
+// (Fetch Metadata); otherwise a page asks, whose link carries what only this
+// gate can have written.
+func (g *Gate) wantsLogout(r *http.Request, hash store.Hash) bool {
+	if r.Method == http.MethodPost {
+		return sameSite.Check(r) == nil
+	}
+	switch first(r.Header, "Sec-Fetch-Site") {
+	case "same-origin", "same-site", "none":
+		return true
+	}
+	confirm := r.URL.Query().Get("confirm")
+	return subtle.ConstantTimeCompare([]byte(confirm), []byte(g.confirmation(hash))) == 1
+}
+
+func (g *Gate) confirmation(hash store.Hash) string {
+	mac := hmac.New(sha256.New, g.cfg.Key[:])
+	mac.Write([]byte("logout of " + g.cfg.Name + " "))
+	mac.Write(hash[:])
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// endSession ends the session and returns the ID token it began with.
+func (g *Gate) endSession(ctx context.Context, hash store.Hash) (idToken string, err error) {
+	err = g.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
+		idToken = ""
+		rec, err := tx.Session(g.cfg.Name, hash)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		idToken = rec.IDToken
+		return tx.DeleteSession(g.cfg.Name, hash)
+	})
+	return idToken, err
+}
+
+// endSessionURL needs no state: nothing here waits for the browser to return.
+func endSessionURL(is *issuer, clientID string, o *origin, hint string) string {
+	u, _ := url.Parse(is.endSession) // checked by checkEndpoint
+	q := u.Query()
+	if hint != "" {
+		q.Set("id_token_hint", hint)
+	}
+	q.Set("client_id", clientID)
+	q.Set("post_logout_redirect_uri", o.url+"/")
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func (g *Gate) signedOut(w http.ResponseWriter, r *http.Request, text string) {
+	g.pages.Message(w, r, http.StatusOK, webpage.Message{
+		Title: "Signed out", Text: text, LinkText: "Sign in again", LinkURL: "/",
+	})
+}

@@ -1,0 +1,121 @@
+package gate
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+// ServeOwn answers for the gate's own paths.
+func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
+	o := g.originOf(r)
+	if o == nil {
+		g.Refuse(w, r, Decision{Verdict: BadRequest, reason: reasonHost})
+		return
+	}
+	switch g.ownPath(r.URL) {
+	case "login":
+		g.serveLogin(w, r, o)
+	case "callback":
+		g.serveCallback(w, r, o)
+	case "logout":
+		g.serveLogout(w, r, o)
+	case "me":
+		g.serveMe(w, r, o)
+	default:
+		g.pages.Message(w, r, http.StatusNotFound, webpage.Message{Title: "Not found", LinkText: "Go to the start", LinkURL: "/"})
+	}
+}
+
+// Refuse answers a request that may not pass.
+func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, d Decision) {
+	switch d.Verdict {
+	case Login:
+		if o := g.originOf(r); o != nil {
+			g.startLogin(w, r, o, g.returnPath(r), 0)
+			return
+		}
+		g.unknownHost(w, r)
+	case Unauthorized:
+		g.unauthorized(w)
+	case Forbidden:
+		g.forbidden(w, r, d)
+	case BadRequest:
+		g.unknownHost(w, r)
+	default: // a Pass that was refused by mistake stays closed
+		g.storeUnavailable(w, r)
+	}
+}
+
+// unauthorized tells a program that it must sign in, and where a person would.
+// It is no redirect: scripts would follow it and take the login page for data.
+func (g *Gate) unauthorized(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// RFC 9110 section 11.6.1 wants a challenge. This scheme is no standard's,
+	// so no browser opens a password box for it.
+	h.Set("WWW-Authenticate", `Session realm="sign-in", login="`+g.cfg.Prefix+`/login"`)
+	w.WriteHeader(http.StatusUnauthorized)
+	w.Write([]byte(`{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Nobody is signed in.","login":"` +
+		g.cfg.Prefix + `/login"}` + "\n"))
+}
+
+func (g *Gate) forbidden(w http.ResponseWriter, r *http.Request, d Decision) {
+	if d.reason == reasonOrigin {
+		g.log.Warn("refused an upgrade that another site asked for", "from", oneLine(first(r.Header, "Origin")), "host", oneLine(r.Host))
+		g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
+			Title: "Forbidden",
+			Text:  "The connection was asked for by a page of another site.",
+		})
+		return
+	}
+	m := webpage.Message{
+		Title:    "You may not see this",
+		Text:     "You are signed in, but this page is for others. Ask whoever runs this site if you should have it.",
+		LinkText: "Sign in as someone else", LinkURL: g.cfg.Prefix + "/logout",
+	}
+	if d.Identity != nil {
+		if name, ok := d.Identity.Value("username"); ok {
+			m.Detail = "Signed in as " + name
+		}
+	}
+	g.pages.Message(w, r, http.StatusForbidden, m)
+}
+
+func (g *Gate) unknownHost(w http.ResponseWriter, r *http.Request) {
+	known := make([]string, len(g.origins))
+	for i := range g.origins {
+		known[i] = g.origins[i].url
+	}
+	g.log.Warn("refused a request for a host that is not the gate's; add it to the option origin if it should be",
+		"host", oneLine(r.Host), "origins", known)
+	g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
+		Title: "Unknown address",
+		Text: "People do not sign in under this host name. If they should, whoever runs this site has to name it: " +
+			"configure `origin` of the gate.",
+	})
+}
+
+func (g *Gate) storeUnavailable(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "5")
+	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
+		Title:    "Not available just now",
+		Text:     "Whether you are signed in cannot be looked up at the moment. Try again shortly.",
+		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
+	})
+}
+
+func allowMethods(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	for _, m := range methods {
+		if r.Method == m {
+			return true
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	return false
+}

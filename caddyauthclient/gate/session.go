@@ -1,0 +1,130 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// session is what deciding needs of a store.Session. Times are in nanoseconds
+// of the Unix epoch.
+type session struct {
+	subject string
+	expires int64
+	idle    atomic.Int64 // when it ends if it is not used
+	seen    atomic.Int64 // as written, or about to be (touch.go)
+	used    atomic.Int64 // when the cache was last told that it is used
+	// identity of the subject, so that one look-up finds both. Whether it still
+	// is current, it knows.
+	identity atomic.Pointer[Identity]
+}
+
+func newSession(rec *store.Session) *session {
+	s := &session{subject: rec.Subject, expires: rec.ExpiresAt.UnixNano()}
+	s.idle.Store(rec.IdleExpiresAt.UnixNano())
+	s.seen.Store(rec.LastSeen.UnixNano())
+	return s
+}
+
+func (s *session) live(now int64) bool { return now < s.idle.Load() && now < s.expires }
+
+// useEvery is how often a session that is in use tells the cache so. Between,
+// looking it up moves nothing.
+const useEvery = int64(time.Minute)
+
+// identify is who sends r, by the session cookie; nil for a stranger. An error
+// means that the store could not say.
+func (g *Gate) identify(r *http.Request, o *origin) (*Identity, error) {
+	value, ok := secretCookie(r.Header, o.sessionCookie)
+	if !ok {
+		return nil, nil
+	}
+	hash := hashSecret(value)
+	s, err := g.session(r.Context(), hash)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	now := g.cfg.Now().UnixNano()
+	if !s.live(now) {
+		return nil, nil
+	}
+	id, err := g.identity(r.Context(), s)
+	if err != nil || id == nil {
+		return nil, err
+	}
+	if now-s.used.Load() > useEvery {
+		s.used.Store(now)
+		g.sessions.use(hash)
+		g.people.use(s.subject)
+	}
+	if seen := s.seen.Load(); now-seen > g.touches.every {
+		g.touches.add(s, hash, seen, now)
+	}
+	return id, nil
+}
+
+// hashSecret is store.HashOf for a secret, without an allocation.
+func hashSecret(s string) store.Hash {
+	var b [secretLen]byte
+	copy(b[:], s)
+	return sum(b[:])
+}
+
+// session finds the session in the cache, or else in the store; nil if there is
+// none.
+func (g *Gate) session(ctx context.Context, hash store.Hash) (*session, error) {
+	if g.closed.Load() {
+		return g.readSession(ctx, hash) // nothing tells the cache any more
+	}
+	if s, ok := g.sessions.peek(hash); ok {
+		return s, nil
+	}
+	gen := g.sessions.generation()
+	s, err := g.readSession(ctx, hash)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	s, _ = g.sessions.add(gen, hash, s, func(*session) bool { return true })
+	return s, nil
+}
+
+func (g *Gate) readSession(ctx context.Context, hash store.Hash) (*session, error) {
+	var s *session
+	err := g.cfg.Store.View(ctx, func(tx store.ReadTx) error {
+		rec, err := tx.Session(g.cfg.Name, hash)
+		if errors.Is(err, store.ErrNotFound) {
+			s = nil
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s = newSession(rec)
+		return nil
+	})
+	return s, err
+}
+
+// follow keeps the caches true to the store: it is called within every commit.
+func (g *Gate) follow(e store.Event) {
+	switch {
+	case e.Kind == store.EventAll:
+		g.sessions.dropAll()
+		g.objects.Add(1)
+		g.people.dropAll()
+	case e.Realm != g.cfg.Name:
+	case e.Kind == store.EventSession:
+		g.sessions.drop(e.Hash)
+	case e.Kind == store.EventMirror && e.Type == "":
+		g.objects.Add(1)
+		g.people.dropAll()
+	case e.Kind == store.EventMirror && e.Type == store.UserType:
+		g.people.drop(e.ID)
+	case e.Kind == store.EventMirror:
+		g.objects.Add(1)
+	}
+}

@@ -1,0 +1,150 @@
+package gate
+
+import (
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+const (
+	attemptLifetime = 10 * time.Minute
+	// maxRetries is how often a login starts over by itself before a page says
+	// that something is wrong.
+	maxRetries = 3
+	maxState   = 6 << 10 // characters
+	spentSize  = 1 << 16 // attempts remembered as used
+)
+
+// attempt is a login under way. It is nowhere but in the state parameter
+// (RFC 6749 section 4.1.1), sealed, so that starting a million logins fills
+// nothing here.
+type attempt struct {
+	id       [16]byte
+	verifier [32]byte // of PKCE (RFC 7636), before base64url
+	nonce    [16]byte // of the ID token
+	// browser is the hash of the cookie in the browser that began. Whoever
+	// brings this state from another browser signs in nobody.
+	browser store.Hash
+	expires int64 // Unix seconds
+	retries uint8
+	origin  string // for which the code is asked
+	path    string // to go to afterwards
+}
+
+func (a *attempt) codeVerifier() string { return base64.RawURLEncoding.EncodeToString(a.verifier[:]) }
+func (a *attempt) nonceText() string    { return base64.RawURLEncoding.EncodeToString(a.nonce[:]) }
+
+// newAttempt draws the random parts.
+func newAttempt() attempt {
+	var random [16 + 32 + 16]byte
+	rand.Read(random[:]) // never fails (crypto/rand)
+	return attempt{
+		id:       [16]byte(random[:16]),
+		verifier: [32]byte(random[16:48]),
+		nonce:    [16]byte(random[48:]),
+	}
+}
+
+// newSeal is what states are sealed with: XChaCha20-Poly1305, whose nonces are
+// long enough to be drawn at random for however many logins.
+func newSeal(key [32]byte) cipher.AEAD {
+	aead, err := chacha20poly1305.NewX(key[:])
+	if err != nil {
+		panic(err) // only for other lengths of the key
+	}
+	return aead
+}
+
+// stateVersion begins a sealed attempt, and changes with its layout.
+const stateVersion = 1
+
+const attemptFixed = 1 + 16 + 32 + 16 + 32 + 8 + 1 + 1
+
+// purpose binds the seal to logins at this gate: other gates may use the key.
+func (g *Gate) purpose() []byte { return []byte("login at " + g.cfg.Name) }
+
+func (g *Gate) sealAttempt(a *attempt) string {
+	plain := make([]byte, 0, attemptFixed+len(a.origin)+len(a.path))
+	plain = append(plain, stateVersion)
+	plain = append(plain, a.id[:]...)
+	plain = append(plain, a.verifier[:]...)
+	plain = append(plain, a.nonce[:]...)
+	plain = append(plain, a.browser[:]...)
+	plain = binary.BigEndian.AppendUint64(plain, uint64(a.expires))
+	plain = append(plain, a.retries, byte(len(a.origin)))
+	plain = append(plain, a.origin...)
+	plain = append(plain, a.path...)
+
+	sealed := make([]byte, chacha20poly1305.NonceSizeX, chacha20poly1305.NonceSizeX+len(plain)+chacha20poly1305.Overhead)
+	rand.Read(sealed) // never fails (crypto/rand)
+	sealed = g.seal.Seal(sealed, sealed, plain, g.purpose())
+	return base64.RawURLEncoding.EncodeToString(sealed)
+}
+
+var errState = errors.New("the state parameter is not one this gate made: it was changed, or sealed with another key")
+
+func (g *Gate) openAttempt(state string) (*attempt, error) {
+	if len(state) > maxState {
+		return nil, errState
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state)
+	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
+		return nil, errState
+	}
+	nonce, sealed := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
+	b, err := g.seal.Open(nil, nonce, sealed, g.purpose())
+	if err != nil || len(b) < attemptFixed || b[0] != stateVersion {
+		return nil, errState
+	}
+	a := &attempt{}
+	b = b[1:]
+	b = b[copy(a.id[:], b):]
+	b = b[copy(a.verifier[:], b):]
+	b = b[copy(a.nonce[:], b):]
+	b = b[copy(a.browser[:], b):]
+	a.expires = int64(binary.BigEndian.Uint64(b))
+	a.retries = b[8]
+	n := int(b[9])
+	b = b[10:]
+	if len(b) < n {
+		return nil, errState
+	}
+	a.origin, a.path = string(b[:n]), string(b[n:])
+	return a, nil
+}
+
+// spent remembers which attempts came back, so that each does so once. It is
+// bounded: what is forgotten too early still meets the issuer, which redeems a
+// code once (RFC 6749 section 4.1.2).
+type spent struct {
+	mu  sync.Mutex // guards lru
+	lru *simplelru.LRU[[16]byte, struct{}]
+}
+
+func newSpent() *spent {
+	lru, err := simplelru.NewLRU[[16]byte, struct{}](spentSize, nil)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &spent{lru: lru}
+}
+
+// spend says whether the attempt is used for the first time.
+func (s *spent) spend(id [16]byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lru.Contains(id) {
+		return false
+	}
+	s.lru.Add(id, struct{}{})
+	return true
+}
