@@ -1,0 +1,63 @@
+package boltstore
+
+import (
+	"slices"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func (r *readTx) Client(id string) (*store.Client, error) {
+	return getJSON[store.Client](r, bClient, []byte(id), 0)
+}
+
+func (r *readTx) Clients(after string, limit int) (clients []*store.Client, err error) {
+	r.scan(bClient, nil, append([]byte(after), 0), func(_, v []byte) bool {
+		if len(clients) >= limit {
+			return false
+		}
+		var c *store.Client
+		if c, err = decode[store.Client](bClient, v); err != nil {
+			return false
+		}
+		clients = append(clients, c)
+		return true
+	})
+	return clients, err
+}
+
+func (w *writeTx) PutClient(c *store.Client) error {
+	if err := check("the id of a client", c.ID); err != nil {
+		return err
+	}
+	n := *c
+	n.CreatedAt = normal(c.CreatedAt)
+	n.Secrets = slices.Clone(c.Secrets)
+	for i, s := range n.Secrets {
+		n.Secrets[i].CreatedAt, n.Secrets[i].ExpiresAt = normal(s.CreatedAt), normal(s.ExpiresAt)
+	}
+	value, err := encode(bClient, nil, &n)
+	if err != nil {
+		return err
+	}
+	w.event(store.Event{Kind: store.EventClients})
+	return w.put(bClient, []byte(c.ID), value)
+}
+
+// DeleteClient ends the client's epoch: its families and consents carry the
+// epoch in which they were made, and count no more. Sweep removes them.
+func (w *writeTx) DeleteClient(id string) error {
+	if w.get(bClient, []byte(id)) == nil {
+		return store.ErrNotFound
+	}
+	if err := w.put(bEpoch, []byte(id), be64(w.epoch(id)+1)); err != nil {
+		return err
+	}
+	if err := w.put(bExpiry, expiryKey(0, clientConsents, []byte(id)), be64(0)); err != nil {
+		return err
+	}
+	w.event(store.Event{Kind: store.EventClients})
+	return w.del(bClient, []byte(id))
+}
+
+// epoch says how often a client of that id was deleted.
+func (r *readTx) epoch(clientID string) uint64 { return number(r.get(bEpoch, []byte(clientID))) }

@@ -1,0 +1,64 @@
+package boltstore
+
+import (
+	"github.com/caddyito/caddyito/store"
+)
+
+var keyFeedID = []byte("feed_id")
+
+func (r *readTx) Feed() (store.Feed, error) {
+	return store.Feed{ID: string(r.get(bMeta, keyFeedID)), Head: r.head()}, nil
+}
+
+// head is the last seq given out. Its row is always there: the record that took
+// it was the last to change, and what is deleted leaves a tombstone.
+func (r *readTx) head() uint64 {
+	k, _ := r.bucket(bFeed).Cursor().Last()
+	return number(k)
+}
+
+func (r *readTx) Changes(after uint64, limit int) ([]store.Change, error) {
+	var changes []store.Change
+	if after+1 == 0 {
+		return nil, nil
+	}
+	r.scan(bFeed, nil, be64(after+1), func(k, v []byte) bool {
+		if len(changes) >= limit {
+			return false
+		}
+		changes = append(changes, store.Change{
+			Seq:     number(k),
+			Deleted: v[0] == 1,
+			ID:      int64(number(v[1:])),
+			Type:    string(v[9:]),
+		})
+		return true
+	})
+	return changes, nil
+}
+
+// moveRow moves a record's row from the seq it had, 0 for none, to the end.
+func (w *writeTx) moveRow(from uint64, n *record, deleted bool) error {
+	n.version = w.head() + 1
+	if from != 0 {
+		if err := w.del(bFeed, be64(from)); err != nil {
+			return err
+		}
+	}
+	row := []byte{0}
+	if deleted {
+		row[0] = 1
+	}
+	row = append(append(row, idKey(n.id)...), n.typ...)
+	w.event(store.Event{Kind: store.EventFeed})
+	return w.put(bFeed, be64(n.version), row)
+}
+
+// bury deletes all that hangs on a record and leaves a tombstone.
+func (w *writeTx) bury(old *record) error {
+	n := &record{typ: old.typ, id: old.id}
+	if err := w.moveRecord(old, n, true); err != nil {
+		return err
+	}
+	return w.put(bGrave, refKey(store.Ref{Type: old.typ, ID: old.id}), be64(n.version))
+}

@@ -1,0 +1,129 @@
+package boltstore
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// A mirror's records are kept under its number, which stands before its state.
+// A mirror that was deleted and begins anew has another number.
+const mirrorHead = 8
+
+func recordKey(number []byte, typ, id string) []byte {
+	return append(part(bytes.Clone(number), typ), id...)
+}
+
+// mirror is the number of a mirror, nil if it never was written.
+func (r *readTx) mirror(name string) []byte {
+	v := r.get(bMirror, []byte(name))
+	if v == nil {
+		return nil
+	}
+	return v[:mirrorHead:mirrorHead]
+}
+
+func (r *readTx) MirrorState(mirror string) (store.MirrorState, error) {
+	s, err := getJSON[store.MirrorState](r, bMirror, []byte(mirror), mirrorHead)
+	if isNotFound(err) {
+		return store.MirrorState{}, nil
+	}
+	if err != nil {
+		return store.MirrorState{}, err
+	}
+	return *s, nil
+}
+
+func (r *readTx) MirrorRecord(mirror, typ, id string) (*store.Record, error) {
+	n := r.mirror(mirror)
+	if n == nil {
+		return nil, store.ErrNotFound
+	}
+	return getJSON[store.Record](r, bMirrorRecord, recordKey(n, typ, id), 0)
+}
+
+func (r *readTx) MirrorRecords(mirror, typ, after string, limit int) (records []*store.Record, err error) {
+	n := r.mirror(mirror)
+	if n == nil {
+		return nil, nil
+	}
+	r.scan(bMirrorRecord, recordKey(n, typ, ""), append(recordKey(n, typ, after), 0), func(_, v []byte) bool {
+		if len(records) >= limit {
+			return false
+		}
+		var rec *store.Record
+		if rec, err = decode[store.Record](bMirrorRecord, v); err != nil {
+			return false
+		}
+		records = append(records, rec)
+		return true
+	})
+	return records, err
+}
+
+func (w *writeTx) PutMirrorState(mirror string, s store.MirrorState) error {
+	n, err := w.openMirror(mirror)
+	if err != nil {
+		return err
+	}
+	s.At = normal(s.At)
+	value, err := encode(bMirror, bytes.Clone(n), &s)
+	if err != nil {
+		return err
+	}
+	return w.put(bMirror, []byte(mirror), value)
+}
+
+// openMirror is the number of a mirror, a new one if there is none.
+func (w *writeTx) openMirror(name string) ([]byte, error) {
+	if n := w.mirror(name); n != nil {
+		return n, nil
+	}
+	if err := check("the name of a mirror", name); err != nil {
+		return nil, err
+	}
+	n, err := w.next(" mirror") // no type of object begins with a space
+	if err != nil {
+		return nil, err
+	}
+	value, err := encode(bMirror, be64(n), &store.MirrorState{})
+	if err != nil {
+		return nil, err
+	}
+	return be64(n), w.put(bMirror, []byte(name), value)
+}
+
+func (w *writeTx) PutMirrorRecord(mirror string, r *store.Record) error {
+	if err := check("the type or id of a record", r.Type, r.ID); err != nil {
+		return err
+	}
+	n, err := w.openMirror(mirror)
+	if err != nil {
+		return err
+	}
+	key := recordKey(n, r.Type, r.ID)
+	value, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("writing a record of a mirror: %w", err)
+	}
+	// Every login writes the user again; mostly nothing changed.
+	if bytes.Equal(w.get(bMirrorRecord, key), value) {
+		return nil
+	}
+	w.event(store.Event{Kind: store.EventMirror, Realm: mirror, Type: r.Type, ID: r.ID})
+	return w.put(bMirrorRecord, key, value)
+}
+
+func (w *writeTx) DeleteMirror(mirror string) error {
+	n := bytes.Clone(w.mirror(mirror))
+	if n == nil {
+		return nil
+	}
+	if err := w.put(bExpiry, expiryKey(0, mirrorRecords, n), present); err != nil {
+		return err
+	}
+	w.event(store.Event{Kind: store.EventMirror, Realm: mirror})
+	return w.del(bMirror, []byte(mirror))
+}

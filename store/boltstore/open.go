@@ -1,0 +1,189 @@
+package boltstore
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// format is the version of the layout of keys and values.
+const format = 1
+
+// Options change how a store is opened. The zero value is fine.
+type Options struct {
+	// LockTimeout is how long to wait for another process that holds the file.
+	// Default 1 s.
+	LockTimeout time.Duration
+}
+
+// Open opens the database at path, or makes a new one (mode 0600, in a
+// directory of mode 0700) where there never was one: where neither the file nor
+// the marker path+".id" exists. It changes nothing in a file that it refuses.
+func Open(path string, o Options) (*Store, error) {
+	if o.LockTimeout == 0 {
+		o.LockTimeout = time.Second
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of the database: %w", err)
+	}
+	marker, err := readMarker(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	isNew := err != nil || info.Size() == 0
+	if isNew && marker != "" {
+		return nil, fmt.Errorf("the database %s is missing or empty, but %s says that there was one: restore it from a backup, or remove %[2]s to begin anew", path, markerPath(path))
+	}
+	if !isNew {
+		if err := inspect(path, o, marker); err != nil {
+			return nil, err
+		}
+	}
+	db, err := openBolt(path, o, false)
+	if err != nil {
+		return nil, err
+	}
+	id, err := prepare(db)
+	if err == nil && id != marker {
+		err = writeMarker(path, id)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("preparing the database %s: %w", path, err)
+	}
+	return &Store{path: path, db: db, watchers: map[*watcher]bool{}}, nil
+}
+
+func openBolt(path string, o Options, readOnly bool) (db *bbolt.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged(path, p)
+		}
+	}()
+	options := &bbolt.Options{
+		Timeout:  o.LockTimeout,
+		ReadOnly: readOnly,
+		// A freelist on disk is rewritten with every commit, and drags a file
+		// that has seen many deletes. Without, opening reads the file once.
+		NoFreelistSync: true,
+		FreelistType:   bbolt.FreelistMapType,
+		NoStatistics:   true,
+	}
+	if strconv.IntSize == 64 && runtime.GOOS != "windows" {
+		// Address space, not memory. When the file outgrows its mapping, the
+		// writer waits for all readers.
+		options.InitialMmapSize = 1 << 30
+	}
+	db, err = bbolt.Open(path, 0o600, options)
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("the database %s is locked by another process. A running Caddy holds it: use `caddy reload` instead of starting a second one, and the `caddy auth` commands, which talk to the running one", path)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, damaged(path, err)
+	}
+	return nil, fmt.Errorf("opening the database %s: %w", path, err)
+}
+
+func damaged(path string, reason any) error {
+	return fmt.Errorf("the database %s is damaged, or is no database of this program: %v. Restore it from a backup; nothing was changed in it", path, reason)
+}
+
+// inspect reads the whole file before it is opened for writing, which would
+// crash the process in a goroutine of bbolt's if pages are damaged.
+func inspect(path string, o Options, marker string) (err error) {
+	db, err := openBolt(path, o, true)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged(path, p)
+		}
+		err = errors.Join(err, db.Close())
+	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	return db.View(func(tx *bbolt.Tx) error {
+		if info, err := os.Stat(path); err != nil || info.Size() < tx.Size() {
+			return damaged(path, "it is shorter than it should be")
+		}
+		if k, _ := tx.Cursor().First(); k == nil && marker == "" {
+			return nil // made, but never begun
+		}
+		meta := tx.Bucket([]byte(bucketNames[bMeta]))
+		if meta == nil || meta.Get(keyFormat) == nil {
+			return fmt.Errorf("%s is a database of another program", path)
+		}
+		if v, err := strconv.Atoi(string(meta.Get(keyFormat))); err != nil || v > format {
+			return fmt.Errorf("the database %s has format %q and was written by a newer version, which this one does not understand (it knows up to %d): use that version, or restore an older backup", path, meta.Get(keyFormat), format)
+		}
+		m, err := (&readTx{tx: tx}).Meta()
+		if err != nil {
+			return damaged(path, err)
+		}
+		if marker != "" && m.InstallationID != marker {
+			return fmt.Errorf("the database %s is not the one that was here: it belongs to installation %s, but %s names %s. Put the right one back, or remove %[3]s to go on with this one", path, m.InstallationID, markerPath(path), marker)
+		}
+		return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+			c := b.Cursor()
+			for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			}
+			return nil
+		})
+	})
+}
+
+// prepare makes what a new database lacks and returns the installation's ID.
+func prepare(db *bbolt.DB) (id string, err error) {
+	err = db.View(func(tx *bbolt.Tx) error {
+		for _, name := range bucketNames {
+			if tx.Bucket([]byte(name)) == nil {
+				return nil
+			}
+		}
+		m, err := (&readTx{tx: tx}).Meta()
+		id = m.InstallationID
+		return err
+	})
+	if id != "" || err != nil {
+		return id, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range bucketNames {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		w := &writeTx{readTx: readTx{tx: tx}}
+		m, err := w.Meta()
+		if id = m.InstallationID; err == nil {
+			return nil
+		}
+		id = rand.Text()
+		if err := w.put(bMeta, keyFormat, strconv.AppendInt(nil, format, 10)); err != nil {
+			return err
+		}
+		if err := w.put(bMeta, keyFeedID, []byte(rand.Text())); err != nil {
+			return err
+		}
+		return w.PutMeta(store.Meta{InstallationID: id})
+	})
+	return id, err
+}
