@@ -21,17 +21,14 @@ func Brand(target *webpage.Brand) func(*caddyfile.Dispenser) error {
 		if d.NextArg() {
 			return d.ArgErr()
 		}
-		return Options(d, []Option{
+		return Options(d, "brand", []Option{
 			{Name: "name", Read: Text(&target.Name)},
 			{Name: "logo", Read: Text(&target.Logo)},
 			{Name: "accent", Read: func(d *caddyfile.Dispenser) error {
 				if err := one(d, &target.Accent); err != nil {
 					return err
 				}
-				if err := CheckAccent(target.Accent); err != nil {
-					return d.WrapErr(err)
-				}
-				return nil
+				return Wrap(d, CheckAccent(target.Accent))
 			}},
 		})
 	}

@@ -7,17 +7,15 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Options reads the block of the directive or option that d stands at. Each
-// name in options is an option and how to read its arguments; those in
-// repeatable may be given again, all others once.
-func Options(d *caddyfile.Dispenser, options []Option) error {
-	directive := d.Val()
+// Options reads the block, if there is one, of the directive or option called
+// of, whose arguments d has passed.
+func Options(d *caddyfile.Dispenser, of string, options []Option) error {
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
 		o := find(options, name)
 		if o == nil {
-			return d.Errf("%s has no option '%s'; there are: %s", directive, name, names(options))
+			return d.Errf("%s has no option '%s'; there are: %s", of, name, names(options))
 		}
 		if seen[name] && !o.Repeatable {
 			return d.Errf("%s is given twice", name)
@@ -32,7 +30,8 @@ func Options(d *caddyfile.Dispenser, options []Option) error {
 
 // Option is an option of a block.
 type Option struct {
-	Name       string
+	Name string
+	// Repeatable options may be given more than once.
 	Repeatable bool
 	// Read reads the arguments; d stands at the option's name.
 	Read func(d *caddyfile.Dispenser) error
@@ -129,4 +128,23 @@ func one(d *caddyfile.Dispenser, target *string) error {
 	}
 	*target = v
 	return nil
+}
+
+// Wrap adds to err, if there is one, the file and line where d stands.
+func Wrap(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}
+
+// At adds to err the file and line of an earlier token: what is wrong with a
+// whole block belongs to where it begins.
+func At(token caddyfile.Token, err error) error {
+	if err == nil {
+		return nil
+	}
+	d := caddyfile.NewDispenser([]caddyfile.Token{token})
+	d.Next()
+	return d.WrapErr(err)
 }

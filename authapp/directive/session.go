@@ -23,19 +23,17 @@ type Session struct {
 //	}
 func Sessions(target *Session) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
+		start := d.Token()
 		if d.NextArg() {
 			return d.ArgErr()
 		}
-		if err := Options(d, []Option{
+		if err := Options(d, "session", []Option{
 			{Name: "idle", Read: Duration(&target.Idle)},
 			{Name: "absolute", Read: Duration(&target.Absolute)},
 		}); err != nil {
 			return err
 		}
-		if err := target.Check(); err != nil {
-			return d.WrapErr(err)
-		}
-		return nil
+		return At(start, target.Check())
 	}
 }
 
