@@ -1,0 +1,29 @@
+// Command bench measures this project beside plain Caddy, in one run on one
+// machine:
+//
+//	go run ./bench gate     what the gate costs a request
+//
+// It starts itself again as child processes, each a real "caddy run" with a
+// Caddyfile of its own, so that CPU time, allocations and memory are those of
+// one variant alone:
+//
+//	bench (driver)  --- TCP, keep-alive --->  caddy: plain          --->  upstream
+//	   |                                      caddy: bench_stub     --->     "
+//	   |                                      caddy: auth_client    --->     "
+//	   +--- stdin/stdout: control ---------->  (each of them)
+//
+// The variants are driven in turn, a short slice each, forwards in one round
+// and backwards in the next, and a variant is compared with the plain slice of
+// its own round; so whatever else the machine does falls on all alike. The
+// driver shares the cores with what it measures, as the upstream does: compare
+// ratios and CPU time, not requests per second between machines.
+//
+// By file: gate.go is the subcommand, variants.go what it compares, seed.go
+// fills the gate's store; process.go and child.go are the two ends of the
+// control line; load.go and response.go drive; histogram.go and stats.go
+// count; report.go prints.
+//
+// Its neighbours: everything it measures it takes through Caddy, as a user
+// does; only seed.go reaches into store/boltstore, to sign people in without
+// 100,000 logins.
+package main

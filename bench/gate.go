@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// gateBench is one run of "bench gate".
+type gateBench struct {
+	rounds, conns, users int
+	each                 time.Duration // a slice
+	profiles             string        // directory, or empty
+	dir                  string        // for databases and configs; goes with the run
+	progress             io.Writer
+
+	processes []*process
+	upstream  *process
+	loads     []*load
+	rows      []*row
+}
+
+// row is one line of the table: a load on a Caddy, and what was measured.
+type row struct {
+	front, name string
+	caddy       *process
+	load        *load
+	rounds      []round
+	// resting is the memory of a Caddy that has not yet been asked anything,
+	// rested that after the whole run. Bytes.
+	resting, rested int64
+	// first is the round in which every session was seen for the first time;
+	// only for many users.
+	first *round
+}
+
+// round is what a row did in one slice.
+type round struct {
+	rate     float64 // requests per second
+	p50, p99 float64 // microseconds
+	cpu      float64 // microseconds of the Caddy per request
+	allocs   float64 // of the Caddy per request
+}
+
+func runGate(ctx context.Context, args []string, out, progress io.Writer) error {
+	b := &gateBench{progress: progress}
+	flags := flag.NewFlagSet("bench gate", flag.ContinueOnError)
+	flags.SetOutput(progress)
+	flags.IntVar(&b.rounds, "rounds", 8, "how many `times` each variant has its turn")
+	seconds := flags.Float64("seconds", 1, "`length` of a turn")
+	flags.IntVar(&b.conns, "conns", 32, "keep-alive `connections` to each variant")
+	flags.IntVar(&b.users, "users", 100_000, "`users`, each with a session, in the store of the gate that has many")
+	flags.StringVar(&b.profiles, "profile", "", "write CPU and allocation profiles of every variant into this `directory` (costs a little CPU)")
+	asJSON := flags.Bool("json", false, "print JSON instead of a table")
+	if err := flags.Parse(args); err != nil {
+		return flag.ErrHelp
+	}
+	b.each = time.Duration(*seconds * float64(time.Second))
+	if flags.NArg() > 0 || b.rounds < 1 || b.conns < 1 || b.users < 1 || b.each <= 0 || b.each > 50*time.Second {
+		return fmt.Errorf("gate takes flags only, all above 0, and turns of less than 50 seconds; -h lists them")
+	}
+	var err error
+	if b.dir, err = os.MkdirTemp("", "caddyito-bench-"); err != nil {
+		return fmt.Errorf("making a directory for the run: %w", err)
+	}
+	defer os.RemoveAll(b.dir)
+	defer b.stop()
+	if err := b.start(ctx); err != nil {
+		return err
+	}
+	if err := b.measure(ctx); err != nil {
+		return err
+	}
+	r := b.report()
+	if *asJSON {
+		return r.writeJSON(out)
+	}
+	return r.writeTable(out)
+}
+
+func (b *gateBench) stop() {
+	for _, l := range b.loads {
+		l.close()
+	}
+	for _, p := range b.processes {
+		p.stop()
+	}
+}
+
+func (b *gateBench) note(format string, args ...any) {
+	fmt.Fprintf(b.progress, format+"\n", args...)
+}
+
+// start brings up every process, and makes sure that each variant does what it
+// is measured for.
+func (b *gateBench) start(ctx context.Context) (err error) {
+	if b.upstream, err = startUpstream(ctx); err != nil {
+		return err
+	}
+	b.processes = append(b.processes, b.upstream)
+	stores := map[int]*seeded{}
+	for i, v := range gateVariants(b.users) {
+		b.note("starting %s: %s", v.front, v.name)
+		sessions := stores[1]
+		if n := max(v.users, 1); stores[n] == nil {
+			if stores[n], err = seed(ctx, filepath.Join(b.dir, fmt.Sprint("seed-", n)), n); err != nil {
+				return err
+			}
+		}
+		sessions = stores[max(v.users, 1)]
+		dir := filepath.Join(b.dir, fmt.Sprint("caddy-", i))
+		if v.users > 0 {
+			if err := sessions.copyTo(dir); err != nil {
+				return err
+			}
+		}
+		addr, err := freeAddr()
+		if err != nil {
+			return err
+		}
+		p, err := startCaddy(ctx, v.front+", "+v.name, dir, addr, v.caddyfile(setting{addr, b.upstream.addr, sessions.ids[0]}))
+		if err != nil {
+			return err
+		}
+		b.processes = append(b.processes, p)
+		rest, err := p.ask(opSettle)
+		if err != nil {
+			return err
+		}
+		if err := check(ctx, v, addr, sessions.ids); err != nil {
+			return fmt.Errorf("%s, %s: %w", v.front, v.name, err)
+		}
+		if err := b.add(ctx, &row{front: v.front, name: v.name, caddy: p, resting: rest.Anonymous}, 200, sessions.ids); err != nil {
+			return err
+		}
+		if v.front == responded && v.users == 1 {
+			if err := b.add(ctx, &row{front: v.front, name: strangers, caddy: p}, 302, []string{""}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// add puts a row on the table, driven with a request for each session.
+func (b *gateBench) add(ctx context.Context, r *row, status int, sessions []string) error {
+	requests := make([][]byte, len(sessions))
+	for i, s := range sessions {
+		requests[i] = request(r.caddy.addr, "/", s)
+	}
+	l, err := dialLoad(ctx, r.caddy.addr, b.conns, status, requests)
+	if err != nil {
+		return err
+	}
+	r.load = l
+	b.loads = append(b.loads, l)
+	b.rows = append(b.rows, r)
+	return nil
+}
+
+// check makes sure of what is measured: a gate lets the session in, and nobody
+// else, and the app is told who it is.
+func check(ctx context.Context, v variant, addr string, sessions []string) error {
+	gated := strings.HasPrefix(v.name, "gate")
+	for i, session := range []string{sessions[0], sessions[len(sessions)-1]} {
+		status, said, err := fetch(ctx, addr, "/who", session)
+		if err != nil {
+			return err
+		}
+		if status != 200 {
+			return fmt.Errorf("a session is answered %d", status)
+		}
+		want := body
+		if v.front == proxied {
+			want = ""
+			if gated || v.name == stub3Name {
+				want = username([]int{0, len(sessions) - 1}[i])
+			}
+		}
+		if said != want {
+			return fmt.Errorf("the app says %q where it should say %q", said, want)
+		}
+	}
+	if !gated {
+		return nil
+	}
+	for _, session := range []string{"", "x" + sessions[0][1:]} {
+		if status, _, err := fetch(ctx, addr, "/", session); err != nil || status != 302 {
+			return fmt.Errorf("a stranger is answered %d, not sent to sign in (%v)", status, err)
+		}
+	}
+	return nil
+}
+
+// measure lets every row have its turn in every round.
+func (b *gateBench) measure(ctx context.Context) error {
+	b.note("warming up")
+	for _, r := range b.rows {
+		if len(r.load.requests) > 1 {
+			first, err := b.turn(r, "", func() (*slice, error) { return r.load.once(ctx) })
+			if err != nil {
+				return err
+			}
+			r.first = first
+		}
+		if _, err := r.load.run(ctx, b.each); err != nil {
+			return fmt.Errorf("%s: %w", r.caddy.name, err)
+		}
+	}
+	for i := range b.rounds {
+		b.note("round %d of %d", i+1, b.rounds)
+		for j := range b.rows {
+			r := b.rows[j]
+			if i%2 == 1 { // a machine that slows down or speeds up favours nobody
+				r = b.rows[len(b.rows)-1-j]
+			}
+			profile := ""
+			if b.profiles != "" && i == b.rounds-1 {
+				profile = filepath.Join(b.profiles, fileName(r))
+			}
+			got, err := b.turn(r, profile, func() (*slice, error) { return r.load.run(ctx, b.each) })
+			if err != nil {
+				return err
+			}
+			r.rounds = append(r.rounds, *got)
+		}
+	}
+	for _, r := range b.rows {
+		u, err := r.caddy.ask(opSettle)
+		if err != nil {
+			return err
+		}
+		r.rested = u.Anonymous
+	}
+	return nil
+}
+
+// turn measures a Caddy while drive drives it.
+func (b *gateBench) turn(r *row, profile string, drive func() (*slice, error)) (*round, error) {
+	if profile != "" {
+		if err := os.MkdirAll(filepath.Dir(profile), 0o755); err != nil {
+			return nil, fmt.Errorf("making the directory of profiles: %w", err)
+		}
+		if _, err := r.caddy.ask(opProfile + " " + profile + ".cpu"); err != nil {
+			return nil, err
+		}
+	}
+	before, err := r.caddy.ask(opUsage)
+	if err != nil {
+		return nil, err
+	}
+	s, err := drive()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.caddy.name, err)
+	}
+	after, err := r.caddy.ask(opUsage)
+	if err != nil {
+		return nil, err
+	}
+	if profile != "" {
+		if _, err := r.caddy.ask(opStop + " " + profile + ".allocs"); err != nil {
+			return nil, err
+		}
+	}
+	if s.requests == 0 {
+		return nil, fmt.Errorf("%s: no response within %s; make the turns longer", r.caddy.name, b.each)
+	}
+	n := float64(s.requests)
+	return &round{
+		rate:   n / s.elapsed.Seconds(),
+		p50:    micros(s.latency.quantile(0.50)),
+		p99:    micros(s.latency.quantile(0.99)),
+		cpu:    micros(after.CPU-before.CPU) / n,
+		allocs: float64(after.Mallocs-before.Mallocs) / n,
+	}, nil
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// fileName is a row's as a file's name: "respond-gate-session-headers".
+func fileName(r *row) string {
+	return strings.Join(strings.FieldsFunc(r.front+" "+r.name, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_')
+	}), "-")
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+)
+
+// load is what a variant is driven with: connections that stay open, and
+// requests that were built before.
+type load struct {
+	requests [][]byte
+	status   int // that every response must have
+	conns    []*loadConn
+}
+
+// loadConn is a connection and the requests made on it, one after the other.
+type loadConn struct {
+	net.Conn
+	responses *responseReader
+	random    *rand.Rand
+}
+
+// slice is what a load did in one slice of time.
+type slice struct {
+	requests int
+	elapsed  time.Duration
+	latency  histogram
+}
+
+// dialLoad opens n connections to addr.
+func dialLoad(ctx context.Context, addr string, n, status int, requests [][]byte) (*load, error) {
+	l := &load{requests: requests, status: status}
+	for i := range n {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("connecting to what is to be driven: %w", err)
+		}
+		l.conns = append(l.conns, &loadConn{conn, newResponseReader(conn), rand.New(rand.NewPCG(1, uint64(i)))})
+	}
+	return l, nil
+}
+
+func (l *load) close() {
+	for _, c := range l.conns {
+		c.Close()
+	}
+}
+
+// run drives for d with requests drawn at random, every connection on its own:
+// the next request leaves when the response is there.
+func (l *load) run(ctx context.Context, d time.Duration) (*slice, error) {
+	start := time.Now()
+	end := start.Add(d)
+	return l.each(ctx, start, func(i int, c *loadConn, s *slice) error {
+		for sent := time.Now(); sent.Before(end); {
+			request := l.requests[0]
+			if len(l.requests) > 1 {
+				request = l.requests[c.random.IntN(len(l.requests))]
+			}
+			got, err := c.roundTrip(request, l.status, s, sent)
+			if err != nil {
+				return err
+			}
+			sent = got
+		}
+		return nil
+	})
+}
+
+// once sends every request once, in order, split among the connections.
+func (l *load) once(ctx context.Context) (*slice, error) {
+	return l.each(ctx, time.Now(), func(i int, c *loadConn, s *slice) error {
+		sent := time.Now()
+		for j := i; j < len(l.requests); j += len(l.conns) {
+			got, err := c.roundTrip(l.requests[j], l.status, s, sent)
+			if err != nil {
+				return err
+			}
+			sent = got
+		}
+		return nil
+	})
+}
+
+// each runs drive on every connection and adds up what they did.
+func (l *load) each(ctx context.Context, start time.Time, drive func(int, *loadConn, *slice) error) (*slice, error) {
+	// A connection that hangs must not hang the whole run.
+	deadline := start.Add(time.Minute)
+	stop := context.AfterFunc(ctx, l.close)
+	defer stop()
+	parts := make([]slice, len(l.conns))
+	errs := make([]error, len(l.conns))
+	var wg sync.WaitGroup
+	for i, c := range l.conns {
+		c.SetDeadline(deadline)
+		wg.Go(func() { errs[i] = drive(i, c, &parts[i]) })
+	}
+	wg.Wait()
+	total := &slice{elapsed: time.Since(start)}
+	for i := range parts {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		total.requests += parts[i].requests
+		total.latency.merge(&parts[i].latency)
+	}
+	return total, nil
+}
+
+// roundTrip sends a request and waits for its response, which came at got.
+func (c *loadConn) roundTrip(request []byte, status int, s *slice, sent time.Time) (got time.Time, err error) {
+	if _, err := c.Write(request); err != nil {
+		return got, fmt.Errorf("sending a request: %w", err)
+	}
+	actual, head, err := c.responses.next()
+	if err != nil {
+		return got, err
+	}
+	if actual != status {
+		return got, fmt.Errorf("a response with status %d where %d was expected:\n%s", actual, status, head)
+	}
+	got = time.Now()
+	s.requests++
+	s.latency.add(got.Sub(sent))
+	return got, nil
+}

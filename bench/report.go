@@ -1,0 +1,191 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"text/tabwriter"
+)
+
+// report is what a run found, as --json prints it. Each number is the median
+// over the rounds; those against plain, of the pairs within a round.
+type report struct {
+	CPUs        int      `json:"cpus"`
+	Platform    string   `json:"platform"`
+	Go          string   `json:"go"`
+	Rounds      int      `json:"rounds"`
+	Seconds     float64  `json:"seconds"`
+	Connections int      `json:"connections"`
+	Results     []result `json:"results"`
+	Targets     []target `json:"targets"`
+}
+
+type result struct {
+	Front           string  `json:"front"`
+	Name            string  `json:"name"`
+	Rate            float64 `json:"requests_per_second"`
+	P50             float64 `json:"p50_us"`
+	P99             float64 `json:"p99_us"`
+	CPU             float64 `json:"cpu_us"`
+	CPUOverPlain    float64 `json:"cpu_over_plain_us"`
+	Allocs          float64 `json:"allocs"`
+	AllocsOverPlain float64 `json:"allocs_over_plain"`
+	Ratio           float64 `json:"ratio_to_plain"`
+	// Memory in bytes before the first request and after the run; 0 in rows
+	// that share the process of another.
+	RestingMemory int64 `json:"resting_memory,omitempty"`
+	RestedMemory  int64 `json:"rested_memory,omitempty"`
+	// First is of the one pass in which all sessions were new to the process.
+	First *firstPass `json:"first_pass,omitempty"`
+}
+
+type firstPass struct {
+	Rate   float64 `json:"requests_per_second"`
+	CPU    float64 `json:"cpu_us"`
+	Allocs float64 `json:"allocs"`
+}
+
+// target is what the gate is meant to reach.
+type target struct {
+	What string  `json:"what"`
+	Got  float64 `json:"got"`
+	Want float64 `json:"want"`
+	Most bool    `json:"most"` // Got may be at most Want; otherwise at least
+	OK   bool    `json:"ok"`
+}
+
+func (b *gateBench) report() *report {
+	r := &report{
+		CPUs: runtime.NumCPU(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
+		Rounds: b.rounds, Seconds: b.each.Seconds(), Connections: b.conns,
+	}
+	for _, row := range b.rows {
+		r.Results = append(r.Results, b.result(row))
+	}
+	many := fmt.Sprintf(gateOfUsers, b.users)
+	find := func(front, name string) *result { return find(r.Results, front, name) }
+	plain, gate := find(responded, plainName), find(responded, gateName)
+	most := func(what string, got, want float64) {
+		r.Targets = append(r.Targets, target{what, got, want, true, got <= want})
+	}
+	least := func(what string, got, want float64) {
+		r.Targets = append(r.Targets, target{what, got, want, false, got >= want})
+	}
+	most("gate: microseconds of CPU over plain (respond)", gate.CPUOverPlain, 4)
+	most("gate: allocations over plain (respond)", gate.AllocsOverPlain, 12)
+	least("gate: ratio to plain (respond)", gate.Ratio, 0.92)
+	most("gate: ratio behind the stub with headers (reverse_proxy)",
+		find(proxied, stub3Name).Ratio-find(proxied, gateName).Ratio, 0.02)
+	for _, front := range []string{responded, proxied} {
+		least(fmt.Sprintf("%s, of its rate with one (%s)", many, front),
+			paired(b.rates(front, many), b.rates(front, gateName), ratio), 0.9)
+	}
+	least("strangers: 302s per second", find(responded, strangers).Rate, 25_000)
+	if plain.RestingMemory > 0 {
+		most("gate: memory at start, times plain's", float64(gate.RestingMemory)/float64(plain.RestingMemory), 1.3)
+		most("gate: memory after the run, times plain's", float64(gate.RestedMemory)/float64(plain.RestedMemory), 1.3)
+	}
+	return r
+}
+
+func find(results []result, front, name string) *result {
+	for i := range results {
+		if results[i].Front == front && results[i].Name == name {
+			return &results[i]
+		}
+	}
+	panic("no result " + front + ", " + name)
+}
+
+func (b *gateBench) row(front, name string) *row {
+	for _, r := range b.rows {
+		if r.front == front && r.name == name {
+			return r
+		}
+	}
+	panic("no row " + front + ", " + name)
+}
+
+func (b *gateBench) rates(front, name string) []float64 { return b.row(front, name).values(rateOf) }
+
+func rateOf(r round) float64 { return r.rate }
+
+func (r *row) values(of func(round) float64) []float64 {
+	values := make([]float64, len(r.rounds))
+	for i, round := range r.rounds {
+		values[i] = of(round)
+	}
+	return values
+}
+
+func (b *gateBench) result(r *row) result {
+	plain := b.row(r.front, plainName)
+	med := func(of func(round) float64) float64 { return median(r.values(of)) }
+	against := func(of func(round) float64, f func(a, b float64) float64) float64 {
+		return paired(r.values(of), plain.values(of), f)
+	}
+	cpu := func(r round) float64 { return r.cpu }
+	allocs := func(r round) float64 { return r.allocs }
+	out := result{
+		Front: r.front, Name: r.name,
+		Rate: med(rateOf), Ratio: against(rateOf, ratio),
+		P50: med(func(r round) float64 { return r.p50 }),
+		P99: med(func(r round) float64 { return r.p99 }),
+		CPU: med(cpu), CPUOverPlain: against(cpu, difference),
+		Allocs: med(allocs), AllocsOverPlain: against(allocs, difference),
+	}
+	if r.resting > 0 {
+		out.RestingMemory, out.RestedMemory = r.resting, r.rested
+	}
+	if r.first != nil {
+		out.First = &firstPass{r.first.rate, r.first.cpu, r.first.allocs}
+	}
+	return out
+}
+
+func (r *report) writeJSON(out io.Writer) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
+
+func (r *report) writeTable(out io.Writer) error {
+	fmt.Fprintf(out, "%d CPUs, %s, %s; %d rounds of %g s, %d connections\n", r.CPUs, r.Platform, r.Go, r.Rounds, r.Seconds, r.Connections)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, front := range []string{proxied, responded} {
+		fmt.Fprintf(w, "\nin front of %s\t req/s\t ratio\t p50 us\t p99 us\t CPU us\t over plain\t allocs\t over plain\t MB at start\t after\t\n", front)
+		for _, x := range r.Results {
+			if x.Front != front {
+				continue
+			}
+			fmt.Fprintf(w, "%s\t%.0f\t%.3f\t%.0f\t%.0f\t%.1f\t%+.1f\t%.1f\t%+.1f\t", x.Name, x.Rate, x.Ratio, x.P50, x.P99, x.CPU, x.CPUOverPlain, x.Allocs, x.AllocsOverPlain)
+			if x.RestingMemory > 0 {
+				fmt.Fprintf(w, "%.1f\t%.1f\t\n", megabytes(x.RestingMemory), megabytes(x.RestedMemory))
+			} else {
+				fmt.Fprint(w, "\t\t\n")
+			}
+			if f := x.First; f != nil {
+				fmt.Fprintf(w, "each for the first time\t%.0f\t\t\t\t%.1f\t\t%.1f\t\t\t\t\n", f.Rate, f.CPU, f.Allocs)
+			}
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, t := range r.Targets {
+		verdict, bound := "miss", "at least"
+		if t.OK {
+			verdict = "ok"
+		}
+		if t.Most {
+			bound = "at most"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.4g\t%s %g\n", verdict, t.What, t.Got, bound, t.Want)
+	}
+	return w.Flush()
+}
+
+func megabytes(n int64) float64 { return float64(n) / (1 << 20) }
