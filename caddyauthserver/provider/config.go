@@ -1,8 +1,14 @@
 package provider
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/caddyito/caddyito/internal/webpage"
@@ -56,3 +62,78 @@ type StaticClient struct {
 	// Secret in the clear; empty for a public client.
 	Secret string
 }
+
+// Default lifetimes and prefix.
+const (
+	DefaultPrefix               = "/o"
+	DefaultCodeLifetime         = 60 * time.Second
+	DefaultAccessTokenLifetime  = 10 * time.Minute
+	DefaultRefreshTokenLifetime = 30 * 24 * time.Hour
+	DefaultSessionIdle          = 24 * time.Hour
+	DefaultSessionAbsolute      = 30 * 24 * time.Hour
+)
+
+// complete fills in defaults and says what is wrong.
+func (c *Config) complete() error {
+	u, err := url.Parse(c.Issuer)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return fmt.Errorf("issuer %q: must be an origin as in https://auth.example.com", c.Issuer)
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(c.Issuer, "?") || strings.HasSuffix(c.Issuer, "#"):
+		return fmt.Errorf("issuer %q: must be an origin only, without path, query, user or trailing slash", c.Issuer)
+	}
+	if c.Prefix == "" {
+		c.Prefix = DefaultPrefix
+	}
+	if !prefixGrammar.MatchString(c.Prefix) {
+		return fmt.Errorf("prefix %q: must begin with a slash, not end with one, and hold letters, digits, - _ and / only", c.Prefix)
+	}
+	if c.Store == nil {
+		return errors.New("a provider needs a store")
+	}
+	if c.MasterKey == (store.MasterKey{}) {
+		return errors.New("a provider needs a master key")
+	}
+	if c.Schema == nil {
+		c.Schema = store.DefaultSchema()
+	}
+	if err := c.Schema.Check(); err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	for _, d := range []struct {
+		name  string
+		value *time.Duration
+		unset time.Duration
+	}{
+		{"code lifetime", &c.CodeLifetime, DefaultCodeLifetime},
+		{"access token lifetime", &c.AccessTokenLifetime, DefaultAccessTokenLifetime},
+		{"refresh token lifetime", &c.RefreshTokenLifetime, DefaultRefreshTokenLifetime},
+		{"session idle limit", &c.SessionIdle, DefaultSessionIdle},
+		{"session absolute limit", &c.SessionAbsolute, DefaultSessionAbsolute},
+	} {
+		if *d.value == 0 {
+			*d.value = d.unset
+		}
+		if *d.value < time.Second {
+			return fmt.Errorf("%s %s: must be at least a second", d.name, *d.value)
+		}
+	}
+	if c.ClientIP == nil {
+		c.ClientIP = func(r *http.Request) string {
+			host, _, err := net.SplitHostPort(r.RemoteAddr)
+			if err != nil {
+				return r.RemoteAddr
+			}
+			return host
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+var prefixGrammar = regexp.MustCompile(`^(/[A-Za-z0-9_-]+)+$`)

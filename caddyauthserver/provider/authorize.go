@@ -1,0 +1,189 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
+)
+
+// authorization is a request on its way through the steps.
+type authorization struct {
+	*authRequest
+	in      *signedIn      // nil: nobody
+	consent *store.Consent // nil: none
+}
+
+// step asks for one thing a code rests on. It answers the request and returns
+// true, or returns false if the thing is there.
+type step func(http.ResponseWriter, *http.Request, *authorization) bool
+
+// authorize is the one dispatcher: each step returns only here, and looks
+// again at everything.
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		// Cookies that are SameSite=Lax do not come with a post from another
+		// site, but they do with the GET this leads to.
+		form, err := readForm(w, r)
+		if err != nil {
+			p.message(w, r, http.StatusBadRequest, webpage.Message{Title: "Cannot sign you in", Text: "The application sent a request that cannot be read.", Detail: err.Error()})
+			return
+		}
+		seeOther(w, p.urlWith("authorize", form))
+		return
+	}
+	req, err := p.parseAuthRequest(r.Context(), r.URL.RawQuery)
+	if p.refuseRequest(w, r, req, err) {
+		return
+	}
+	a := &authorization{authRequest: req}
+	if err := p.load(r, a); err != nil {
+		p.unavailable(w, r, "reading session and consent", err)
+		return
+	}
+	for _, ask := range []step{p.signInStep, p.consentStep} {
+		if ask(w, r, a) {
+			return
+		}
+	}
+	p.issueCode(w, r, a)
+}
+
+// refuseRequest answers a request that cannot be parsed, and says whether it
+// did.
+func (p *Provider) refuseRequest(w http.ResponseWriter, r *http.Request, req *authRequest, err error) bool {
+	if err == nil {
+		return false
+	}
+	if re, ok := errors.AsType[*requestError](err); ok {
+		p.message(w, r, http.StatusBadRequest, webpage.Message{Title: "Cannot sign you in", Text: re.text, Detail: re.detail})
+		return true
+	}
+	if oe, ok := errors.AsType[*oauthError](err); ok {
+		p.respondError(w, req, oe)
+		return true
+	}
+	p.unavailable(w, r, "reading authorization request", err)
+	return true
+}
+
+// load reads who is signed in and what they agreed to.
+func (p *Provider) load(r *http.Request, a *authorization) error {
+	in, err := p.currentSession(r)
+	if err != nil || in == nil {
+		return err
+	}
+	a.in = in
+	return p.Store.View(r.Context(), func(tx store.ReadTx) error {
+		c, err := tx.Consent(in.user.ID, a.client.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		a.consent = c
+		return nil
+	})
+}
+
+// signInStep asks the person to sign in: if nobody is signed in, if the client
+// wants it done again, or wants somebody else.
+func (p *Provider) signInStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
+	if a.in != nil && !p.mustSignInAgain(a) {
+		return false
+	}
+	if a.prompts("none") || a.in != nil && a.since(a.in.session.AuthTime) {
+		// Either may not be asked, or just was and is not whom the client wants.
+		p.respondError(w, a.authRequest, &oauthError{code: "login_required"})
+		return true
+	}
+	seeOther(w, p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}))
+	return true
+}
+
+func (p *Provider) mustSignInAgain(a *authorization) bool {
+	if a.hint != nil && a.hint.Subject != a.in.session.Subject {
+		return true
+	}
+	if a.since(a.in.session.AuthTime) {
+		return false
+	}
+	if a.prompts("login") || a.prompts("select_account") {
+		return true
+	}
+	return a.maxAge >= 0 && p.now().Sub(a.in.session.AuthTime) >= a.maxAge
+}
+
+// since says whether t, when the person did something, is after the dispatcher
+// asked for it.
+func (a *authRequest) since(t time.Time) bool { return a.returned && !t.Before(a.asked) }
+
+// consentStep asks the person to agree, unless they did before or the client
+// is first-party.
+func (p *Provider) consentStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
+	if a.prompts("consent") {
+		if a.consent != nil && covers(a.consent.Scopes, a.scopes) && a.since(a.consent.GrantedAt) {
+			return false
+		}
+	} else if a.client.SkipConsent || a.consent != nil && covers(a.consent.Scopes, a.scopes) {
+		return false
+	}
+	if a.prompts("none") {
+		p.respondError(w, a.authRequest, &oauthError{code: "consent_required"})
+		return true
+	}
+	seeOther(w, p.urlWith("consent", url.Values{"request": {p.continueQuery(a)}}))
+	return true
+}
+
+// continueQuery is the request as a step hands it back.
+func (p *Provider) continueQuery(a *authorization) string {
+	return p.withAsked(a.query, a.asked).Encode()
+}
+
+// errNotAnyMore says that what the steps found is gone by the time the code is
+// written: signed out or disabled meanwhile.
+var errNotAnyMore = errors.New("no longer signed in")
+
+// issueCode writes the code, in one transaction with a last look at the session
+// and user it rests on.
+func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authorization) {
+	code, err := p.writeCode(r.Context(), a)
+	if errors.Is(err, errNotAnyMore) {
+		seeOther(w, p.url("authorize")+"?"+p.continueQuery(a))
+		return
+	}
+	if err != nil {
+		p.unavailable(w, r, "writing code", err)
+		return
+	}
+	p.Logger.Info("signed in at client", "user_id", a.in.user.ID, "client_id", a.client.ID, "scopes", a.scopes)
+	p.respond(w, a.authRequest, url.Values{"code": {code}})
+}
+
+func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, error) {
+	var code string
+	err := p.Store.Update(ctx, func(tx store.WriteTx) error {
+		in, err := p.sessionIn(tx, a.in.session.Hash)
+		if err != nil {
+			return fmt.Errorf("reading session: %w", err)
+		}
+		if in == nil {
+			return errNotAnyMore
+		}
+		now := p.now()
+		family := &store.Family{
+			ID: store.NewSecret(), ClientID: a.client.ID, UserID: in.user.ID, Scopes: slices.Clone(a.scopes),
+			SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: now,
+			// Until it is redeemed there is nothing to outlive the code.
+			ExpiresAt: now.Add(p.CodeLifetime + time.Minute),
+		}
+		code, err = p.grants(tx, a.client, now).newCode(ctx, family, a)
+		return err
+	})
+	return code, err
+}

@@ -1,0 +1,189 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// authRequest is an authorization request (RFC 6749 section 4.1.1, OpenID
+// Connect Core section 3.1.2.1) whose client and redirect URI are good.
+type authRequest struct {
+	query       url.Values
+	client      *client
+	redirectURI string
+	mode        responseMode
+	state       string
+	hasState    bool
+
+	scopes    []string
+	challenge string
+	nonce     string
+	prompt    []string
+	maxAge    time.Duration // -1: none
+	loginHint string
+	hint      *idTokenClaims // id_token_hint
+
+	// asked is when the dispatcher first sent the person to a step, or else now;
+	// returned says that it did.
+	asked    time.Time
+	returned bool
+}
+
+// requestError is a request that must not be answered by a redirect, since
+// where to is not sure. What it says is for a page.
+type requestError struct {
+	text   string
+	detail string
+}
+
+func (e *requestError) Error() string { return e.text }
+
+// parseAuthRequest first finds client and redirect URI; if either is not good
+// the error is a *requestError and nothing is redirected (RFC 9700 section
+// 4.11.2). An *oauthError comes with a request that can carry it back.
+func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*authRequest, error) {
+	if len(rawQuery) > maxQuery {
+		return nil, &requestError{text: "The application sent a request that is too long."}
+	}
+	q, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, &requestError{text: "The application sent a request that cannot be read."}
+	}
+	if name := duplicate(q, "client_id", "redirect_uri"); name != "" {
+		return nil, &requestError{text: "The application sent a request that can be read in two ways.", detail: name + " is there more than once."}
+	}
+	id := q.Get("client_id")
+	c, err := p.findClient(ctx, id)
+	if errors.Is(err, errUnknownClient) {
+		return nil, &requestError{
+			text:   "The application that sent you here is not known to this server.",
+			detail: fmt.Sprintf("There is no client %q. Register it, or correct client_id.", printable(id, 100)),
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding client: %w", err)
+	}
+	uri := q.Get("redirect_uri")
+	if !redirectAllowed(c.RedirectURIs, uri) {
+		p.Logger.Warn("redirect_uri is not registered", "client_id", c.ID, "redirect_uri", printable(uri, 500))
+		return nil, &requestError{
+			text:   "The application that sent you here asked to be answered at an address that is not registered for it.",
+			detail: fmt.Sprintf("Add exactly this redirect URI to client %q: %s", c.ID, printable(uri, 500)),
+		}
+	}
+
+	a := &authRequest{query: q, client: c, redirectURI: uri, maxAge: -1, state: q.Get("state"), hasState: q.Has("state")}
+	return a, p.fill(ctx, a, q)
+}
+
+// fill reads the rest of the request.
+func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error {
+	invalid := func(description string) error {
+		return &oauthError{code: "invalid_request", description: description}
+	}
+	modeName := q.Get("response_mode")
+	switch modeName {
+	case "form_post":
+		a.mode = modeFormPost
+	case "", "query":
+	default:
+		return invalid("response_mode must be query or form_post")
+	}
+	if duplicate(q) != "" {
+		a.state, a.hasState = firstOnly(q, "state")
+		return invalid("a parameter is there more than once")
+	}
+	// Refused rather than ignored: a client that sends one means it.
+	for _, name := range []string{"request", "request_uri", "registration"} {
+		if q.Has(name) {
+			return &oauthError{code: name + "_not_supported", description: name + " is not supported"}
+		}
+	}
+	switch q.Get("response_type") {
+	case "code":
+	case "":
+		return invalid("response_type is missing")
+	default:
+		return &oauthError{code: "unsupported_response_type", description: "response_type must be code"}
+	}
+	var oe *oauthError
+	if a.scopes, oe = grantable(a.client, q.Get("scope")); oe != nil {
+		return oe
+	}
+	a.challenge = q.Get("code_challenge")
+	required := a.client.Public || !a.client.AllowNoPKCE
+	if oe = checkChallenge(a.challenge, q.Get("code_challenge_method"), required); oe != nil {
+		return oe
+	}
+	a.nonce, a.loginHint = q.Get("nonce"), q.Get("login_hint")
+	if len(a.nonce) > 1024 || len(a.state) > 4096 {
+		return invalid("nonce or state is too long")
+	}
+	a.prompt = strings.Fields(q.Get("prompt"))
+	for _, v := range a.prompt {
+		if !slices.Contains(promptValues, v) {
+			return invalid("prompt must be of " + strings.Join(promptValues, " "))
+		}
+	}
+	if a.prompts("none") && len(a.prompt) > 1 {
+		return invalid("prompt=none excludes every other prompt")
+	}
+	if s := q.Get("max_age"); s != "" {
+		n, err := strconv.ParseInt(s, 10, 32)
+		if err != nil || n < 0 {
+			return invalid("max_age must be a number of seconds")
+		}
+		a.maxAge = time.Duration(n) * time.Second
+	}
+	if hint := q.Get("id_token_hint"); hint != "" {
+		var err error
+		if a.hint, err = p.parseHint(ctx, hint); err != nil {
+			if !errors.Is(err, errBadHint) {
+				return err
+			}
+			return invalid("id_token_hint is not an ID token of this server")
+		}
+	}
+	if a.asked, a.returned = p.askedAt(q); !a.returned {
+		a.asked = p.now()
+	}
+	return nil
+}
+
+var promptValues = []string{"none", "login", "consent", "select_account"}
+
+func (a *authRequest) prompts(value string) bool { return slices.Contains(a.prompt, value) }
+
+// firstOnly is the value of a parameter that is there exactly once.
+func firstOnly(q url.Values, name string) (string, bool) {
+	if len(q[name]) != 1 {
+		return "", false
+	}
+	return q[name][0], true
+}
+
+// redirectAllowed compares exactly (RFC 9700 section 4.1.3). What a browser
+// would run rather than open is refused even if somebody registered it, and so
+// is a fragment (RFC 6749 section 3.1.2).
+func redirectAllowed(registered []string, uri string) bool {
+	if uri == "" || !slices.Contains(registered, uri) {
+		return false
+	}
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme == "" || strings.Contains(uri, "#") {
+		return false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "javascript", "data", "vbscript", "blob", "file", "about":
+		return false
+	case "http", "https":
+		return u.Host != ""
+	}
+	return true
+}

@@ -1,0 +1,133 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// client is a registered client with its secrets in the clear.
+type client struct {
+	store.Client
+	secrets []string
+}
+
+// errUnknownClient says that there is no such client, or that it is disabled.
+var errUnknownClient = errors.New("unknown client")
+
+// findClient looks in the config, then in the store.
+func (p *Provider) findClient(ctx context.Context, id string) (*client, error) {
+	if c, ok := p.staticClient(id); ok {
+		return c, disabledIsUnknown(c)
+	}
+	var c *client
+	err := p.Store.View(ctx, func(tx store.ReadTx) (err error) {
+		c, err = p.clientIn(tx, id)
+		return err
+	})
+	return c, err
+}
+
+// clientIn is findClient within a transaction.
+func (p *Provider) clientIn(tx store.ClientReader, id string) (*client, error) {
+	if c, ok := p.staticClient(id); ok {
+		return c, disabledIsUnknown(c)
+	}
+	if store.CheckClientID(id) != nil {
+		return nil, errUnknownClient
+	}
+	sc, err := tx.Client(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errUnknownClient
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading client: %w", err)
+	}
+	c := &client{Client: *sc}
+	if err := disabledIsUnknown(c); err != nil {
+		return nil, err
+	}
+	now := p.now()
+	for _, s := range sc.Secrets {
+		if !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt) {
+			continue
+		}
+		b, err := p.MasterKey.Open(store.ClientSecretPurpose(sc.ID), s.Sealed)
+		if err != nil {
+			return nil, fmt.Errorf("secret of client %s: %w", sc.ID, err)
+		}
+		c.secrets = append(c.secrets, string(b))
+	}
+	return c, nil
+}
+
+func (p *Provider) staticClient(id string) (*client, bool) {
+	if p.StaticClient == nil || id == "" {
+		return nil, false
+	}
+	sc, ok := p.StaticClient(id)
+	if !ok {
+		return nil, false
+	}
+	return &client{Client: sc.Client, secrets: []string{sc.Secret}}, true
+}
+
+func disabledIsUnknown(c *client) error {
+	if c.Disabled {
+		return errUnknownClient
+	}
+	return nil
+}
+
+// displayName is what people see.
+func (c *client) displayName() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ID
+}
+
+// mayAsk says whether the client may ask for scope.
+func (c *client) mayAsk(scope string) bool {
+	return len(c.Scopes) == 0 || slices.Contains(c.Scopes, scope)
+}
+
+// liveFamily is the family with its user and client, if it still lives: within
+// its time, the user active, the client known. Otherwise store.ErrNotFound.
+func (p *Provider) liveFamily(tx store.ReadTx, id string, now time.Time) (*store.Family, *store.User, *client, error) {
+	f, err := tx.Family(id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if !now.Before(f.ExpiresAt) {
+		return nil, nil, nil, store.ErrNotFound
+	}
+	u, err := activeUser(tx, f.UserID)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	c, err := p.clientIn(tx, f.ClientID)
+	if errors.Is(err, errUnknownClient) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return f, u, c, nil
+}
+
+// activeUser is the user, or store.ErrNotFound if there is none or is disabled.
+func activeUser(tx store.UserReader, id int64) (*store.User, error) {
+	u, err := tx.User(id)
+	if err == nil && !u.IsActive {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}

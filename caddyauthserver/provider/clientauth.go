@@ -1,0 +1,128 @@
+package provider
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// credentials are what a client shows of itself (RFC 6749 section 2.3).
+type credentials struct {
+	id, secret string
+	hasSecret  bool
+	basic      bool
+}
+
+// authenticateClient finds the client that sends the request and checks its
+// secret: by the Authorization header or by the form, never both, never the
+// query. A public client only names itself.
+func (p *Provider) authenticateClient(r *http.Request, form url.Values) (*client, error) {
+	cred, err := clientCredentials(r.Header["Authorization"], form)
+	if err != nil {
+		if e, ok := errors.AsType[*oauthError](err); ok && e.code == "invalid_client" {
+			return nil, p.invalidClient()
+		}
+		return nil, err
+	}
+	c, err := p.findClient(r.Context(), cred.id)
+	if errors.Is(err, errUnknownClient) {
+		secretMatches([]string{"no such client"}, cred.secret)
+		p.Logger.Info("client authentication failed", "reason", "unknown client")
+		return nil, p.invalidClient()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding client: %w", err)
+	}
+	if c.Public {
+		if cred.hasSecret {
+			p.Logger.Info("client authentication failed", "client_id", c.ID, "reason", "a public client has no secret")
+			return nil, p.invalidClient()
+		}
+		return c, nil
+	}
+	if !cred.hasSecret || !secretMatches(c.secrets, cred.secret) {
+		p.Logger.Info("client authentication failed", "client_id", c.ID, "reason", "wrong or missing secret")
+		return nil, p.invalidClient()
+	}
+	return c, nil
+}
+
+// secretMatches compares in a time that tells neither where nor whether the
+// lengths differ. An empty secret matches nothing.
+func secretMatches(secrets []string, shown string) bool {
+	sum := sha256.Sum256([]byte(shown))
+	match := 0
+	for _, s := range secrets {
+		want := sha256.Sum256([]byte(s))
+		if s != "" {
+			match |= subtle.ConstantTimeCompare(want[:], sum[:])
+		}
+	}
+	return match == 1 && shown != ""
+}
+
+// clientCredentials reads what the client shows, from one place only.
+func clientCredentials(authorization []string, form url.Values) (credentials, error) {
+	if len(authorization) > 1 {
+		return credentials{}, &oauthError{code: "invalid_request", description: "more than one Authorization header"}
+	}
+	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
+		return credentials{}, &oauthError{code: "invalid_client"}
+	}
+	cred := credentials{id: form.Get("client_id"), secret: form.Get("client_secret"), hasSecret: form.Get("client_secret") != ""}
+	if len(authorization) == 1 {
+		id, secret, ok := parseBasic(authorization[0])
+		if !ok {
+			return credentials{}, &oauthError{code: "invalid_client"}
+		}
+		if form.Has("client_secret") {
+			return credentials{}, &oauthError{code: "invalid_request", description: "client authentication in the header and in the body"}
+		}
+		if cred.id != "" && cred.id != id {
+			return credentials{}, &oauthError{code: "invalid_request", description: "client_id differs from the Authorization header"}
+		}
+		cred = credentials{id: id, secret: secret, hasSecret: secret != "", basic: true}
+	}
+	if cred.id == "" {
+		return credentials{}, &oauthError{code: "invalid_client"}
+	}
+	return cred, nil
+}
+
+// parseBasic reads the Basic scheme as OAuth uses it: id and secret are form
+// encoded before they are joined (RFC 6749 section 2.3.1), which
+// http.Request.BasicAuth does not undo.
+func parseBasic(header string) (id, secret string, ok bool) {
+	scheme, encoded, found := strings.Cut(header, " ")
+	if !found || !strings.EqualFold(scheme, "Basic") || len(encoded) > 8<<10 {
+		return "", "", false
+	}
+	b, err := base64.StdEncoding.DecodeString(strings.TrimLeft(encoded, " "))
+	if err != nil {
+		return "", "", false
+	}
+	id, secret, found = strings.Cut(string(b), ":")
+	if !found {
+		return "", "", false
+	}
+	if id, err = url.QueryUnescape(id); err != nil {
+		return "", "", false
+	}
+	if secret, err = url.QueryUnescape(secret); err != nil {
+		return "", "", false
+	}
+	return id, secret, id != ""
+}
+
+func (p *Provider) invalidClient() *oauthError {
+	return &oauthError{
+		status: http.StatusUnauthorized, code: "invalid_client",
+		description: "client authentication failed",
+		challenge:   `Basic realm="` + p.Issuer + `"`,
+	}
+}

@@ -1,0 +1,112 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/store"
+)
+
+// consent asks the person whether a client may have what it asks for, and
+// remembers a yes. It is a step of authorize, to which it returns; only a no
+// goes to the client at once.
+func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	if r.Method == http.MethodPost {
+		var err error
+		if values, err = readForm(w, r); err != nil {
+			p.badForm(w, r, err)
+			return
+		}
+	}
+	request := values.Get("request")
+	req, err := p.parseAuthRequest(r.Context(), request)
+	if p.refuseRequest(w, r, req, err) {
+		return
+	}
+	in, err := p.currentSession(r)
+	if err != nil {
+		p.unavailable(w, r, "reading session", err)
+		return
+	}
+	back := p.url("authorize") + "?" + req.query.Encode()
+	if in == nil {
+		seeOther(w, back) // which asks to sign in
+		return
+	}
+	a := &authorization{authRequest: req, in: in}
+	if r.Method != http.MethodPost || !p.csrfValid(r, values, consentPurpose(in, request)) {
+		p.showConsent(w, r, a, request)
+		return
+	}
+	switch values.Get("decision") {
+	case "allow":
+		if err := p.remember(r, a); err != nil {
+			p.unavailable(w, r, "writing consent", err)
+			return
+		}
+		p.Logger.Info("consent given", "user_id", in.user.ID, "client_id", a.client.ID, "scopes", a.scopes)
+		seeOther(w, back)
+	case "deny":
+		p.Logger.Info("consent denied", "user_id", in.user.ID, "client_id", a.client.ID)
+		p.respondError(w, req, &oauthError{code: "access_denied", description: "the person said no"})
+	default:
+		p.showConsent(w, r, a, request)
+	}
+}
+
+func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, a *authorization, request string) {
+	page := pages.Consent{
+		Action: p.path("consent"), CSRF: p.csrfToken(w, r, consentPurpose(a.in, request)), Request: request,
+		ClientName: a.client.displayName(), ClientOrigin: originOf(a.redirectURI), UserName: a.in.user.Name(),
+		FormAction: []string{a.redirectURI},
+	}
+	for _, s := range scopes {
+		if slices.Contains(a.scopes, s.name) {
+			page.Scopes = append(page.Scopes, pages.Scope{Name: s.name, Description: s.description})
+		}
+	}
+	p.pages.Consent(w, http.StatusOK, page)
+}
+
+// remember adds the scopes to what the person agreed to before.
+func (p *Provider) remember(r *http.Request, a *authorization) error {
+	return p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+		agreed := &store.Consent{UserID: a.in.user.ID, ClientID: a.client.ID, GrantedAt: p.now()}
+		before, err := tx.Consent(agreed.UserID, agreed.ClientID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("reading consent: %w", err)
+		}
+		if err == nil {
+			agreed.Scopes = slices.Clone(before.Scopes)
+		}
+		for _, s := range a.scopes {
+			if !slices.Contains(agreed.Scopes, s) {
+				agreed.Scopes = append(agreed.Scopes, s)
+			}
+		}
+		return tx.PutConsent(agreed)
+	})
+}
+
+// consentPurpose binds the form to session and request: the yes to one says
+// nothing of another.
+func consentPurpose(in *signedIn, request string) string {
+	return "consent\x00" + string(in.session.Hash[:]) + request
+}
+
+// originOf is where a redirect URI leads, for people and for the pages' policy.
+func originOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	if u.Host == "" {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
+}

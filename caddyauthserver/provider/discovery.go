@@ -1,0 +1,43 @@
+package provider
+
+import "net/http"
+
+// Where metadata is: OpenID Connect Discovery section 4 and RFC 8414 section 3.
+const (
+	wellKnownOpenID = "/.well-known/openid-configuration"
+	wellKnownOAuth  = "/.well-known/oauth-authorization-server"
+)
+
+// discovery says what this provider can do and where. Every URL rests on the
+// configured issuer, whatever host the request names.
+func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	clientAuth := []string{"client_secret_basic", "client_secret_post", "none"}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"issuer":                 p.Issuer,
+		"authorization_endpoint": p.url("authorize"),
+		"token_endpoint":         p.url("token"),
+		"userinfo_endpoint":      p.url("userinfo"),
+		"jwks_uri":               p.url("jwks"),
+		"revocation_endpoint":    p.url("revoke"),
+		"end_session_endpoint":   p.url("logout"),
+		// Not of any standard: the whole user, for scope "read".
+		"profile_endpoint": p.url("profile"),
+
+		"scopes_supported":                               scopeNames(),
+		"claims_supported":                               claimNames,
+		"response_types_supported":                       []string{"code"},
+		"response_modes_supported":                       []string{"query", "form_post"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
+		"subject_types_supported":                        []string{"public"},
+		"id_token_signing_alg_values_supported":          []string{"RS256"},
+		"token_endpoint_auth_methods_supported":          clientAuth,
+		"revocation_endpoint_auth_methods_supported":     clientAuth,
+		"code_challenge_methods_supported":               []string{"S256"},
+		"prompt_values_supported":                        promptValues,
+		"authorization_response_iss_parameter_supported": true,
+		"claims_parameter_supported":                     false,
+		"request_parameter_supported":                    false,
+		"request_uri_parameter_supported":                false,
+	})
+}

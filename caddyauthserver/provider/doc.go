@@ -1,0 +1,34 @@
+// Package provider is the OpenID provider as plain net/http: who asks, who
+// they are, what they agreed to, and what they get for it.
+//
+//	   a client                         a person's browser
+//	      |                                    |
+//	      |                        /o/authorize  (authorize.go)
+//	      |                         |  parse the request, find client and exact
+//	      |                         |  redirect URI: no -> 400 page
+//	      |                         |  anything else wrong -> redirect with error
+//	      |                         v
+//	      |                        steps, in turn; each returns only here
+//	      |                         |-- signed in?  -> /o/login    (login.go)
+//	      |                         |-- agreed?     -> /o/consent  (consent.go)
+//	      |                         v
+//	      |                        code -> the client's redirect URI (redirect.go)
+//	      v
+//	   /o/token  (token.go)     client authentication (clientauth.go),
+//	      |                     PKCE (pkce.go), then in one transaction: spend
+//	      |                     the code or refresh token, write what it buys
+//	      |                     (grantmanager.go, the only file that knows
+//	      |                     go-oauth2), and say who it is (idtoken.go)
+//	      v
+//	   /o/userinfo, /o/profile, /o/revoke     /o/jwks, the two well-knowns
+//
+//	/o/logout, /o/setup, /o/ are for people, like login and consent.
+//
+// A file is an endpoint or what endpoints share: the browser's session
+// (session.go), CSRF tokens (csrf.go), attempts at passwords (limiter.go),
+// signing keys (keys.go), reading forms strictly (params.go).
+//
+// Neighbours: store keeps everything; caddyauthserver/pages draws what people
+// see; internal/password checks passwords; the Caddy module in caddyauthserver
+// makes a Provider from the config and hands it the requests for its paths.
+package provider

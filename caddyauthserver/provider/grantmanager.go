@@ -1,0 +1,240 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	oauth2 "github.com/go-oauth2/oauth2/v4"
+	"github.com/go-oauth2/oauth2/v4/manage"
+	"github.com/go-oauth2/oauth2/v4/models"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// grants is go-oauth2's grant machinery, bound to one transaction and to one
+// client that has been authenticated. It makes codes and tokens and moves them
+// through the store; that it all happens in one transaction is what makes a
+// code spendable once. Parsing, client authentication, redirect URIs, PKCE,
+// scopes and families are decided before it is asked, and it is not shown the
+// request, so that nothing in one can reach what is stored.
+type grants struct {
+	*manage.Manager
+	tokens *txTokens
+}
+
+func (p *Provider) grants(tx store.WriteTx, c *client, now time.Time) *grants {
+	t := &txTokens{tx: tx, p: p, client: c, now: now}
+	m := manage.NewManager()
+	m.MapTokenStorage(t)
+	m.MapClientStorage(authenticated{c})
+	m.MapAuthorizeGenerate(newCodes{})
+	m.MapAccessGenerate(newTokens{})
+	m.SetAuthorizeCodeExp(p.CodeLifetime)
+	m.SetAuthorizeCodeTokenCfg(&manage.Config{
+		AccessTokenExp: p.AccessTokenLifetime, RefreshTokenExp: p.RefreshTokenLifetime, IsGenerateRefresh: true,
+	})
+	m.SetRefreshTokenCfg(&manage.RefreshingConfig{
+		AccessTokenExp: p.AccessTokenLifetime, RefreshTokenExp: p.RefreshTokenLifetime,
+		IsGenerateRefresh: true, IsResetRefreshTime: true, IsRemoveRefreshing: true,
+	})
+	// Its default accepts any host that ends like the client's.
+	m.SetValidateURIHandler(func(_, uri string) error {
+		if !redirectAllowed(c.RedirectURIs, uri) {
+			return errors.New("redirect URI is not registered")
+		}
+		return nil
+	})
+	return &grants{m, t}
+}
+
+// newCode writes a family and its code.
+func (g *grants) newCode(ctx context.Context, f *store.Family, a *authorization) (string, error) {
+	if err := g.tokens.tx.PutFamily(f); err != nil {
+		return "", fmt.Errorf("writing family: %w", err)
+	}
+	g.tokens.family = f
+	g.tokens.nonce = a.nonce
+	req := &oauth2.TokenGenerateRequest{
+		ClientID: f.ClientID, UserID: strconv.FormatInt(f.UserID, 10),
+		RedirectURI: a.redirectURI, Scope: strings.Join(f.Scopes, " "),
+	}
+	if a.challenge != "" {
+		req.CodeChallenge, req.CodeChallengeMethod = a.challenge, oauth2.CodeChallengeS256
+	}
+	ti, err := g.GenerateAuthToken(ctx, oauth2.Code, req)
+	if err != nil {
+		return "", err
+	}
+	return ti.GetCode(), nil
+}
+
+// issued are the tokens that a code or refresh token bought, in the clear.
+type issued struct{ access, refresh string }
+
+// redeem spends the code of family f and writes what it buys. Verifier and
+// redirect URI have been checked.
+func (g *grants) redeem(ctx context.Context, code, verifier string, t *store.Token, f *store.Family) (issued, error) {
+	g.tokens.family = f
+	ti, err := g.GenerateAccessToken(ctx, oauth2.AuthorizationCode, &oauth2.TokenGenerateRequest{
+		ClientID: f.ClientID, RedirectURI: t.RedirectURI, Code: code, CodeVerifier: verifier,
+	})
+	if err != nil {
+		return issued{}, err
+	}
+	return issued{ti.GetAccess(), ti.GetRefresh()}, nil
+}
+
+// rotate spends a refresh token of family f and writes an access token of these
+// scopes and the next refresh token, which keeps the family's.
+func (g *grants) rotate(ctx context.Context, refresh string, f *store.Family, scopes []string) (issued, error) {
+	g.tokens.family = f
+	ti, err := g.RefreshAccessToken(ctx, &oauth2.TokenGenerateRequest{Refresh: refresh, Scope: strings.Join(scopes, " ")})
+	if err != nil {
+		return issued{}, err
+	}
+	return issued{ti.GetAccess(), ti.GetRefresh()}, nil
+}
+
+// newCodes and newTokens make 256 random bits; those of go-oauth2 have 122.
+type (
+	newCodes  struct{}
+	newTokens struct{}
+)
+
+func (newCodes) Token(context.Context, *oauth2.GenerateBasic) (string, error) {
+	return store.NewSecret(), nil
+}
+
+func (newTokens) Token(_ context.Context, _ *oauth2.GenerateBasic, withRefresh bool) (string, string, error) {
+	if !withRefresh {
+		return store.NewSecret(), "", nil
+	}
+	return store.NewSecret(), store.NewSecret(), nil
+}
+
+// authenticated is the one client the machinery knows. Its secret was checked
+// by authenticateClient; the machinery's own check takes an empty one for any.
+type authenticated struct{ c *client }
+
+func (a authenticated) GetByID(_ context.Context, id string) (oauth2.ClientInfo, error) {
+	if id != a.c.ID {
+		return nil, errUnknownClient
+	}
+	return a, nil
+}
+func (a authenticated) GetID() string              { return a.c.ID }
+func (a authenticated) GetSecret() string          { return "" }
+func (a authenticated) GetDomain() string          { return "" }
+func (a authenticated) IsPublic() bool             { return a.c.Public }
+func (a authenticated) GetUserID() string          { return "" }
+func (a authenticated) VerifyPassword(string) bool { return true }
+
+// txTokens is the machinery's token store: a transaction of ours.
+type txTokens struct {
+	tx     store.WriteTx
+	p      *Provider
+	client *client
+	now    time.Time
+	family *store.Family
+	nonce  string
+}
+
+// Create writes what was made: a code, or an access and a refresh token.
+func (t *txTokens) Create(_ context.Context, ti oauth2.TokenInfo) error {
+	if code := ti.GetCode(); code != "" {
+		return t.put(store.KindCode, code, &store.Token{
+			Scopes: t.family.Scopes, ExpiresAt: t.now.Add(t.p.CodeLifetime),
+			RedirectURI: ti.GetRedirectURI(), CodeChallenge: ti.GetCodeChallenge(), Nonce: t.nonce,
+		})
+	}
+	// The family lives as long as it can be refreshed, and so does the memory
+	// of what was spent.
+	f := *t.family
+	f.ExpiresAt = t.now.Add(max(t.p.RefreshTokenLifetime, t.p.AccessTokenLifetime))
+	if err := t.tx.PutFamily(&f); err != nil {
+		return fmt.Errorf("prolonging family: %w", err)
+	}
+	err := t.put(store.KindAccess, ti.GetAccess(), &store.Token{
+		Scopes: strings.Fields(ti.GetScope()), ExpiresAt: t.now.Add(t.p.AccessTokenLifetime),
+	})
+	if err != nil {
+		return err
+	}
+	return t.put(store.KindRefresh, ti.GetRefresh(), &store.Token{
+		Scopes: t.family.Scopes, ExpiresAt: t.now.Add(t.p.RefreshTokenLifetime),
+	})
+}
+
+func (t *txTokens) put(kind store.TokenKind, secret string, tok *store.Token) error {
+	tok.Kind, tok.Hash, tok.Family, tok.CreatedAt = kind, store.HashOf(secret), t.family.ID, t.now
+	tok.Scopes = slices.Clone(tok.Scopes)
+	if err := t.tx.PutToken(tok); err != nil {
+		return fmt.Errorf("writing %s: %w", kind, err)
+	}
+	return nil
+}
+
+// get shows a token to the machinery. Its expiry was checked against our clock,
+// so the machinery, which asks its own, is told that it never ends.
+func (t *txTokens) get(kind store.TokenKind, secret string) (*models.Token, *store.Token, error) {
+	tok, err := t.tx.Token(kind, store.HashOf(secret))
+	if err != nil {
+		return nil, nil, err
+	}
+	if tok.Family != t.family.ID || !t.now.Before(tok.ExpiresAt) {
+		return nil, nil, store.ErrNotFound
+	}
+	ti := models.NewToken()
+	ti.SetClientID(t.family.ClientID)
+	ti.SetUserID(strconv.FormatInt(t.family.UserID, 10))
+	ti.SetScope(strings.Join(t.family.Scopes, " "))
+	return ti, tok, nil
+}
+
+func (t *txTokens) GetByCode(_ context.Context, code string) (oauth2.TokenInfo, error) {
+	ti, tok, err := t.get(store.KindCode, code)
+	if err != nil {
+		return nil, err
+	}
+	ti.SetCode(code)
+	ti.SetCodeCreateAt(time.Now())
+	ti.SetCodeExpiresIn(time.Hour)
+	ti.SetRedirectURI(tok.RedirectURI)
+	if tok.CodeChallenge != "" {
+		ti.SetCodeChallenge(tok.CodeChallenge)
+		ti.SetCodeChallengeMethod(oauth2.CodeChallengeS256)
+	}
+	return ti, nil
+}
+
+func (t *txTokens) GetByRefresh(_ context.Context, refresh string) (oauth2.TokenInfo, error) {
+	ti, _, err := t.get(store.KindRefresh, refresh)
+	if err != nil {
+		return nil, err
+	}
+	ti.SetRefresh(refresh)
+	return ti, nil
+}
+
+// GetByAccess is not part of any grant; access tokens are looked up by bearer.
+func (t *txTokens) GetByAccess(context.Context, string) (oauth2.TokenInfo, error) {
+	return nil, store.ErrNotFound
+}
+
+func (t *txTokens) RemoveByCode(_ context.Context, code string) error {
+	_, err := t.tx.SpendToken(store.KindCode, store.HashOf(code))
+	return err
+}
+
+func (t *txTokens) RemoveByRefresh(_ context.Context, refresh string) error {
+	_, err := t.tx.SpendToken(store.KindRefresh, store.HashOf(refresh))
+	return err
+}
+
+// RemoveByAccess is not part of any grant; revoke deletes access tokens.
+func (t *txTokens) RemoveByAccess(context.Context, string) error { return nil }

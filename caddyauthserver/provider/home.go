@@ -1,0 +1,24 @@
+package provider
+
+import (
+	"net/http"
+
+	"github.com/caddyito/caddyito/caddyauthserver/pages"
+)
+
+// home tells people who come to the server itself who they are.
+func (p *Provider) home(w http.ResponseWriter, r *http.Request) {
+	in, err := p.currentSession(r)
+	if err != nil {
+		p.unavailable(w, r, "reading session", err)
+		return
+	}
+	if in == nil {
+		seeOther(w, p.url("login"))
+		return
+	}
+	p.pages.Home(w, http.StatusOK, pages.Home{
+		UserName: in.user.Name(), Email: in.user.Email,
+		LogoutAction: p.path("logout"), CSRF: p.csrfToken(w, r, logoutPurpose(in)),
+	})
+}

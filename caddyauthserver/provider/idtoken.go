@@ -1,0 +1,107 @@
+package provider
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// idTokenClaims are what an ID token says (OpenID Connect Core section 2).
+// Claims about the person are in userinfo.
+type idTokenClaims struct {
+	Issuer   string           `json:"iss"`
+	Subject  string           `json:"sub"`
+	Audience string           `json:"aud"`
+	Expiry   *jwt.NumericDate `json:"exp"`
+	IssuedAt *jwt.NumericDate `json:"iat"`
+	AuthTime *jwt.NumericDate `json:"auth_time,omitempty"`
+	Nonce    string           `json:"nonce,omitempty"`
+	AtHash   string           `json:"at_hash,omitempty"`
+	SID      string           `json:"sid,omitempty"`
+}
+
+func (c *idTokenClaims) GetExpirationTime() (*jwt.NumericDate, error) { return c.Expiry, nil }
+func (c *idTokenClaims) GetIssuedAt() (*jwt.NumericDate, error)       { return c.IssuedAt, nil }
+func (c *idTokenClaims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
+func (c *idTokenClaims) GetIssuer() (string, error)                   { return c.Issuer, nil }
+func (c *idTokenClaims) GetSubject() (string, error)                  { return c.Subject, nil }
+func (c *idTokenClaims) GetAudience() (jwt.ClaimStrings, error) {
+	return jwt.ClaimStrings{c.Audience}, nil
+}
+
+// signIDToken signs the ID token that goes with b.
+func (p *Provider) signIDToken(ctx context.Context, b *bought) (string, error) {
+	key, err := p.keys.signer(ctx, "RS256")
+	if err != nil {
+		return "", err
+	}
+	now := p.now()
+	sum := sha256.Sum256([]byte(b.access))
+	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), &idTokenClaims{
+		Issuer: p.Issuer, Subject: strconv.FormatInt(b.family.UserID, 10), Audience: b.family.ClientID,
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(p.AccessTokenLifetime)),
+		AuthTime: jwt.NewNumericDate(b.family.AuthTime), Nonce: b.nonce, SID: b.family.SID,
+		AtHash: base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2]),
+	})
+	t.Header["kid"] = key.kid
+	return t.SignedString(key.private)
+}
+
+// maxJWT is the longest JWT that is looked at, in bytes.
+const maxJWT = 8 << 10
+
+// hintSkew is how far clocks of nodes may be apart.
+const hintSkew = time.Minute
+
+// errBadHint says that an id_token_hint is not an ID token that this server
+// signed.
+var errBadHint = errors.New("not an ID token of this server")
+
+// parseHint reads an id_token_hint. It may have expired (RP-Initiated Logout
+// section 2): it says who the client thinks is signed in, and proves nothing
+// but that we once said so.
+func (p *Provider) parseHint(ctx context.Context, raw string) (*idTokenClaims, error) {
+	if len(raw) > maxJWT {
+		return nil, errBadHint
+	}
+	var failed error // of ours, not of the hint
+	claims := new(idTokenClaims)
+	parser := jwt.NewParser(
+		jwt.WithValidMethods([]string{"RS256", "ES256", "EdDSA"}),
+		jwt.WithoutClaimsValidation(), // expired is fine; the rest is checked below
+	)
+	_, err := parser.ParseWithClaims(raw, claims, func(t *jwt.Token) (any, error) {
+		for _, name := range []string{"crit", "jku", "jwk", "x5u", "x5c", "b64"} {
+			if _, ok := t.Header[name]; ok {
+				return nil, errBadHint
+			}
+		}
+		kid, _ := t.Header["kid"].(string)
+		if t.Header["typ"] != "JWT" || kid == "" {
+			return nil, errBadHint
+		}
+		key, err := p.keys.byKID(ctx, kid)
+		if err != nil {
+			failed = err
+			return nil, err
+		}
+		if key == nil || t.Method.Alg() != key.alg {
+			return nil, errBadHint
+		}
+		return key.private.Public(), nil
+	})
+	if failed != nil {
+		return nil, fmt.Errorf("checking id_token_hint: %w", failed)
+	}
+	if err != nil || claims.Issuer != p.Issuer || claims.Audience == "" || claims.Subject == "" ||
+		claims.Expiry == nil || claims.IssuedAt == nil || claims.IssuedAt.After(p.now().Add(hintSkew)) {
+		return nil, errBadHint
+	}
+	return claims, nil
+}

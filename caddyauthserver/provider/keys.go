@@ -1,0 +1,199 @@
+package provider
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// signingKey is a key of the store, opened.
+type signingKey struct {
+	kid, alg  string
+	private   crypto.Signer
+	active    time.Time
+	retiredAt time.Time
+}
+
+// keyring holds the signing keys in memory and follows the store's.
+type keyring struct {
+	store  store.Store
+	master store.MasterKey
+	now    func() time.Time
+	stop   func()
+
+	making sync.Mutex // held while a key is made, which takes long
+
+	mu    sync.Mutex // guards what follows
+	keys  []*signingKey
+	fresh bool
+	// changes counts what the store said, so that a load that began before a
+	// change is not taken for fresh.
+	changes uint64
+}
+
+func newKeyring(s store.Store, master store.MasterKey, now func() time.Time) *keyring {
+	k := &keyring{store: s, master: master, now: now}
+	k.stop = s.Watch(func(e store.Event) {
+		if e.Kind == store.EventSigningKeys || e.Kind == store.EventAll {
+			k.mu.Lock()
+			k.fresh = false
+			k.changes++
+			k.mu.Unlock()
+		}
+	})
+	return k
+}
+
+func (k *keyring) close() { k.stop() }
+
+// all are the keys of the store, oldest first.
+func (k *keyring) all(ctx context.Context) ([]*signingKey, error) {
+	k.mu.Lock()
+	keys, fresh, changes := k.keys, k.fresh, k.changes
+	k.mu.Unlock()
+	if fresh {
+		return keys, nil
+	}
+	var stored []*store.SigningKey
+	err := k.store.View(ctx, func(tx store.ReadTx) (err error) {
+		stored, err = tx.SigningKeys()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading signing keys: %w", err)
+	}
+	keys = make([]*signingKey, len(stored))
+	for i, s := range stored {
+		if keys[i], err = k.open(s); err != nil {
+			return nil, err
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.changes == changes {
+		k.keys, k.fresh = keys, true
+	}
+	return keys, nil
+}
+
+func (k *keyring) open(s *store.SigningKey) (*signingKey, error) {
+	der, err := k.master.Open(store.SigningKeyPurpose(s.KID), s.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("signing key %s: %w", s.KID, err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("signing key %s: %w", s.KID, err)
+	}
+	key := &signingKey{kid: s.KID, alg: s.Alg, active: s.ActiveAt, retiredAt: s.RetiredAt}
+	fits := false
+	switch private := parsed.(type) {
+	case *rsa.PrivateKey:
+		key.private, fits = private, s.Alg == "RS256"
+	case *ecdsa.PrivateKey:
+		key.private, fits = private, s.Alg == "ES256"
+	case ed25519.PrivateKey:
+		key.private, fits = private, s.Alg == "EdDSA"
+	}
+	if !fits {
+		return nil, fmt.Errorf("signing key %s is of another kind than its algorithm %s", s.KID, s.Alg)
+	}
+	return key, nil
+}
+
+// byKID is the key of that name, or nil.
+func (k *keyring) byKID(ctx context.Context, kid string) (*signingKey, error) {
+	keys, err := k.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if key.kid == kid {
+			return key, nil
+		}
+	}
+	return nil, nil
+}
+
+// signer is the newest active key for alg. The first time ever it makes one.
+func (k *keyring) signer(ctx context.Context, alg string) (*signingKey, error) {
+	key, err := k.newest(ctx, alg)
+	if key != nil || err != nil {
+		return key, err
+	}
+	k.making.Lock()
+	defer k.making.Unlock()
+	if key, err = k.newest(ctx, alg); key != nil || err != nil {
+		return key, err
+	}
+	if err := k.make(ctx); err != nil {
+		return nil, err
+	}
+	key, err = k.newest(ctx, alg)
+	if key == nil && err == nil {
+		err = errors.New("no signing key is active; look at the keys' times and this machine's clock")
+	}
+	return key, err
+}
+
+func (k *keyring) newest(ctx context.Context, alg string) (*signingKey, error) {
+	keys, err := k.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := k.now()
+	var best *signingKey
+	for _, key := range keys {
+		if key.alg != alg || !key.retiredAt.IsZero() || key.active.After(now) {
+			continue
+		}
+		if best == nil || key.active.After(best.active) {
+			best = key
+		}
+	}
+	return best, nil
+}
+
+// make makes the installation's first key. Of several nodes that do so at once,
+// the one that commits first wins.
+func (k *keyring) make(ctx context.Context) error {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return fmt.Errorf("making a signing key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return fmt.Errorf("making a signing key: %w", err)
+	}
+	kid, now := store.NewSecret()[:16], k.now().UTC()
+	s := &store.SigningKey{
+		KID: kid, Alg: "RS256", Sealed: k.master.Seal(store.SigningKeyPurpose(kid), der),
+		CreatedAt: now, ActiveAt: now,
+	}
+	err = k.store.Update(ctx, func(tx store.WriteTx) error {
+		there, err := tx.SigningKeys()
+		if err != nil {
+			return err
+		}
+		for _, other := range there {
+			if other.Alg == s.Alg && other.RetiredAt.IsZero() {
+				return nil
+			}
+		}
+		return tx.PutSigningKey(s)
+	})
+	if err != nil {
+		return fmt.Errorf("writing a signing key: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package provider
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// limit lets a burst through, then one each interval.
+type limit struct {
+	burst    int
+	interval time.Duration
+}
+
+// Limits of failed attempts to sign in. They slow down and never lock out: with
+// the last of them, guessing one account by all the world gets 1440 tries a day.
+var (
+	accountLimit = limit{10, time.Minute}
+	networkLimit = limit{50, 3 * time.Second}
+	overallLimit = limit{1000, 50 * time.Millisecond}
+)
+
+// limiterSize is how many accounts, and how many networks, are remembered; the
+// least recently tried are forgotten first.
+const limiterSize = 1 << 16
+
+// limiter counts attempts to sign in, in memory: per account, per network and
+// in all. It is the generic cell rate algorithm: for each key, the time at
+// which its bucket would be full again.
+type limiter struct {
+	now func() time.Time
+
+	mu      sync.Mutex // guards what follows
+	buckets map[limit]*simplelru.LRU[string, time.Time]
+}
+
+// attempt names a bucket.
+type attempt struct {
+	limit limit
+	key   string
+}
+
+func newLimiter(now func() time.Time) *limiter {
+	l := &limiter{now: now, buckets: map[limit]*simplelru.LRU[string, time.Time]{}}
+	for _, lim := range []limit{accountLimit, networkLimit, overallLimit} {
+		l.buckets[lim], _ = simplelru.NewLRU[string, time.Time](limiterSize, nil) // fails only for size 0
+	}
+	return l
+}
+
+// take counts an attempt in every bucket, or in none if one of them is spent:
+// then it says how long to wait. It counts before the password is looked at, so
+// that parallel attempts are counted too; refund takes back what turned out to
+// be no failure.
+func (l *limiter) take(attempts ...attempt) (wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	for _, a := range attempts {
+		full := a.limit.interval * time.Duration(a.limit.burst)
+		if t, ok := l.buckets[a.limit].Get(a.key); ok {
+			wait = max(wait, t.Add(a.limit.interval).Sub(now)-full)
+		}
+	}
+	if wait > 0 {
+		return wait
+	}
+	for _, a := range attempts {
+		t, ok := l.buckets[a.limit].Get(a.key)
+		if !ok || t.Before(now) {
+			t = now
+		}
+		l.buckets[a.limit].Add(a.key, t.Add(a.limit.interval))
+	}
+	return 0
+}
+
+func (l *limiter) refund(attempts ...attempt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range attempts {
+		if t, ok := l.buckets[a.limit].Get(a.key); ok {
+			l.buckets[a.limit].Add(a.key, t.Add(-a.limit.interval))
+		}
+	}
+}
+
+// networkOf is what one subscriber holds at the least: a /24, or a /64.
+func networkOf(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return printable(ip, 64)
+	}
+	addr = addr.Unmap().WithZone("")
+	bits := 64
+	if addr.Is4() {
+		bits = 24
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		return addr.String()
+	}
+	return prefix.String()
+}

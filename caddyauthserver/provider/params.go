@@ -1,0 +1,77 @@
+package provider
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+)
+
+// maxForm is the most that is read of any form, in bytes.
+const maxForm = 64 << 10
+
+// maxQuery is the longest authorization request, in bytes.
+const maxQuery = 16 << 10
+
+var (
+	errNotForm  = errors.New("the body must be application/x-www-form-urlencoded")
+	errTooLarge = errors.New("the body is larger than 64 KB")
+	errBadForm  = errors.New("the body is not a well-formed form")
+)
+
+// readForm reads the body, and nothing but the body, as a form. http.Request's
+// own FormValue mixes in the query, where secrets would end up in logs, and
+// answers with the first of duplicates.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || typ != "application/x-www-form-urlencoded" || len(r.Header["Content-Type"]) != 1 {
+		return nil, errNotForm
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, errTooLarge
+		}
+		return nil, errBadForm
+	}
+	form, err := url.ParseQuery(string(b))
+	if err != nil {
+		return nil, errBadForm
+	}
+	return form, nil
+}
+
+// duplicate names a parameter that is there more than once, or "" (RFC 6749
+// sections 3.1 and 3.2: request parameters must not be included more than once).
+func duplicate(values url.Values, names ...string) string {
+	if names == nil {
+		for name, v := range values {
+			if len(v) > 1 {
+				return name
+			}
+		}
+	}
+	for _, name := range names {
+		if len(values[name]) > 1 {
+			return name
+		}
+	}
+	return ""
+}
+
+// readOAuthForm is readForm for programs, without duplicates.
+func readOAuthForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	form, err := readForm(w, r)
+	if err != nil {
+		e := &oauthError{code: "invalid_request", description: err.Error()}
+		if errors.Is(err, errTooLarge) {
+			e.status = http.StatusRequestEntityTooLarge
+		}
+		return nil, e
+	}
+	if duplicate(form) != "" {
+		return nil, &oauthError{code: "invalid_request", description: "a parameter is there more than once"}
+	}
+	return form, nil
+}

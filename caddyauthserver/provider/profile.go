@@ -1,0 +1,84 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// profileDepth is how many relations deep a profile goes: user, company, what
+// the company refers to, and so on. Schemas can be cyclic.
+const profileDepth = 4
+
+// profile is the whole user with relations nested, for scope "read". A relation
+// is an object with type, id, version and its fields; beyond profileDepth, type
+// and id alone. Private fields, fields that the schema no longer declares, and
+// the staff and superuser flags are left out.
+func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
+	var answer map[string]any
+	if p.withBearer(w, r, "read", func(tx store.ReadTx, b bearer) (err error) {
+		answer, err = p.profileOf(tx, b.user)
+		return err
+	}) {
+		writeJSON(w, http.StatusOK, answer)
+	}
+}
+
+func (p *Provider) profileOf(tx store.ObjectReader, u *store.User) (map[string]any, error) {
+	out := map[string]any{
+		"type":           store.UserType,
+		"id":             u.ID,
+		"version":        u.Version,
+		"sub":            strconv.FormatInt(u.ID, 10),
+		"username":       u.Username,
+		"email":          u.Email,
+		"email_verified": u.EmailVerified,
+		"first_name":     u.FirstName,
+		"last_name":      u.LastName,
+		"name":           u.Name(),
+		"groups":         append([]string{}, u.Groups...),
+		"is_active":      u.IsActive,
+		"date_joined":    u.DateJoined.UTC().Format(time.RFC3339Nano),
+	}
+	if !u.LastLogin.IsZero() {
+		out["last_login"] = u.LastLogin.UTC().Format(time.RFC3339Nano)
+	}
+	return out, p.addFields(tx, out, store.UserType, u.Fields, profileDepth)
+}
+
+// addFields adds the fields of a record of type typ that may be shown.
+func (p *Provider) addFields(tx store.ObjectReader, out map[string]any, typ string, fields store.Fields, depth int) error {
+	for _, f := range p.Schema.Fields(typ) {
+		v, ok := fields[f.Name]
+		if !ok || f.Private {
+			continue
+		}
+		ref, ok := v.(store.Ref)
+		if !ok {
+			out[f.Name] = v
+			continue
+		}
+		nested := map[string]any{"type": ref.Type, "id": ref.ID}
+		out[f.Name] = nested
+		if depth == 1 {
+			continue
+		}
+		o, err := tx.Object(ref)
+		if errors.Is(err, store.ErrNotFound) {
+			delete(out, f.Name) // removed by force; it refers to nothing
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", ref, err)
+		}
+		nested["version"] = o.Version
+		if err := p.addFields(tx, nested, o.Type, o.Fields, depth-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}

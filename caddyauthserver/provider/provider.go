@@ -1,0 +1,165 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/password"
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+// Provider is an OpenID provider. It is safe for concurrent use.
+type Provider struct {
+	Config
+	messages  *webpage.Renderer
+	pages     *pages.Set
+	passwords *password.Hasher
+	keys      *keyring
+	limits    *limiter
+	cookies   cookieNames
+	routes    map[string]route
+	csrfKey   [32]byte
+	askedKey  [32]byte
+	deviceKey [32]byte
+}
+
+// route is an endpoint: by which methods it is reached, and whether programs
+// of other origins may read its answers.
+type route struct {
+	serve   http.HandlerFunc
+	methods []string
+	cors    bool
+}
+
+// New makes a provider. It neither reads nor writes the store.
+func New(c Config) (*Provider, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	messages, err := webpage.New(c.Brand)
+	if err != nil {
+		return nil, fmt.Errorf("preparing pages: %w", err)
+	}
+	set, err := pages.New(messages)
+	if err != nil {
+		return nil, fmt.Errorf("preparing pages: %w", err)
+	}
+	p := &Provider{
+		Config:    c,
+		messages:  messages,
+		pages:     set,
+		passwords: password.New(password.Params{}),
+		limits:    newLimiter(c.Now),
+		cookies:   cookieNamesFor(c.Issuer),
+		csrfKey:   c.MasterKey.Derive("provider/csrf"),
+		askedKey:  c.MasterKey.Derive("provider/asked"),
+		deviceKey: c.MasterKey.Derive("provider/device"),
+	}
+	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
+	get, post := []string{"GET", "HEAD"}, []string{"POST"}
+	both := []string{"GET", "HEAD", "POST"}
+	p.routes = map[string]route{
+		wellKnownOpenID: {p.discovery, get, true},
+		wellKnownOAuth:  {p.discovery, get, true},
+		c.Prefix:        {p.home, get, false},
+		// A HEAD must not consume what a GET buys.
+		p.path("authorize"): {p.authorize, []string{"GET", "POST"}, false},
+		p.path("login"):     {p.login, both, false},
+		p.path("consent"):   {p.consent, both, false},
+		p.path("token"):     {p.token, post, true},
+		p.path("userinfo"):  {p.userinfo, both, true},
+		p.path("profile"):   {p.profile, both, true},
+		p.path("revoke"):    {p.revoke, post, true},
+		p.path("jwks"):      {p.jwks, get, true},
+		p.path("logout"):    {p.logout, both, false},
+		p.path("setup"):     {p.setup, both, false},
+	}
+	return p, nil
+}
+
+// Prepare makes the signing key, if this installation has none yet, so that
+// the first login does not wait for it.
+func (p *Provider) Prepare(ctx context.Context) error {
+	_, err := p.keys.signer(ctx, "RS256")
+	return err
+}
+
+// Close ends what New began.
+func (p *Provider) Close() { p.keys.close() }
+
+// Handles says whether path is one of the provider's own: the two well-known
+// documents, and everything under the prefix.
+func (p *Provider) Handles(path string) bool {
+	path = strings.TrimSuffix(path, "/")
+	return path == wellKnownOpenID || path == wellKnownOAuth ||
+		path == p.Prefix || strings.HasPrefix(path, p.Prefix+"/")
+}
+
+// ServeHTTP answers requests for the provider's own paths.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+
+	rt, ok := p.routes[strings.TrimSuffix(r.URL.Path, "/")]
+	if !ok {
+		p.message(w, r, http.StatusNotFound, webpage.Message{
+			Title: "Page not found", Text: "There is nothing at this address.",
+		})
+		return
+	}
+	if rt.cors {
+		// Nothing here rests on cookies, so any origin may read what its own
+		// tokens buy. Credentials mode stays off.
+		h.Set("Access-Control-Allow-Origin", "*")
+		if r.Method == http.MethodOptions {
+			h.Set("Access-Control-Allow-Methods", strings.Join(rt.methods, ", "))
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Max-Age", "3600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+	}
+	if !slices.Contains(rt.methods, r.Method) {
+		h.Set("Allow", strings.Join(rt.methods, ", "))
+		if rt.cors {
+			p.oauthError(w, &oauthError{status: http.StatusMethodNotAllowed, code: "invalid_request",
+				description: "use " + strings.Join(rt.methods, " or ")})
+			return
+		}
+		p.message(w, r, http.StatusMethodNotAllowed, webpage.Message{
+			Title: "Method not allowed", Text: "This address cannot be used in this way.",
+		})
+		return
+	}
+	rt.serve(w, r)
+}
+
+// path is that of one of the provider's endpoints.
+func (p *Provider) path(endpoint string) string { return p.Prefix + "/" + endpoint }
+
+// url is the address of one of the provider's endpoints.
+func (p *Provider) url(endpoint string) string { return p.Issuer + p.path(endpoint) }
+
+// urlWith is that address with a query.
+func (p *Provider) urlWith(endpoint string, query url.Values) string {
+	return p.url(endpoint) + "?" + query.Encode()
+}
+
+// now is the time as stores keep it.
+func (p *Provider) now() time.Time { return p.Now().UTC().Truncate(time.Microsecond) }
+
+// seeOther redirects a browser so that it never posts again (RFC 9700 section
+// 4.12: never 307).
+func seeOther(w http.ResponseWriter, location string) {
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
+}

@@ -1,0 +1,61 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// revoke ends a token of the client that asks (RFC 7009). A refresh token takes
+// everything of its family with it. So does an access token, unless the person
+// gave access for while they are away: then only it goes, and the client can go
+// on refreshing. A token that is unknown, gone or another client's is answered
+// alike and left as it is.
+func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
+	form, err := readOAuthForm(w, r)
+	if err != nil {
+		p.oauthFailure(w, r, "reading revocation request", err)
+		return
+	}
+	c, err := p.authenticateClient(r, form)
+	if err != nil {
+		p.oauthFailure(w, r, "authenticating client", err)
+		return
+	}
+	secret := form.Get("token")
+	if secret == "" {
+		p.oauthError(w, &oauthError{code: "invalid_request", description: "token is missing"})
+		return
+	}
+	// token_type_hint only says where to look first; both are looked at anyway.
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+		for _, kind := range []store.TokenKind{store.KindRefresh, store.KindAccess} {
+			err := revokeKind(tx, c, kind, store.HashOf(secret))
+			if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		p.oauthFailure(w, r, "revoking token", err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+func revokeKind(tx store.WriteTx, c *client, kind store.TokenKind, hash store.Hash) error {
+	t, err := tx.Token(kind, hash)
+	if err != nil {
+		return err
+	}
+	f, err := tx.Family(t.Family)
+	if err != nil || f.ClientID != c.ID {
+		return err
+	}
+	if kind == store.KindAccess && offline(f) {
+		return tx.DeleteToken(kind, hash)
+	}
+	return tx.DeleteFamily(f.ID)
+}

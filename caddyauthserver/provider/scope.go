@@ -1,0 +1,86 @@
+package provider
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// scopes are what a client can ask for, with what people are told.
+var scopes = []struct{ name, description string }{
+	{"openid", "Know that it is you"},
+	{"profile", "See your name and username"},
+	{"email", "See your e-mail address"},
+	{"groups", "See which groups you are in"},
+	{"read", "See your whole profile, with all it refers to"},
+	{"offline_access", "Keep access while you are away"},
+}
+
+func scopeNames() []string {
+	names := make([]string, len(scopes))
+	for i, s := range scopes {
+		names[i] = s.name
+	}
+	return names
+}
+
+// scopeGrammar is scope-token of RFC 6749 section 3.3.
+var scopeGrammar = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]+$`)
+
+// grantable reads the scope parameter of an authorization request. Scopes that
+// nobody knows are left out, as OpenID Connect Core section 3.1.2.1 has it;
+// those that are kept from this client are an error.
+func grantable(c *client, param string) ([]string, *oauthError) {
+	var granted []string
+	for _, name := range strings.Fields(param) {
+		if !scopeGrammar.MatchString(name) {
+			return nil, &oauthError{code: "invalid_scope", description: "scope is malformed"}
+		}
+		if !slices.Contains(scopeNames(), name) {
+			continue
+		}
+		if !c.mayAsk(name) {
+			return nil, &oauthError{code: "invalid_scope", description: "this client may not ask for scope " + name}
+		}
+		if !slices.Contains(granted, name) {
+			granted = append(granted, name)
+		}
+	}
+	if len(granted) == 0 {
+		return nil, &oauthError{code: "invalid_scope", description: "ask for at least one of " + strings.Join(scopeNames(), " ")}
+	}
+	return granted, nil
+}
+
+// narrowed reads the scope parameter of a refresh: at most what was granted
+// (RFC 6749 section 6), all of it if absent, less what the client may no longer
+// ask for.
+func narrowed(c *client, granted []string, param string) ([]string, *oauthError) {
+	want := granted
+	if param != "" {
+		want = strings.Fields(param)
+	}
+	var out []string
+	for _, name := range want {
+		if !slices.Contains(granted, name) {
+			return nil, &oauthError{code: "invalid_scope", description: "a refresh cannot widen the scope"}
+		}
+		if c.mayAsk(name) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		return nil, &oauthError{code: "invalid_scope", description: "no scope is left"}
+	}
+	return out, nil
+}
+
+// covers says whether all of want are among have.
+func covers(have, want []string) bool {
+	for _, name := range want {
+		if !slices.Contains(have, name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,176 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// bought is what a grant bought, with what the ID token says of it.
+type bought struct {
+	issued
+	scopes []string
+	family *store.Family
+	nonce  string
+}
+
+// token is the token endpoint (RFC 6749 section 3.2).
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1
+	form, err := readOAuthForm(w, r)
+	if err != nil {
+		p.oauthFailure(w, r, "reading token request", err)
+		return
+	}
+	c, err := p.authenticateClient(r, form)
+	if err != nil {
+		p.oauthFailure(w, r, "authenticating client", err)
+		return
+	}
+	var b *bought
+	switch form.Get("grant_type") {
+	case "authorization_code":
+		b, err = p.redeemCode(r.Context(), c, form)
+	case "refresh_token":
+		b, err = p.refreshTokens(r.Context(), c, form)
+	case "":
+		err = &oauthError{code: "invalid_request", description: "grant_type is missing"}
+	default:
+		err = &oauthError{code: "unsupported_grant_type", description: "grant_type must be authorization_code or refresh_token"}
+	}
+	if err != nil {
+		p.oauthFailure(w, r, "token request", err)
+		return
+	}
+	answer := map[string]any{
+		"access_token":  b.access,
+		"token_type":    "Bearer",
+		"expires_in":    int(p.AccessTokenLifetime / time.Second),
+		"refresh_token": b.refresh,
+		"scope":         strings.Join(b.scopes, " "),
+	}
+	if slices.Contains(b.scopes, "openid") {
+		idToken, err := p.signIDToken(r.Context(), b)
+		if err != nil {
+			p.oauthFailure(w, r, "signing ID token", err)
+			return
+		}
+		answer["id_token"] = idToken
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// redeemCode spends a code. Everything that can be wrong is looked at before it
+// is spent, so that a stranger who only saw the code cannot burn it.
+func (p *Provider) redeemCode(ctx context.Context, c *client, form url.Values) (*bought, error) {
+	code := form.Get("code")
+	if code == "" {
+		return nil, &oauthError{code: "invalid_request", description: "code is missing"}
+	}
+	unusable := invalidGrant("code is unknown, expired, used, or of another client")
+	return p.spend(ctx, store.KindCode, code, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
+		if f.ClientID != c.ID {
+			return nil, unusable
+		}
+		if form.Get("redirect_uri") != t.RedirectURI {
+			return nil, invalidGrant("redirect_uri is not that of the authorization request")
+		}
+		if err := checkVerifier(t.CodeChallenge, form.Get("code_verifier")); err != nil {
+			return nil, err
+		}
+		if t.CodeChallenge == "" && (c.Public || !c.AllowNoPKCE) {
+			return nil, invalidGrant("this client must use PKCE")
+		}
+		tokens, err := p.grants(tx, c, now).redeem(ctx, code, form.Get("code_verifier"), t, f)
+		return &bought{tokens, slices.Clone(f.Scopes), f, t.Nonce}, err
+	})
+}
+
+// refreshTokens spends a refresh token for the next.
+func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values) (*bought, error) {
+	refresh := form.Get("refresh_token")
+	if refresh == "" {
+		return nil, &oauthError{code: "invalid_request", description: "refresh_token is missing"}
+	}
+	unusable := invalidGrant("refresh_token is unknown, expired, used, or of another client")
+	return p.spend(ctx, store.KindRefresh, refresh, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
+		if f.ClientID != c.ID {
+			return nil, unusable
+		}
+		scopes, oe := narrowed(c, f.Scopes, form.Get("scope"))
+		if oe != nil {
+			return nil, oe
+		}
+		tokens, err := p.grants(tx, c, now).rotate(ctx, refresh, f, scopes)
+		// The refreshed ID token has no nonce (OpenID Connect Core section 12.2).
+		return &bought{tokens, scopes, f, ""}, err
+	})
+}
+
+// spend looks at a one-time token and has buy spend it, in one transaction. A
+// token that was spent before was stolen, now or then: its family goes, and
+// that must be committed although the request is refused.
+func (p *Provider) spend(ctx context.Context, kind store.TokenKind, secret string, unusable *oauthError,
+	buy func(store.WriteTx, *store.Token, *store.Family, time.Time) (*bought, error)) (*bought, error) {
+	var b *bought
+	var replayed *store.Family
+	err := p.Store.Update(ctx, func(tx store.WriteTx) error {
+		b, replayed = nil, nil
+		now, hash := p.now(), store.HashOf(secret)
+		t, err := tx.Token(kind, hash)
+		if errors.Is(err, store.ErrNotFound) {
+			_, err = tx.SpendToken(kind, hash)
+			if spent, ok := errors.AsType[*store.SpentError](err); ok {
+				replayed, err = killFamily(tx, spent.Family)
+				return err
+			}
+			if err == nil {
+				err = store.ErrNotFound
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if !now.Before(t.ExpiresAt) {
+			return store.ErrNotFound
+		}
+		f, _, _, err := p.liveFamily(tx, t.Family, now)
+		if err != nil {
+			return err
+		}
+		b, err = buy(tx, t, f, now)
+		return err
+	})
+	if replayed != nil {
+		p.Logger.Warn("a one-time token was used twice; everything it bought is revoked",
+			"kind", string(kind), "client_id", replayed.ClientID, "user_id", replayed.UserID)
+	}
+	if errors.Is(err, store.ErrNotFound) || err == nil && b == nil {
+		return nil, unusable
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func killFamily(tx store.WriteTx, id string) (*store.Family, error) {
+	f, err := tx.Family(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.DeleteFamily(id); err != nil {
+		return nil, fmt.Errorf("ending family: %w", err)
+	}
+	return f, nil
+}
+
+// offline says whether the person gave access for while they are away.
+func offline(f *store.Family) bool { return slices.Contains(f.Scopes, "offline_access") }
