@@ -106,13 +106,13 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 	stores := map[int]*seeded{}
 	for i, v := range gateVariants(b.users) {
 		b.note("starting %s: %s", v.front, v.name)
-		sessions := stores[1]
-		if n := max(v.users, 1); stores[n] == nil {
+		n := max(v.users, 1)
+		if stores[n] == nil {
 			if stores[n], err = seed(ctx, filepath.Join(b.dir, fmt.Sprint("seed-", n)), n); err != nil {
 				return err
 			}
 		}
-		sessions = stores[max(v.users, 1)]
+		sessions := stores[n]
 		dir := filepath.Join(b.dir, fmt.Sprint("caddy-", i))
 		if v.users > 0 {
 			if err := sessions.copyTo(dir); err != nil {

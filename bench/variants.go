@@ -61,6 +61,8 @@ type setting struct {
 const (
 	clientID     = "bench"
 	clientSecret = "bench-secret-of-the-client-bench-0123456789"
+	// The gate's session cookie on a site without https.
+	cookieName = "caddyito-" + clientID
 )
 
 // caddyfile is the whole config of a variant.
