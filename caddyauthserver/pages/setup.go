@@ -1,7 +1,10 @@
 package pages
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/caddyito/caddyito/internal/webpage"
 )
@@ -14,85 +17,79 @@ type Setup struct {
 	Token                    string // handed back by the form
 	Username, Email, Company string // to begin with
 	AskCompany               bool
-	// Problems by name of the field; "" is for the form as a whole.
+	// Problems by name of the field. Those of other names, as "", stand above
+	// the form.
 	Problems map[string]string
+}
+
+// setupView is what the template sees.
+type setupView struct {
+	Setup
+	Alert  string
+	Inputs []setupInput
+}
+
+type setupInput struct {
+	Name, Label, Type, Value, Autocomplete string
+	Hint, Problem                          string // with a problem, the hint is not shown
+	MaxLength                              int
+	Required, Autofocus                    bool
+}
+
+// DescribedBy is the id of what explains the input.
+func (i setupInput) DescribedBy() string {
+	switch {
+	case i.Problem != "":
+		return i.Name + "-problem"
+	case i.Hint != "":
+		return i.Name + "-hint"
+	}
+	return ""
 }
 
 // Setup shows the page.
 func (s *Set) Setup(w http.ResponseWriter, status int, p Setup) {
+	view := setupView{Setup: p, Inputs: p.inputs()}
 	title := "Set up"
 	if len(p.Problems) > 0 {
 		title = "Error: " + title // heard first when the page is read out
+		view.Alert = p.alert(view.Inputs)
 	}
-	s.setup.Render(w, status, webpage.Head{Title: title}, setupView{
-		Setup: p,
-		Form:  formProblem(p.Problems),
-		Fields: []setupField{
-			{Name: "username", Label: "Username", Type: "text", Value: p.Username, Autocomplete: "username", MaxLength: 150, Required: true},
-			{Name: "email", Label: "E-mail", Type: "email", Value: p.Email, Autocomplete: "email", MaxLength: 254},
-			{Name: "company", Label: "Company", Type: "text", Value: p.Company, Autocomplete: "organization", MaxLength: 200},
-			{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", MaxLength: 1024, Hint: "Minimum 8 characters", Required: true},
-		},
-	}.prepared())
+	s.setup.Render(w, status, webpage.Head{Title: title}, view)
 }
 
-type setupView struct {
-	Setup
-	Form   string
-	Fields []setupField
-}
-
-type setupField struct {
-	Name, Label, Type, Value, Autocomplete, Hint, Problem string
-	MaxLength                                             int
-	Required, Autofocus                                   bool
-}
-
-// DescribedBy are the ids of what explains the field.
-func (f setupField) DescribedBy() string {
-	switch {
-	case f.Problem != "" && f.Hint != "":
-		return f.Name + "-problem " + f.Name + "-hint"
-	case f.Problem != "":
-		return f.Name + "-problem"
-	case f.Hint != "":
-		return f.Name + "-hint"
+// inputs are those asked for, with the cursor in the first that needs a hand.
+func (p Setup) inputs() []setupInput {
+	inputs := []setupInput{
+		{Name: "username", Label: "Username", Type: "text", Value: p.Username, Autocomplete: "username", MaxLength: 150, Required: true},
+		{Name: "email", Label: "E-mail", Type: "email", Value: p.Email, Autocomplete: "email", MaxLength: 254},
 	}
-	return ""
+	if p.AskCompany {
+		inputs = append(inputs, setupInput{Name: "company", Label: "Company", Type: "text", Value: p.Company, Autocomplete: "organization", MaxLength: 200})
+	}
+	// The value of a password never goes back to the browser.
+	inputs = append(inputs, setupInput{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", MaxLength: 1024, Hint: "Minimum 8 characters", Required: true})
+	for i := range inputs {
+		inputs[i].Problem = p.Problems[inputs[i].Name]
+	}
+	first := max(0, slices.IndexFunc(inputs, func(i setupInput) bool { return i.Problem != "" }))
+	inputs[first].Autofocus = true
+	return inputs
 }
 
-// prepared leaves out what is not asked, puts problems to their fields, and the
-// cursor where it is needed first.
-func (v setupView) prepared() setupView {
-	fields := v.Fields[:0]
-	for _, f := range v.Fields {
-		if f.Name == "company" && !v.AskCompany {
-			continue
-		}
-		f.Problem = v.Problems[f.Name]
-		fields = append(fields, f)
-	}
-	first := 0
-	for i, f := range fields {
-		if f.Problem != "" {
-			first = i
-			break
+// alert is what stands above the form: the problems that belong to no input, so
+// that none is lost.
+func (p Setup) alert(inputs []setupInput) string {
+	var general []string
+	for _, name := range slices.Sorted(maps.Keys(p.Problems)) {
+		if !slices.ContainsFunc(inputs, func(i setupInput) bool { return i.Name == name }) {
+			general = append(general, p.Problems[name])
 		}
 	}
-	fields[first].Autofocus = true
-	v.Fields = fields
-	return v
-}
-
-// formProblem is what stands above the form.
-func formProblem(problems map[string]string) string {
-	if p := problems[""]; p != "" {
-		return p
+	if len(general) > 0 {
+		return strings.Join(general, " ")
 	}
-	if len(problems) > 0 {
-		return "Please correct what is marked below."
-	}
-	return ""
+	return "Please correct what is marked below."
 }
 
 // SetupDone says that the first superuser is there.
