@@ -93,10 +93,11 @@ func (a *App) startGates(where sites) error {
 	if err := a.enrol(gates); err != nil {
 		return err
 	}
-	for i, name := range gateNames(gates) {
+	names := gateNames(gates)
+	for i, name := range names {
 		g := gates[i]
 		err := g.module.StartGate(GateEnv{
-			Store: a.shared.Store, MasterKey: a.shared.key, Name: name,
+			Store: a.shared.Store, MasterKey: a.shared.key, Name: name, Shared: count(names, name) > 1,
 			Issuer: g.issuer, ClientID: g.clientID, ClientSecret: g.secret,
 			Origins: g.origins, Transport: a.transport,
 		})
@@ -276,6 +277,16 @@ func gateNames(gates []*placedGate) []string {
 		}
 	}
 	return names
+}
+
+func count(names []string, name string) int {
+	n := 0
+	for _, other := range names {
+		if other == name {
+			n++
+		}
+	}
+	return n
 }
 
 // unique returns name, or name~2, name~3 ..., and takes it.

@@ -83,7 +83,10 @@ type GateEnv struct {
 	MasterKey store.MasterKey
 	// Name is the gate's mirror: the client id, made unique in this process
 	// where two gates use the same.
-	Name                           string
+	Name string
+	// Shared: another gate of this process has the same name, and thus the same
+	// sessions. A request may come to both.
+	Shared                         bool
 	Issuer, ClientID, ClientSecret string
 	Origins                        []string
 	// Transport reaches the issuer: in this process without the network,

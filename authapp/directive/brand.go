@@ -3,6 +3,7 @@ package directive
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -14,8 +15,11 @@ import (
 //	brand {
 //		name   <text>
 //		logo   <file>
-//		accent <#rrggbb>
+//		accent <rrggbb>
 //	}
+//
+// The colour may have its # in front, if it is quoted: outside of quotes that
+// would begin a comment.
 func Brand(target *webpage.Brand) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		if d.NextArg() {
@@ -25,8 +29,12 @@ func Brand(target *webpage.Brand) func(*caddyfile.Dispenser) error {
 			{Name: "name", Read: Text(&target.Name)},
 			{Name: "logo", Read: Text(&target.Logo)},
 			{Name: "accent", Read: func(d *caddyfile.Dispenser) error {
-				if err := one(d, &target.Accent); err != nil {
-					return err
+				if !d.NextArg() {
+					return d.Errf(`accent needs a colour, as in: accent 2563eb (or "#2563eb" in quotes, since # begins a comment)`)
+				}
+				target.Accent = "#" + strings.TrimPrefix(d.Val(), "#")
+				if d.NextArg() {
+					return d.ArgErr()
 				}
 				return Wrap(d, CheckAccent(target.Accent))
 			}},

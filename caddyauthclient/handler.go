@@ -1,0 +1,279 @@
+package caddyauthclient
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/authapp/accesslog"
+	"github.com/caddyito/caddyito/authapp/directive"
+	"github.com/caddyito/caddyito/caddyauthclient/gate"
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler is the gate in front of an application: it sends people who are not
+// signed in to an OpenID provider, lets in those who are and whom the rules
+// allow, and tells the application who they are, in headers and placeholders.
+//
+// Headers of the same names that a client sends are removed from every request
+// that gets to the handler. After it, these placeholders are known; for somebody
+// who is not signed in, on a public path, they are empty:
+//
+// Placeholder | Description
+// ------------|---------------
+// `{http.auth.user.id}` | Who it is, by the id at the issuer (`sub`)
+// `{http.auth.user.<field>}` | A field of the user: `username`, `email`, `name`, `groups` ...
+// `{http.auth.user.<relation>.<field>}` | A field of what the user refers to: `company.name`
+type Handler struct {
+	// Issuer of the OpenID provider, exactly as it names itself. Placeholders
+	// are replaced at start. Default: the auth_server of this Caddy, if it has
+	// exactly one.
+	Issuer string `json:"issuer,omitempty"`
+	// ClientID and ClientSecret at the issuer. Placeholders
+	// ({env.WIKI_SECRET}, {file./run/secrets/wiki}) are replaced at start.
+	// Default: with an auth_server in this Caddy, the gate is enrolled by
+	// itself.
+	ClientID     string `json:"client_id,omitempty"`
+	ClientSecret string `json:"client_secret,omitempty"`
+	// Origins are those under which people reach the gate:
+	// "https://wiki.example.com". Requests for others are refused.
+	// Placeholders are replaced at start. Default: the origins of the sites that
+	// the handler stands in.
+	Origins []string `json:"origins,omitempty"`
+	// Prefix of the gate's own paths. Default: "/oidc".
+	Prefix string `json:"prefix,omitempty"`
+	// Scopes asked for. Default: openid, profile, email, groups, and what gives
+	// the whole profile where the issuer has it.
+	Scopes []string `json:"scopes,omitempty"`
+
+	// Match says which requests the gate guards. All others pass without being
+	// looked at, except that identity headers are taken from them too, and that
+	// the gate's own paths are answered. Default: every request is guarded.
+	Match caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// Public paths need no session. A path is exact, or ends in "*" for
+	// everything that begins so. Default: none.
+	Public []string `json:"public,omitempty"`
+	// Allow says who may pass. Default: everyone who is signed in.
+	Allow []gate.Rule `json:"allow,omitempty"`
+	// Headers tell the application who it is; an empty list tells nothing.
+	// Default: Remote-User (username), Remote-Email (email), Remote-Name (name)
+	// and Remote-Groups (groups).
+	Headers []gate.Header `json:"headers,omitzero"`
+	// Authorization says what happens to a request's own Authorization header:
+	// "pass" or "strip". Default: "pass".
+	Authorization string `json:"authorization,omitempty"`
+
+	// Session limits how long somebody stays signed in here. Default: 24 hours
+	// unused, 7 days in all.
+	Session directive.Session `json:"session,omitzero"`
+	// KeepTokens leaves the access token alive at the issuer after sign-in.
+	// Default: false, it is revoked.
+	KeepTokens bool `json:"keep_tokens,omitempty"`
+	// CacheSize is how many sessions are held in memory; more exist in the
+	// store, and cost a read each. Default: 131072.
+	CacheSize int `json:"cache_size,omitempty"`
+	// Brand is how the gate's own pages look.
+	Brand webpage.Brand `json:"brand,omitzero"`
+
+	app    *authapp.App
+	log    *slog.Logger
+	access *accesslog.Log
+	match  caddyhttp.MatcherSets
+	gate   atomic.Pointer[gate.Gate]
+	shared bool // set before gate is
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.auth_client",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision touches neither disk nor network; the app starts the gate.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.log = ctx.Slogger()
+	h.access = accesslog.New(ctx)
+	if h.Match != nil {
+		match, err := ctx.LoadModule(h, "Match")
+		if err != nil {
+			return fmt.Errorf("loading matchers: %w", err)
+		}
+		if err := h.match.FromInterface(match); err != nil {
+			return fmt.Errorf("loading matchers: %w", err)
+		}
+	}
+	for option, target := range map[string]*string{
+		"issuer": &h.Issuer, "client_id": &h.ClientID, "client_secret": &h.ClientSecret,
+	} {
+		if err := directive.Expand(option, target); err != nil {
+			return err
+		}
+	}
+	if err := directive.ExpandAll("origin", h.Origins); err != nil {
+		return err
+	}
+	app, err := authapp.Get(ctx)
+	if err != nil {
+		return err
+	}
+	h.app = app
+	return app.AddGate(h)
+}
+
+// Validate checks what the Caddyfile checks, for configs that are JSON.
+func (h *Handler) Validate() error {
+	if h.Issuer != "" {
+		if err := directive.CheckIssuer("issuer", h.Issuer); err != nil {
+			return err
+		}
+	}
+	for _, o := range h.Origins {
+		if err := directive.CheckOrigin("origin", o); err != nil {
+			return err
+		}
+	}
+	if err := directive.CheckPrefix(h.Prefix); err != nil {
+		return err
+	}
+	for _, p := range h.Public {
+		if err := checkPath("public", p); err != nil {
+			return err
+		}
+	}
+	for _, r := range h.Allow {
+		if err := checkRule(r); err != nil {
+			return err
+		}
+	}
+	for i, hd := range h.Headers {
+		if err := hd.Check(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(h.Headers[:i], hd.SameAs) {
+			return fmt.Errorf("header %s is given twice", hd.Name)
+		}
+	}
+	switch h.Authorization {
+	case "", "pass", "strip":
+	default:
+		return errors.New("authorization is 'pass' or 'strip', not '" + h.Authorization + "'")
+	}
+	if err := h.Session.Check(); err != nil {
+		return err
+	}
+	if h.CacheSize < 0 {
+		return errors.New("cache_size must be at least 1")
+	}
+	return directive.CheckAccent(h.Brand.Accent)
+}
+
+// ServeHTTP lets a request pass, or answers it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	g := h.gate.Load()
+	if g == nil {
+		if g = h.wait(r); g == nil {
+			return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_client has not started"))
+		}
+	}
+	credentials := r.Header["Authorization"]
+	g.CleanHeaders(r)
+
+	// Whoever rewrote the URL in front of the gate (try_files, uri,
+	// handle_path) did not mean the gate's own.
+	own := false
+	if url := originalURL(r); url != r.URL {
+		if own = g.Owns(url); own {
+			asked := *r
+			asked.URL, asked.RequestURI = url, url.RequestURI()
+			r = &asked
+		}
+	}
+	if len(h.match) > 0 && !own && !g.Owns(r.URL) {
+		if match, err := h.match.AnyMatchWithError(r); err != nil {
+			return err
+		} else if !match {
+			h.passBy(g, r, credentials)
+			return next.ServeHTTP(w, r)
+		}
+	}
+	if h.shared {
+		restoreCookies(r)
+	}
+	d := g.Decide(r)
+	switch d.Verdict {
+	case gate.Pass:
+		if h.shared {
+			keepCookies(r)
+		}
+		g.Apply(r, d.Identity)
+		setIdentity(r, g, d.Identity)
+		if d.Identity != nil {
+			g.MarkPrivate(w)
+		}
+		return next.ServeHTTP(w, r)
+	case gate.Own:
+		h.access.Serve(w, r, true, g.ServeOwn)
+		return nil
+	}
+	if own = own || g.Owns(r.URL); !own {
+		if err := refusal(d); err != nil && hasErrorRoute(r, err) {
+			w.Header().Set("Cache-Control", "no-store")
+			return err
+		}
+	}
+	h.access.Serve(w, r, own, func(w http.ResponseWriter, r *http.Request) { g.Refuse(w, r, d) })
+	return nil
+}
+
+// passBy lets a request by that is not the gate's to guard. What makes it an
+// identified one can only come from another gate in front.
+func (h *Handler) passBy(g *gate.Gate, r *http.Request, credentials []string) {
+	if credentials != nil {
+		r.Header["Authorization"] = credentials // its use is none of this gate's business
+	}
+	if h.shared {
+		keepCookies(r)
+	}
+	g.Apply(r, nil)
+	reapply(r)
+}
+
+// wait waits until the app has started the gate: Caddy takes requests
+// meanwhile. It returns nil if that does not happen.
+func (h *Handler) wait(r *http.Request) *gate.Gate {
+	patience := time.NewTimer(startPatience)
+	defer patience.Stop()
+	select {
+	case <-h.app.Ready():
+	case <-r.Context().Done():
+	case <-patience.C:
+	}
+	return h.gate.Load()
+}
+
+// startPatience is how long a request waits for the start. Only a start that
+// hangs or failed takes so long.
+const startPatience = 10 * time.Second
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ authapp.GateModule          = (*Handler)(nil)
+)

@@ -1,0 +1,64 @@
+package caddyauthclient
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/caddyauthclient/gate"
+)
+
+// Settings are what the config says; the app completes them.
+func (h *Handler) Settings() authapp.GateSettings {
+	return authapp.GateSettings{
+		Issuer:       h.Issuer,
+		ClientID:     h.ClientID,
+		ClientSecret: h.ClientSecret,
+		Origins:      h.Origins,
+		Prefix:       h.Prefix,
+	}
+}
+
+// StartGate makes the gate; from here on requests are answered.
+func (h *Handler) StartGate(env authapp.GateEnv) error {
+	g, err := gate.New(gate.Config{
+		Name:            env.Name,
+		Issuer:          env.Issuer,
+		ClientID:        env.ClientID,
+		ClientSecret:    env.ClientSecret,
+		Origins:         env.Origins,
+		Prefix:          h.Prefix,
+		Scopes:          h.Scopes,
+		Public:          h.Public,
+		Allow:           h.Allow,
+		Headers:         h.Headers,
+		Authorization:   h.Authorization,
+		SessionIdle:     time.Duration(h.Session.Idle),
+		SessionAbsolute: time.Duration(h.Session.Absolute),
+		KeepTokens:      h.KeepTokens,
+		CacheSize:       h.CacheSize,
+		Store:           env.Store,
+		// A key of its own for every gate: what one sealed, no other opens.
+		Key:         env.MasterKey.Derive("gate/" + env.Name),
+		Transport:   env.Transport,
+		Brand:       h.Brand,
+		ClientIP:    clientIP,
+		Scheme:      scheme,
+		OriginalURL: originalURL,
+		Logger:      h.log,
+	})
+	if err != nil {
+		return fmt.Errorf("auth_client for %s: %w", env.Issuer, err)
+	}
+	h.shared = env.Shared
+	h.gate.Store(g)
+	return nil
+}
+
+// StopGate ends the gate's own work. The pointer stays, for the requests that
+// are still under way.
+func (h *Handler) StopGate() {
+	if g := h.gate.Load(); g != nil {
+		g.Close()
+	}
+}

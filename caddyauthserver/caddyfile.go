@@ -1,0 +1,137 @@
+package caddyauthserver
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddyito/caddyito/authapp/directive"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("auth_server", parseCaddyfile)
+	// Before whatever may turn a request away from its path (redir, rewrite,
+	// try_files) or from the site (auth_client, basic_auth): one has to reach
+	// the sign-in page to get past them.
+	httpcaddyfile.RegisterDirectiveOrder("auth_server", httpcaddyfile.Before, "redir")
+}
+
+func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	s := new(Server)
+	return s, s.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	auth_server [<matcher>] {
+//		issuer <origin>
+//		prefix <path>
+//		brand {
+//			name   <text>
+//			logo   <file>
+//			accent <rrggbb>
+//		}
+//		client <id> {
+//			name                 <text>
+//			secret               <secret>
+//			public
+//			redirect             <uri>...
+//			post_logout_redirect <uri>...
+//			skip_consent
+//			allow_no_pkce
+//			scopes               <scope>...
+//		}
+//		session {
+//			idle     <duration>
+//			absolute <duration>
+//		}
+//		code_lifetime          <duration>
+//		access_token_lifetime  <duration>
+//		refresh_token_lifetime <duration>
+//	}
+//
+// client may be repeated, and so may redirect, post_logout_redirect and scopes
+// in it.
+func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.Errf("auth_server takes no argument; if '%s' is the issuer, write it in a block: issuer %[1]s", d.Val())
+	}
+	return directive.Options(d, "auth_server", []directive.Option{
+		{Name: "issuer", Read: func(d *caddyfile.Dispenser) error {
+			if err := directive.Text(&s.IssuerURL)(d); err != nil {
+				return err
+			}
+			if directive.HasPlaceholder(s.IssuerURL) {
+				return nil
+			}
+			return directive.Wrap(d, directive.CheckOrigin("issuer", s.IssuerURL))
+		}},
+		{Name: "prefix", Read: func(d *caddyfile.Dispenser) error {
+			if err := directive.Text(&s.Prefix)(d); err != nil {
+				return err
+			}
+			return directive.Wrap(d, directive.CheckPrefix(s.Prefix))
+		}},
+		{Name: "brand", Read: directive.Brand(&s.Brand)},
+		{Name: "client", Repeatable: true, Read: s.readClient},
+		{Name: "session", Read: directive.Sessions(&s.Session)},
+		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},
+		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},
+		{Name: "refresh_token_lifetime", Read: directive.Duration(&s.Lifetimes.RefreshToken)},
+	})
+}
+
+func (s *Server) readClient(d *caddyfile.Dispenser) error {
+	start := d.Token()
+	var c Client
+	if err := directive.Text(&c.ID)(d); err != nil {
+		return err
+	}
+	for _, other := range s.Clients {
+		if other.ID == c.ID {
+			return d.Errf("client %s is given twice", c.ID)
+		}
+	}
+	err := directive.Options(d, "client", []directive.Option{
+		{Name: "name", Read: directive.Text(&c.Name)},
+		{Name: "secret", Read: func(d *caddyfile.Dispenser) error {
+			if err := directive.Text(&c.Secret)(d); err != nil {
+				return err
+			}
+			return directive.Wrap(d, c.checkSecret())
+		}},
+		{Name: "public", Read: directive.Flag(&c.Public)},
+		{Name: "redirect", Repeatable: true, Read: redirects("redirect", &c.RedirectURIs)},
+		{Name: "post_logout_redirect", Repeatable: true, Read: redirects("post_logout_redirect", &c.PostLogoutRedirectURIs)},
+		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
+		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
+		{Name: "scopes", Repeatable: true, Read: directive.Texts(&c.Scopes)},
+	})
+	if err != nil {
+		return err
+	}
+	if err := directive.At(start, c.check()); err != nil {
+		return err
+	}
+	s.Clients = append(s.Clients, c)
+	return nil
+}
+
+func redirects(option string, target *[]string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		first := len(*target)
+		if err := directive.Texts(target)(d); err != nil {
+			return err
+		}
+		for _, uri := range (*target)[first:] {
+			if err := directive.Wrap(d, checkRedirect(option, uri)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*Server)(nil)

@@ -1,0 +1,143 @@
+package caddyauthserver
+
+import (
+	"fmt"
+
+	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/authapp/directive"
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/store"
+)
+
+// MinSecretLength of a client's secret, in bytes: as much as 256 bits take at
+// the least, since the secret also signs.
+const MinSecretLength = 32
+
+// Client is an OAuth client in the config.
+type Client struct {
+	// ID is the client_id.
+	ID string `json:"id"`
+	// Name is what people read on the consent page. Default: the id.
+	Name string `json:"name,omitempty"`
+	// Secret is the client_secret, at least 32 bytes. Placeholders
+	// ({env.WIKI_SECRET}, {file./run/secrets/wiki}) are replaced at start.
+	Secret string `json:"secret,omitempty"`
+	// Public clients (apps in browsers and on phones) have no secret and must
+	// use PKCE. Default: false.
+	Public bool `json:"public,omitempty"`
+	// RedirectURIs are where codes may be sent, compared as exact strings.
+	// Placeholders are replaced at start.
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	// PostLogoutRedirectURIs are where people may be sent after signing out,
+	// compared as exact strings. Placeholders are replaced at start.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// SkipConsent is for clients of one's own: people are not asked. Default:
+	// false.
+	SkipConsent bool `json:"skip_consent,omitempty"`
+	// AllowNoPKCE lets a client that has a secret leave PKCE out. Default:
+	// false.
+	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// Scopes the client may ask for. Default: all.
+	Scopes []string `json:"scopes,omitempty"`
+}
+
+func (c *Client) expand() error {
+	option := "client " + c.ID + ": "
+	if err := directive.Expand(option+"secret", &c.Secret); err != nil {
+		return err
+	}
+	if err := directive.ExpandAll(option+"redirect", c.RedirectURIs); err != nil {
+		return err
+	}
+	return directive.ExpandAll(option+"post_logout_redirect", c.PostLogoutRedirectURIs)
+}
+
+// check says what is wrong with the client, leaving out what only placeholders
+// will say.
+func (c *Client) check() error {
+	if err := store.CheckClientID(c.ID); err != nil {
+		return err
+	}
+	switch {
+	case c.Public && c.Secret != "":
+		return fmt.Errorf("client %s is public, so it has no secret", c.ID)
+	case c.Public && c.AllowNoPKCE:
+		return fmt.Errorf("client %s is public, so it cannot do without PKCE", c.ID)
+	case !c.Public && c.Secret == "":
+		return fmt.Errorf("client %s needs a secret of at least %d bytes, or the option public", c.ID, MinSecretLength)
+	}
+	if err := c.checkSecret(); err != nil {
+		return err
+	}
+	if len(c.RedirectURIs) == 0 {
+		return fmt.Errorf("client %s needs a redirect URI", c.ID)
+	}
+	for _, uri := range c.RedirectURIs {
+		if err := checkRedirect("redirect", uri); err != nil {
+			return err
+		}
+	}
+	for _, uri := range c.PostLogoutRedirectURIs {
+		if err := checkRedirect("post_logout_redirect", uri); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Client) checkSecret() error {
+	if c.Secret == "" || directive.HasPlaceholder(c.Secret) || len(c.Secret) >= MinSecretLength {
+		return nil
+	}
+	return fmt.Errorf("client %s: the secret has %d bytes; it must have at least %d (make one with: openssl rand -base64 32)", c.ID, len(c.Secret), MinSecretLength)
+}
+
+func checkRedirect(option, uri string) error {
+	if directive.HasPlaceholder(uri) {
+		return nil
+	}
+	return directive.CheckRedirect(option, uri)
+}
+
+// staticClients finds the clients of the config, and the gates of this process.
+func (s *Server) staticClients(env authapp.ServerEnv) func(id string) (*provider.StaticClient, bool) {
+	configured := make(map[string]*provider.StaticClient, len(s.Clients))
+	for _, c := range s.Clients {
+		configured[c.ID] = &provider.StaticClient{
+			Client: store.Client{
+				ID:                     c.ID,
+				Name:                   c.Name,
+				Public:                 c.Public,
+				RedirectURIs:           c.RedirectURIs,
+				PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+				SkipConsent:            c.SkipConsent,
+				AllowNoPKCE:            c.AllowNoPKCE,
+				Scopes:                 c.Scopes,
+			},
+			Secret: c.Secret,
+		}
+	}
+	return func(id string) (*provider.StaticClient, bool) {
+		if c, ok := configured[id]; ok {
+			return c, true
+		}
+		if env.Gate == nil {
+			return nil, false
+		}
+		g, ok := env.Gate(id)
+		if !ok {
+			return nil, false
+		}
+		// Who runs the server runs this gate too: nothing to consent to.
+		return &provider.StaticClient{
+			Client: store.Client{
+				ID:                     g.ClientID,
+				Name:                   g.Name,
+				RedirectURIs:           g.RedirectURIs,
+				PostLogoutRedirectURIs: g.PostLogoutRedirectURIs,
+				SkipConsent:            true,
+			},
+			Secret: g.Secret,
+		}, true
+	}
+}

@@ -1,0 +1,192 @@
+package caddyauthserver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/authapp/accesslog"
+	"github.com/caddyito/caddyito/authapp/directive"
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+func init() {
+	caddy.RegisterModule(new(Server))
+}
+
+// Server is an OAuth 2.1 and OpenID Connect provider with its pages: it signs
+// people in, and tells gates (auth_client) and any other OpenID client who they
+// are. It answers only its own paths, those below its prefix and the two
+// documents in /.well-known/, and passes every other request on.
+//
+// While there is no superuser, the log shows a link to make the first one.
+type Server struct {
+	// IssuerURL is the origin under which people and clients reach the server:
+	// "https://auth.example.com". Every link and redirect begins with it; none
+	// is ever derived from a request. Placeholders are replaced at start.
+	// Default: the origin of the site that the handler stands in, if that has
+	// exactly one.
+	IssuerURL string `json:"issuer,omitempty"`
+	// Prefix of the server's own paths. Default: "/o".
+	Prefix string `json:"prefix,omitempty"`
+	// Brand is how the pages look. Default: a plain page called "Sign in".
+	Brand webpage.Brand `json:"brand,omitzero"`
+	// Clients are OAuth clients that the config knows; others are in the store
+	// (`caddy auth client create`). Gates in the same Caddy need no entry.
+	Clients []Client `json:"clients,omitempty"`
+	// Session limits how long somebody stays signed in at the server. Default:
+	// 24 hours unused, 30 days in all.
+	Session directive.Session `json:"session,omitzero"`
+	// Lifetimes of codes and tokens.
+	Lifetimes Lifetimes `json:"lifetimes,omitzero"`
+
+	app      *authapp.App
+	log      *slog.Logger
+	access   *accesslog.Log
+	provider atomic.Pointer[provider.Provider]
+	ready    atomic.Bool
+	issuer   string // once started
+}
+
+// Lifetimes of what the server issues.
+type Lifetimes struct {
+	// Code is how long a code can be redeemed. Default: 60 s.
+	Code caddy.Duration `json:"code,omitempty"`
+	// AccessToken is how long an access token is good for. Default: 10 minutes.
+	AccessToken caddy.Duration `json:"access_token,omitempty"`
+	// RefreshToken is how long a refresh token can wait to be used. Default: 30
+	// days.
+	RefreshToken caddy.Duration `json:"refresh_token,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Server) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.auth_server",
+		New: func() caddy.Module { return new(Server) },
+	}
+}
+
+// Provision touches neither disk nor network; the app starts the server.
+func (s *Server) Provision(ctx caddy.Context) error {
+	s.log = ctx.Slogger()
+	s.access = accesslog.New(ctx)
+	if err := directive.Expand("issuer", &s.IssuerURL); err != nil {
+		return err
+	}
+	for i := range s.Clients {
+		if err := s.Clients[i].expand(); err != nil {
+			return err
+		}
+	}
+	app, err := authapp.Get(ctx)
+	if err != nil {
+		return err
+	}
+	s.app = app
+	return app.AddServer(s)
+}
+
+// Validate checks what the Caddyfile checks, for configs that are JSON.
+func (s *Server) Validate() error {
+	if s.IssuerURL != "" {
+		if err := directive.CheckOrigin("issuer", s.IssuerURL); err != nil {
+			return err
+		}
+	}
+	if err := directive.CheckPrefix(s.Prefix); err != nil {
+		return err
+	}
+	if err := directive.CheckAccent(s.Brand.Accent); err != nil {
+		return err
+	}
+	if err := s.Session.Check(); err != nil {
+		return err
+	}
+	l := s.Lifetimes
+	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {
+		return errors.New("lifetimes: must be longer than nothing")
+	}
+	seen := map[string]bool{}
+	for i := range s.Clients {
+		c := &s.Clients[i]
+		if err := c.check(); err != nil {
+			return err
+		}
+		if seen[c.ID] {
+			return fmt.Errorf("client %s is given twice", c.ID)
+		}
+		seen[c.ID] = true
+	}
+	return nil
+}
+
+// ServeHTTP answers the server's own paths, as the browser asked for them: a
+// rewrite in front (uri, try_files, handle_path) does not hide them.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !s.ready.Load() && !s.wait(r) {
+		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_server has not started"))
+	}
+	p := s.provider.Load()
+	if !p.Handles(r.URL.Path) {
+		orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+		if !ok || orig.URL.Path == r.URL.Path || !p.Handles(orig.URL.Path) {
+			return next.ServeHTTP(w, r)
+		}
+		own := *r
+		own.URL, own.RequestURI, own.Method = orig.URL, orig.RequestURI, orig.Method
+		r = &own
+	}
+	s.access.Serve(w, r, true, p.ServeHTTP)
+	return nil
+}
+
+// wait waits until the app has started everything: Caddy takes requests
+// meanwhile, and a gate that is not enrolled yet would be an unknown client.
+func (s *Server) wait(r *http.Request) bool {
+	patience := time.NewTimer(startPatience)
+	defer patience.Stop()
+	select {
+	case <-s.app.Ready():
+	case <-r.Context().Done():
+		return false
+	case <-patience.C:
+		return false
+	}
+	s.ready.Store(true)
+	return true
+}
+
+// startPatience is how long a request waits for the start. Only a start that
+// hangs or failed takes so long.
+const startPatience = 10 * time.Second
+
+// clientIP is the person's address, as Caddy's trusted_proxies have it. A
+// request of this process has none but the peer's.
+func clientIP(r *http.Request) string {
+	if ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok && ip != "" {
+		return ip
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Server)(nil)
+	_ caddy.Validator             = (*Server)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Server)(nil)
+	_ authapp.ServerModule        = (*Server)(nil)
+)

@@ -1,0 +1,95 @@
+package caddyauthserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/store"
+)
+
+// StartServer makes the provider, and shows the setup link if one is needed.
+func (s *Server) StartServer(env authapp.ServerEnv) error {
+	issuer, err := chooseIssuer(s.IssuerURL, env.Origins)
+	if err != nil {
+		return err
+	}
+	p, err := provider.New(provider.Config{
+		Issuer:               issuer,
+		Prefix:               s.Prefix,
+		Store:                env.Store,
+		MasterKey:            env.MasterKey,
+		Schema:               s.Schema(),
+		StaticClient:         s.staticClients(env),
+		Brand:                s.Brand,
+		CodeLifetime:         time.Duration(s.Lifetimes.Code),
+		AccessTokenLifetime:  time.Duration(s.Lifetimes.AccessToken),
+		RefreshTokenLifetime: time.Duration(s.Lifetimes.RefreshToken),
+		SessionIdle:          time.Duration(s.Session.Idle),
+		SessionAbsolute:      time.Duration(s.Session.Absolute),
+		ClientIP:             clientIP,
+		Logger:               s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("auth_server %s: %w", issuer, err)
+	}
+	s.issuer = issuer
+	s.provider.Store(p)
+	ctx := context.Background()
+	if err := s.prepare(ctx, env, p); err != nil {
+		s.StopServer() // the app stops only those that started
+		return fmt.Errorf("auth_server %s: %w", issuer, err)
+	}
+	return nil
+}
+
+func (s *Server) prepare(ctx context.Context, env authapp.ServerEnv, p *provider.Provider) error {
+	if err := p.Prepare(ctx); err != nil {
+		return err
+	}
+	return s.showSetupLink(ctx, env.Store, p)
+}
+
+// StopServer ends what the provider does besides answering. The pointer stays,
+// for the requests that are still under way.
+func (s *Server) StopServer() {
+	if p := s.provider.Load(); p != nil {
+		p.Close()
+	}
+}
+
+// Issuer is known once StartServer returned.
+func (s *Server) Issuer() string { return s.issuer }
+
+// Schema of users and objects.
+func (s *Server) Schema() *store.Schema { return store.DefaultSchema() }
+
+// ServeAuth answers the gates of this process. Unlike ServeHTTP it does not
+// wait for the whole app, since gates may call it while they start.
+func (s *Server) ServeAuth(w http.ResponseWriter, r *http.Request) {
+	p := s.provider.Load()
+	if p == nil {
+		http.Error(w, "auth_server has not started", http.StatusServiceUnavailable)
+		return
+	}
+	p.ServeHTTP(w, r)
+}
+
+// chooseIssuer is the configured issuer, or else the one origin of the site.
+func chooseIssuer(configured string, origins []string) (string, error) {
+	switch {
+	case configured != "":
+		return configured, nil
+	case len(origins) == 1:
+		return origins[0], nil
+	case len(origins) == 0:
+		return "", errors.New("auth_server: the site it stands in has no host name, so say under which origin people reach it: issuer https://auth.example.com")
+	}
+	return "", fmt.Errorf("auth_server: the site it stands in has several origins (%s); say which one is the issuer: issuer %s", strings.Join(slices.Sorted(slices.Values(origins)), ", "), origins[0])
+}
