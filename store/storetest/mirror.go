@@ -1,0 +1,169 @@
+package storetest
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func readRecord(mirror, typ, id string) func(store.ReadTx) (*store.Record, error) {
+	return func(tx store.ReadTx) (*store.Record, error) { return tx.MirrorRecord(mirror, typ, id) }
+}
+
+func putRecord(p *place, mirror string, r *store.Record) {
+	p.t.Helper()
+	p.update(func(tx store.WriteTx) error { return tx.PutMirrorRecord(mirror, r) })
+}
+
+func testMirror(t *testing.T, p *place) {
+	state := func(mirror string) store.MirrorState {
+		t.Helper()
+		return must(p, func(tx store.ReadTx) (store.MirrorState, error) { return tx.MirrorState(mirror) })
+	}
+	if got := state("wiki"); got != (store.MirrorState{}) {
+		t.Errorf("a mirror that never was stands at %+v", got)
+	}
+	gone(p, "a record of a mirror that never was", readRecord("wiki", "user", "1"))
+	if n := len(must(p, func(tx store.ReadTx) ([]*store.Record, error) { return tx.MirrorRecords("wiki", "user", "", 10) })); n != 0 {
+		t.Errorf("%d records of a mirror that never was", n)
+	}
+	r := &store.Record{Type: "user", ID: "1", Version: 5, Fields: store.Fields{
+		"username": "a", "groups": []string{}, "company": store.Ref{Type: "company", ID: 3}, "n": int64(-1), "is_active": true,
+	}}
+	putRecord(p, "wiki", r)
+	if got := must(p, readRecord("wiki", "user", "1")); !reflect.DeepEqual(got, r) {
+		t.Errorf("got %+v; want %+v", got, r)
+	}
+	gone(p, "another mirror", readRecord("blog", "user", "1"))
+	gone(p, "another type", readRecord("wiki", "use", "r1"))
+	s := store.MirrorState{FeedID: "f", Seq: 1 << 63, At: day}
+	p.update(func(tx store.WriteTx) error { return tx.PutMirrorState("wiki", s) })
+	if got := state("wiki"); got != s {
+		t.Errorf("the state is %+v; want %+v", got, s)
+	}
+	must(p, readRecord("wiki", "user", "1"))
+
+	// Put minds no version, ApplyRecord does.
+	putRecord(p, "wiki", &store.Record{Type: "user", ID: "1", Version: 3})
+	if got := must(p, readRecord("wiki", "user", "1")); got.Version != 3 {
+		t.Errorf("PutMirrorRecord kept version %d", got.Version)
+	}
+	apply := func(version uint64, deleted bool) (applied bool) {
+		t.Helper()
+		p.update(func(tx store.WriteTx) error {
+			var err error
+			applied, err = store.ApplyRecord(tx, "wiki", &store.Record{Type: "user", ID: "1", Version: version, Deleted: deleted})
+			return err
+		})
+		return applied
+	}
+	if !apply(4, true) || apply(4, false) || apply(3, false) || !apply(5, false) || !apply(0, false) {
+		t.Error("ApplyRecord applies what is newer, and what has no version, and nothing else")
+	}
+	apply(9, true)
+	if got := must(p, readRecord("wiki", "user", "1")); !got.Deleted || got.Version != 9 {
+		t.Errorf("a tombstone is %+v", got)
+	}
+	for _, id := range []string{"b", "a", "10", "2", "aa"} {
+		putRecord(p, "wiki", &store.Record{Type: "user", ID: id})
+	}
+	putRecord(p, "wiki", &store.Record{Type: "users", ID: "x"})
+	putRecord(p, "blog", &store.Record{Type: "user", ID: "y"})
+	list := func(after string, limit int) (ids []string) {
+		for _, r := range must(p, func(tx store.ReadTx) ([]*store.Record, error) { return tx.MirrorRecords("wiki", "user", after, limit) }) {
+			ids = append(ids, r.ID)
+		}
+		return ids
+	}
+	if got, want := list("", 10), []string{"1", "10", "2", "a", "aa", "b"}; !slices.Equal(got, want) {
+		t.Errorf("records are %q; want %q", got, want)
+	}
+	if got, want := list("10", 3), []string{"2", "a", "aa"}; !slices.Equal(got, want) {
+		t.Errorf("a page of records is %q; want %q", got, want)
+	}
+}
+
+func testMirrorDelete(t *testing.T, p *place) {
+	for i := range 30 {
+		putRecord(p, "wiki", &store.Record{Type: "user", ID: name("", i)})
+	}
+	putRecord(p, "blog", &store.Record{Type: "user", ID: "1"})
+	p.update(func(tx store.WriteTx) error {
+		return tx.PutMirrorState("wiki", store.MirrorState{FeedID: "f", Seq: 9, At: day})
+	})
+	putSession(p, newSession("wiki", "s", "1", ""))
+	check := func(when string) {
+		t.Helper()
+		gone(p, when, readRecord("wiki", "user", name("", 1)))
+		if got := must(p, func(tx store.ReadTx) (store.MirrorState, error) { return tx.MirrorState("wiki") }); got != (store.MirrorState{}) {
+			t.Errorf("%s: the state is %+v", when, got)
+		}
+		must(p, readSession("wiki", "s"))
+		must(p, readRecord("blog", "user", "1"))
+	}
+	p.update(func(tx store.WriteTx) error { return tx.DeleteMirror("wiki") })
+	check("deleted")
+	p.reopen()
+	check("restarted")
+	p.update(func(tx store.WriteTx) error { return tx.DeleteMirror("wiki") }) // none is fine
+	putRecord(p, "wiki", &store.Record{Type: "user", ID: "new"})
+	check("begun anew")
+	p.sweepAll(day)
+	check("swept")
+	if got := must(p, func(tx store.ReadTx) ([]*store.Record, error) { return tx.MirrorRecords("wiki", "user", "", 100) }); len(got) != 1 {
+		t.Errorf("%d records in a mirror that began anew with one", len(got))
+	}
+}
+
+func testLease(t *testing.T, p *place) {
+	read := func(tx store.ReadTx) (*store.Lease, error) { return tx.Lease("push") }
+	gone(p, "no lease", read)
+	acquire := func(holder string, minutes int) (has bool) {
+		t.Helper()
+		p.update(func(tx store.WriteTx) error {
+			var err error
+			has, err = store.AcquireLease(tx, "push", holder, day.Add(time.Duration(minutes)*time.Minute), 10*time.Minute)
+			return err
+		})
+		return has
+	}
+	if !acquire("a", 0) || acquire("b", 5) || !acquire("a", 6) || acquire("b", 15) || !acquire("b", 16) || acquire("a", 17) {
+		t.Error("a lease goes to the first, who may renew it, and to the next when it ran out")
+	}
+	if got := must(p, read); got.Holder != "b" || !got.ExpiresAt.Equal(day.Add(26*time.Minute)) {
+		t.Errorf("the lease is %+v", got)
+	}
+	release := func(holder string) {
+		p.update(func(tx store.WriteTx) error { return store.ReleaseLease(tx, "push", holder) })
+	}
+	release("a")
+	must(p, read)
+	release("b")
+	gone(p, "a released lease", read)
+	notFound(t, "deleting twice", p.fails(func(tx store.WriteTx) error { return tx.DeleteLease("push") }))
+}
+
+func testLeaseRace(t *testing.T, p *place) {
+	var has [crowd]bool
+	for _, err := range race(p, func(i int, tx store.WriteTx) error {
+		var err error
+		has[i], err = store.AcquireLease(tx, "push", name("h", i), day, time.Minute)
+		return err
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	holders := 0
+	for _, h := range has {
+		if h {
+			holders++
+		}
+	}
+	if holders != 1 {
+		t.Errorf("%d hold the lease", holders)
+	}
+}
