@@ -33,9 +33,13 @@ func (p *Provider) csrfToken(w http.ResponseWriter, r *http.Request, purpose str
 // csrfValid says whether a post of this purpose comes from a form that this
 // browser was shown.
 func (p *Provider) csrfValid(r *http.Request, form url.Values, purpose string) bool {
-	// Our forms post to our own origin; "none" is a person who reloads.
 	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
+	case "same-origin":
+		// The browser vouches that one of our own pages posts, and no page can
+		// make it say so. The token would say less: when tabs are restored
+		// together, each brings a cookie, and only the last one's stays.
+		return true
+	case "", "none": // an older browser; a person who reloads
 	default:
 		return false
 	}

@@ -22,7 +22,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"revocation_endpoint":    p.url("revoke"),
 		"end_session_endpoint":   p.url("logout"),
 		// Not of any standard: the whole user, for scope "read".
-		"profile_endpoint": p.url("profile"),
+		"caddyito_profile_endpoint": p.url("profile"),
 
 		"scopes_supported":                               scopeNames(),
 		"claims_supported":                               claimNames,

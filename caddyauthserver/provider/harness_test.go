@@ -63,15 +63,16 @@ func (l *logs) String() string {
 
 // server is a provider behind a real HTTP server, with a few users and clients.
 type server struct {
-	t     testing.TB
-	url   string // the issuer
-	p     *provider.Provider
-	store store.Store
-	key   store.MasterKey
-	clock *clock
-	logs  *logs
-	path  string // of the database
-	srv   *httptest.Server
+	t      testing.TB
+	url    string // where it is reached
+	issuer string
+	p      *provider.Provider
+	store  store.Store
+	key    store.MasterKey
+	clock  *clock
+	logs   *logs
+	path   string // of the database
+	srv    *httptest.Server
 }
 
 const (
@@ -122,18 +123,19 @@ func (s *server) open(opts ...option) {
 	}
 	s.store = st
 	s.srv = httptest.NewUnstartedServer(nil)
-	if s.url == "" {
-		s.url = "http://" + s.srv.Listener.Addr().String()
+	s.url = "http://" + s.srv.Listener.Addr().String()
+	if s.issuer == "" {
+		s.issuer = s.url
 	}
 	c := provider.Config{
-		Issuer: s.url, Store: st, MasterKey: s.key, Now: s.clock.now,
+		Issuer: s.issuer, Store: st, MasterKey: s.key, Now: s.clock.now,
 		Logger:       slog.New(slog.NewTextHandler(s.logs, nil)),
 		StaticClient: staticClients,
 	}
 	for _, o := range opts {
 		o(&c)
 	}
-	s.url = c.Issuer
+	s.issuer = c.Issuer
 	if s.p, err = provider.New(c); err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,12 +1,10 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
@@ -106,106 +104,6 @@ func (p *Provider) refuseLogin(w http.ResponseWriter, r *http.Request, err error
 		return
 	}
 	p.unavailable(w, r, "checking password", err)
-}
-
-// provenLogin is who proved to be themself.
-type provenLogin struct {
-	user     *store.User
-	verified string // the hash that the password was checked against
-	rehashed string // what is to take its place, or ""
-}
-
-// checkLogin checks name and password. Whatever is wrong, the work is the same.
-func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, error) {
-	ctx := r.Context()
-	u, hash, err := p.findLogin(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("finding user: %w", err)
-	}
-	attempts := p.attemptsOf(r, name, u)
-	if wait := p.limits.take(attempts...); wait > 0 {
-		p.Logger.Warn("too many attempts to sign in", "network", networkOf(p.ClientIP(r)))
-		return nil, &tooManyError{wait}
-	}
-	var ok, outdated bool
-	if hash == "" {
-		err = p.passwords.Dummy(ctx, pw)
-	} else {
-		ok, outdated, err = p.passwords.Verify(ctx, hash, pw)
-	}
-	if errors.Is(err, password.ErrMalformed) {
-		p.Logger.Error("cannot read a password hash", "user_id", u.ID, "error", err)
-		ok, err = false, nil
-	}
-	if err != nil {
-		p.limits.refund(attempts...)
-		return nil, err
-	}
-	if !ok || !u.IsActive {
-		p.Logger.Info("sign-in failed", "known_user", u != nil, "network", networkOf(p.ClientIP(r)))
-		return nil, errWrongLogin
-	}
-	p.limits.refund(attempts...)
-	proven := &provenLogin{user: u, verified: hash}
-	if outdated {
-		if proven.rehashed, err = p.passwords.Hash(ctx, pw); err != nil {
-			p.Logger.Warn("cannot renew a password hash", "user_id", u.ID, "error", err)
-		}
-	}
-	return proven, nil
-}
-
-// findLogin finds a user by name or e-mail address, with the password's hash.
-// Without such a user both are zero.
-func (p *Provider) findLogin(ctx context.Context, name string) (u *store.User, hash string, err error) {
-	if len(name) > 1024 {
-		return nil, "", nil
-	}
-	name = password.NormalUsername(name)
-	err = p.Store.View(ctx, func(tx store.ReadTx) error {
-		var err error
-		u, hash = nil, ""
-		found, err := tx.UserByUsername(name)
-		if errors.Is(err, store.ErrNotFound) && strings.Contains(name, "@") {
-			found, err = tx.UserByEmail(name)
-		}
-		if err != nil {
-			return err
-		}
-		c, err := tx.Credential(found.ID)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if err == nil {
-			hash = c.PasswordHash
-		}
-		u = found
-		return nil
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, "", nil
-	}
-	return u, hash, err
-}
-
-// attemptsOf names the buckets in which an attempt counts. All spellings that
-// lead to one account count as one, and unknown names count like known ones.
-func (p *Provider) attemptsOf(r *http.Request, name string, u *store.User) []attempt {
-	account := "name " + password.CanonicalLogin(name)
-	if len(name) > 1024 {
-		account = "name"
-	}
-	if u != nil {
-		if mark, ok := p.knownDevice(r, u.ID); ok {
-			return []attempt{{accountLimit, "device " + mark}}
-		}
-		account = "user " + strconv.FormatInt(u.ID, 10)
-	}
-	return []attempt{
-		{accountLimit, account},
-		{networkLimit, networkOf(p.ClientIP(r))},
-		{overallLimit, ""},
-	}
 }
 
 // startLogin writes the session, in one transaction with a last look at the

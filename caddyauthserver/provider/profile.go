@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -29,23 +28,12 @@ func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) profileOf(tx store.ObjectReader, u *store.User) (map[string]any, error) {
-	out := map[string]any{
-		"type":           store.UserType,
-		"id":             u.ID,
-		"version":        u.Version,
-		"sub":            strconv.FormatInt(u.ID, 10),
-		"username":       u.Username,
-		"email":          u.Email,
-		"email_verified": u.EmailVerified,
-		"first_name":     u.FirstName,
-		"last_name":      u.LastName,
-		"name":           u.Name(),
-		"groups":         append([]string{}, u.Groups...),
-		"is_active":      u.IsActive,
-		"date_joined":    u.DateJoined.UTC().Format(time.RFC3339Nano),
-	}
-	if !u.LastLogin.IsZero() {
-		out["last_login"] = u.LastLogin.UTC().Format(time.RFC3339Nano)
+	out := map[string]any{"type": store.UserType, "id": u.ID, "version": u.Version, "sub": strconv.FormatInt(u.ID, 10)}
+	for name, v := range u.Record().Fields {
+		_, declared := u.Fields[name] // added below, if it may be shown
+		if !declared && name != "is_staff" && name != "is_superuser" {
+			out[name] = v
+		}
 	}
 	return out, p.addFields(tx, out, store.UserType, u.Fields, profileDepth)
 }
