@@ -61,6 +61,11 @@ func (api *adminAPI) Provision(ctx caddy.Context) error {
 	api.log = ctx.Logger()
 	api.app = Active
 	api.hasher = password.New(password.Params{})
+	api.routes()
+	return nil
+}
+
+func (api *adminAPI) routes() {
 	api.mux = http.NewServeMux()
 	api.userRoutes()
 	api.clientRoutes()
@@ -68,7 +73,6 @@ func (api *adminAPI) Provision(ctx caddy.Context) error {
 	api.handle("/auth/", func(_ *App, r *http.Request) (any, error) {
 		return nil, refuse(http.StatusNotFound, "there is no %s %s here", r.Method, r.URL.Path)
 	})
-	return nil
 }
 
 // Routes returns the admin route of the API.

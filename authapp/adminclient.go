@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/store"
@@ -194,6 +197,9 @@ func checkClient(c *store.Client) error {
 		}
 	}
 	bad("id", store.CheckClientID(c.ID))
+	if len(c.Name) > 200 || strings.ContainsFunc(c.Name, unicode.IsControl) || !utf8.ValidString(c.Name) {
+		bad("name", errors.New("must be at most 200 bytes of text on one line"))
+	}
 	for _, uri := range c.RedirectURIs {
 		bad("redirect_uris", directive.CheckRedirect("redirect", uri))
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -104,7 +105,11 @@ func (s keySource) create() (store.MasterKey, error) {
 	return key, nil
 }
 
+// syncDir makes the names in a directory durable, where the system can.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

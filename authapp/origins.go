@@ -179,7 +179,7 @@ func (h hosts) narrow(sets caddyhttp.MatcherSets) (hosts, bool) {
 			default:
 				continue
 			}
-			inSet = inSet.intersect(names)
+			inSet = inSet.intersect(resolved(names))
 		}
 		switch {
 		case inSet == nil:
@@ -190,6 +190,17 @@ func (h hosts) narrow(sets caddyhttp.MatcherSets) (hosts, bool) {
 		}
 	}
 	return union, reached
+}
+
+// resolved replaces the placeholders that are the same for every request, such
+// as {env.SITE}.
+func resolved(names []string) []string {
+	repl := caddy.NewReplacer()
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = repl.ReplaceKnown(name, "")
+	}
+	return out
 }
 
 // intersect never returns nil: no host is not any host.

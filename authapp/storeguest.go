@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/store/boltstore"
 )
 
 func init() {
@@ -75,7 +76,11 @@ func (b *BoltStore) Open(context.Context, *zap.Logger) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("store bbolt: cannot open %s", path)
+	st, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
 }
 
 // UnmarshalCaddyfile reads what stands after "store":

@@ -1,0 +1,296 @@
+package authapp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/store/boltstore"
+)
+
+func TestMembersStartInOrderAndStop(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	mustLoad(t, globals(dir)+`
+http://b.example.com {
+	fake_gate name=g issuer=http://a.example.com
+}
+http://a.example.com {
+	fake_server name=s
+}`)
+	if got, want := happened(), []string{"start server s", "start gate g"}; !slices.Equal(got, want) {
+		t.Errorf("started %q, want %q", got, want)
+	}
+	s, g := server(t, "s"), gate(t, "g")
+	if s.env.Store != g.env.Store || s.env.MasterKey != g.env.MasterKey {
+		t.Error("server and gate do not share the store and its key")
+	}
+	select {
+	case <-s.app.Ready():
+	default:
+		t.Error("the app runs but is not ready")
+	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := happened()[2:], []string{"stop gate g", "stop server s"}; !slices.Equal(got, want) {
+		t.Errorf("stopped %q, want %q", got, want)
+	}
+	if err := s.env.Store.View(context.Background(), func(store.ReadTx) error { return nil }); err != store.ErrClosed {
+		t.Errorf("after the last cleanup the store says %v, want ErrClosed", err)
+	}
+	if n, _ := stores.References(filepath.Join(dir, "auth.db")); n != 0 {
+		t.Errorf("%d references to the store are left", n)
+	}
+}
+
+func TestDefaultStoreAndKeyLieInTheDataDirectory(t *testing.T) {
+	resetEvents()
+	mustLoad(t, `{
+	admin off
+	persist_config off
+}
+http://a.example.com:`+fmt.Sprint(freePort(t))+` {
+	fake_server name=s
+}`)
+	dir := filepath.Join(caddy.AppDataDir(), "caddyito")
+	for _, name := range []string{"auth.db", "master.key"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Errorf("%v", err)
+		} else if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", name, info.Mode())
+		}
+	}
+}
+
+// A reload opens nothing a second time, which the lock of the file would
+// refuse, and it is the same store that goes on.
+func TestReloadSharesTheStore(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	site := func(name string) string {
+		return globals(dir) + "http://a.example.com {\n\tfake_server name=" + name + "\n}"
+	}
+	mustLoad(t, site("old"))
+	old := server(t, "old")
+	for i := range 5 {
+		if err := load(t, site(fmt.Sprint("new", i))); err != nil {
+			t.Fatalf("reload %d: %v", i, err)
+		}
+	}
+	if server(t, "new4").env.Store != old.env.Store {
+		t.Error("the store was opened again")
+	}
+	if n, _ := stores.References(filepath.Join(dir, "auth.db")); n != 1 {
+		t.Errorf("%d references to the store, want 1", n)
+	}
+	metaOf(t, old.env.Store) // still open
+}
+
+// Also when the path is spelled otherwise.
+func TestReloadSharesTheStoreByAnyName(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "real"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(dir, "key")
+	site := func(path, name string) string {
+		return fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauth {\n\t\tstore bbolt %s\n\t\tmaster_key %s\n\t}\n}\nhttp://a.example.com:%d {\n\tfake_server name=%s\n}", path, key, freePort(t), name)
+	}
+	mustLoad(t, site(dir+"/link/auth.db", "one"))
+	mustLoad(t, site(dir+"/real/../real/auth.db", "two"))
+	if server(t, "one").env.Store != server(t, "two").env.Store {
+		t.Error("two spellings of one path are two stores")
+	}
+}
+
+func TestFailedReloadKeepsTheOld(t *testing.T) {
+	dir := t.TempDir()
+	port := freePort(t)
+	site := func(directives string) string {
+		return globals(dir) + fmt.Sprintf("http://127.0.0.1:%d {\n\t%s\n\trespond fine\n}", port, directives)
+	}
+	for name, bad := range map[string]string{
+		"server fails":     "fake_server name=bad fail=no",
+		"gate fails":       "fake_server name=bad\n\tfake_gate name=badgate fail=no",
+		"gate has no home": "fake_gate name=bad issuer=https://elsewhere.example.com",
+	} {
+		t.Run(name, func(t *testing.T) {
+			resetEvents()
+			mustLoad(t, site("fake_server name=old"))
+			old := server(t, "old")
+			for range 3 { // Caddy starts apps in any order
+				if err := load(t, site(bad)); err == nil {
+					t.Fatal("the bad config was accepted")
+				}
+			}
+			if n, _ := stores.References(filepath.Join(dir, "auth.db")); n != 1 {
+				t.Errorf("%d references to the store, want 1", n)
+			}
+			metaOf(t, old.env.Store)
+			resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if b, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(b) != "fine" {
+				t.Errorf("the old config answers %d %q", resp.StatusCode, b)
+			}
+			if app, err := Active(); err != nil || app != old.app {
+				t.Errorf("the active app is %p (%v), want the old one", app, err)
+			}
+			// What the failed one started, it ended.
+			got := happened()
+			if slices.Contains(got, "start server bad") && !slices.Contains(got, "stop server bad") {
+				t.Errorf("the started server was not stopped: %q", got)
+			}
+			if slices.Contains(got, "stop server old") {
+				t.Errorf("the old server was stopped: %q", got)
+			}
+		})
+	}
+}
+
+func TestRequestsOfTheOldConfigReachAnOpenStore(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	port := freePort(t)
+	site := func(i int) string {
+		return globals(dir) + fmt.Sprintf("http://127.0.0.1:%d {\n\tfake_server name=s\n\tfake_gate name=g\n\theader X-Config %d\n\trespond fine\n}", port, i)
+	}
+	mustLoad(t, site(0))
+	var failed, ok atomic.Int64
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	for range 4 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+				if err != nil {
+					// A connection that waits at the old listener when that is
+					// closed is reset, in a Caddy without any plugin too.
+					continue
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode != 200 {
+					failed.Add(1)
+					t.Log(resp.Status)
+					continue
+				}
+				ok.Add(1)
+			}
+		})
+	}
+	for i := 1; i <= 20; i++ {
+		if err := load(t, site(i)); err != nil {
+			t.Errorf("reload %d: %v", i, err)
+		}
+	}
+	cancel()
+	wg.Wait()
+	if failed.Load() > 0 || ok.Load() == 0 {
+		t.Errorf("%d requests failed, %d went well", failed.Load(), ok.Load())
+	}
+}
+
+// Beside a Caddy that holds the lock, and without touching the disk.
+func TestValidateTouchesNothing(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	site := "http://a.example.com {\n\tfake_server name=s\n\tfake_gate name=g\n}"
+	cfg := new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(adapt(t, globals(dir)+site), cfg); err != nil {
+		t.Fatal(err)
+	}
+	locked, err := boltstore.Open(filepath.Join(t.TempDir(), "held", "auth.db"), boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locked.Close()
+	if err := caddy.Validate(cfg); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("validating left %v (%v)", entries, err)
+	}
+	if got := happened(); len(got) != 0 {
+		t.Errorf("validating did %q", got)
+	}
+
+	// The same while this very database is open elsewhere.
+	held, err := boltstore.Open(filepath.Join(dir, "auth.db"), boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	cfg = new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(adapt(t, globals(dir)+site), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Validate(cfg); err != nil {
+		t.Errorf("validating beside a running Caddy: %v", err)
+	}
+	if _, ok := stores.References(filepath.Join(dir, "auth.db")); ok {
+		t.Error("validating took the store")
+	}
+}
+
+func TestLockedDatabaseSaysWhatToDo(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	held, err := boltstore.Open(filepath.Join(dir, "auth.db"), boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	err = load(t, globals(dir)+"http://a.example.com {\n\tfake_server name=s\n}")
+	if err == nil || !strings.Contains(err.Error(), "caddy reload") {
+		t.Errorf("error %v does not say what to do", err)
+	}
+	// A start that failed for the moment does not stand in the way of the next.
+	held.Close()
+	mustLoad(t, globals(dir)+"http://a.example.com {\n\tfake_server name=s\n}")
+}
+
+func TestEmptyDatabaseOverAnInstallationIsRefused(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	site := globals(dir) + "http://a.example.com {\n\tfake_server name=s\n}"
+	mustLoad(t, site)
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "auth.db"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(t, site); err == nil || !strings.Contains(err.Error(), "restore") {
+		t.Errorf("error %v, want one that says to restore", err)
+	}
+}
+
+func TestCleanupReleasesOnlyWhatStartTook(t *testing.T) {
+	app := new(App).CaddyModule().New().(*App)
+	for range 2 {
+		if err := app.Cleanup(); err != nil {
+			t.Errorf("cleanup of an app that never started: %v", err)
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package authapp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func TestMain(m *testing.M) {
+	// Nothing of the user's own Caddy may be touched.
+	dir, err := os.MkdirTemp("", "authapp")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("XDG_DATA_HOME", dir)
+	os.Setenv("XDG_CONFIG_HOME", dir)
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func init() {
+	caddy.RegisterModule(new(fakeServer))
+	caddy.RegisterModule(new(fakeGate))
+	httpcaddyfile.RegisterHandlerDirective("fake_server", parseFake[*fakeServer])
+	httpcaddyfile.RegisterHandlerDirective("fake_gate", parseFake[*fakeGate])
+	httpcaddyfile.RegisterDirectiveOrder("fake_gate", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterDirectiveOrder("fake_server", httpcaddyfile.Before, "basic_auth")
+}
+
+// The fakes stand for the handlers, whose packages import this one. They note
+// what the app tells them. A line such as "fake_gate name=wiki issuer=http://x"
+// fills their JSON fields.
+type fakeServer struct {
+	Name string `json:"name,omitempty"`
+	URL  string `json:"url,omitempty"`
+	Fail string `json:"fail,omitempty"` // in StartServer
+
+	app     *App
+	env     ServerEnv
+	issuer  string
+	serve   http.HandlerFunc
+	clients []store.Client
+}
+
+type fakeGate struct {
+	Name    string `json:"name,omitempty"`
+	URL     string `json:"issuer,omitempty"`
+	ID      string `json:"client_id,omitempty"`
+	Secret  string `json:"client_secret,omitempty"`
+	Origin  string `json:"origin,omitempty"`
+	Prefix  string `json:"prefix,omitempty"`
+	Fail    string `json:"fail,omitempty"`
+	app     *App
+	env     GateEnv
+	started bool
+}
+
+// events is what happened, in order, across configs.
+var events struct {
+	sync.Mutex
+	list    []string
+	servers map[string]*fakeServer
+	gates   map[string]*fakeGate
+}
+
+func resetEvents() {
+	events.Lock()
+	defer events.Unlock()
+	events.list, events.servers, events.gates = nil, map[string]*fakeServer{}, map[string]*fakeGate{}
+}
+
+func note(format string, args ...any) {
+	events.Lock()
+	defer events.Unlock()
+	events.list = append(events.list, fmt.Sprintf(format, args...))
+}
+
+func happened() []string {
+	events.Lock()
+	defer events.Unlock()
+	return slices.Clone(events.list)
+}
+
+func server(t *testing.T, name string) *fakeServer {
+	t.Helper()
+	events.Lock()
+	defer events.Unlock()
+	if events.servers[name] == nil {
+		t.Fatalf("server %q was not started", name)
+	}
+	return events.servers[name]
+}
+
+func gate(t *testing.T, name string) *fakeGate {
+	t.Helper()
+	events.Lock()
+	defer events.Unlock()
+	if events.gates[name] == nil {
+		t.Fatalf("gate %q was not started", name)
+	}
+	return events.gates[name]
+}
+
+func (*fakeServer) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.fake_server", New: func() caddy.Module { return new(fakeServer) }}
+}
+
+func (*fakeGate) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.fake_gate", New: func() caddy.Module { return new(fakeGate) }}
+}
+
+func parseFake[T caddyhttp.MiddlewareHandler](h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	fields := map[string]string{}
+	for h.NextArg() {
+		name, value, _ := strings.Cut(h.Val(), "=")
+		fields[name] = value
+	}
+	var m T
+	if err := json.Unmarshal(caddyconfig.JSON(fields, nil), &m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (s *fakeServer) Provision(ctx caddy.Context) (err error) {
+	if s.app, err = Get(ctx); err != nil {
+		return err
+	}
+	return s.app.AddServer(s)
+}
+
+func (s *fakeServer) StartServer(env ServerEnv) error {
+	if s.Fail != "" {
+		return errors.New(s.Fail)
+	}
+	s.env = env
+	s.issuer = s.URL
+	if s.issuer == "" && len(env.Origins) > 0 {
+		s.issuer = env.Origins[0]
+	}
+	note("start server %s", s.Name)
+	events.Lock()
+	defer events.Unlock()
+	events.servers[s.Name] = s
+	return nil
+}
+
+func (s *fakeServer) StopServer()                       { note("stop server %s", s.Name) }
+func (s *fakeServer) Issuer() string                    { return s.issuer }
+func (s *fakeServer) Schema() *store.Schema             { return nil }
+func (s *fakeServer) ConfiguredClients() []store.Client { return s.clients }
+
+func (s *fakeServer) ServeAuth(w http.ResponseWriter, r *http.Request) {
+	if s.serve != nil {
+		s.serve(w, r)
+		return
+	}
+	fmt.Fprintf(w, "%s answers %s %s", s.Name, r.Method, r.RequestURI)
+}
+
+func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	<-s.app.Ready()
+	return readThrough(w, s.env.Store, next, r)
+}
+
+func (g *fakeGate) Provision(ctx caddy.Context) (err error) {
+	if g.app, err = Get(ctx); err != nil {
+		return err
+	}
+	return g.app.AddGate(g)
+}
+
+func (g *fakeGate) Settings() GateSettings {
+	s := GateSettings{Issuer: g.URL, ClientID: g.ID, ClientSecret: g.Secret, Prefix: g.Prefix}
+	if g.Origin != "" {
+		s.Origins = []string{g.Origin}
+	}
+	return s
+}
+
+func (g *fakeGate) StartGate(env GateEnv) error {
+	if g.Fail != "" {
+		return errors.New(g.Fail)
+	}
+	g.env, g.started = env, true
+	note("start gate %s", g.Name)
+	events.Lock()
+	defer events.Unlock()
+	events.gates[g.Name] = g
+	return nil
+}
+
+func (g *fakeGate) StopGate() { note("stop gate %s", g.Name) }
+
+func (g *fakeGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	<-g.app.Ready()
+	return readThrough(w, g.env.Store, next, r)
+}
+
+// readThrough answers 200 only if the store is open.
+func readThrough(w http.ResponseWriter, s store.Store, next caddyhttp.Handler, r *http.Request) error {
+	err := s.View(r.Context(), func(tx store.ReadTx) error {
+		_, err := tx.Meta()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// adapt turns a Caddyfile into JSON.
+func adapt(t *testing.T, caddyfile string) []byte {
+	t.Helper()
+	b, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		t.Fatalf("adapting: %v\n%s", err, caddyfile)
+	}
+	return b
+}
+
+// load runs a Caddyfile; the config is stopped at the end of the test.
+func load(t *testing.T, caddyfile string) error {
+	t.Helper()
+	cfg := adapt(t, caddyfile)
+	t.Cleanup(func() { _ = caddy.Stop() })
+	return caddy.Load(cfg, true)
+}
+
+func mustLoad(t *testing.T, caddyfile string) {
+	t.Helper()
+	if err := load(t, caddyfile); err != nil {
+		t.Fatalf("loading: %v\n%s", err, caddyfile)
+	}
+}
+
+// globals are global options that keep a test by itself: its own store and key,
+// its own admin port, no certificates.
+func globals(dir string, more ...string) string {
+	return fmt.Sprintf(`{
+	admin off
+	auto_https disable_certs
+	persist_config off
+	skip_install_trust
+	http_port 18180
+	https_port 18143
+	auth {
+		store bbolt %s
+		master_key %s
+	}
+	%s
+}
+`, filepath.Join(dir, "auth.db"), filepath.Join(dir, "master.key"), strings.Join(more, "\n\t"))
+}
+
+// freePort is a port that was free a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+func metaOf(t *testing.T, s store.Store) store.Meta {
+	t.Helper()
+	var meta store.Meta
+	if err := s.View(context.Background(), func(tx store.ReadTx) (err error) {
+		meta, err = tx.Meta()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return meta
+}
