@@ -1,0 +1,289 @@
+package authapp
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// The test binary is the caddy command, too, when asked to be.
+func runAsCaddy() bool {
+	if os.Getenv("TEST_RUN_AS_CADDY") == "" {
+		return false
+	}
+	os.Args = append([]string{"caddy"}, os.Args[1:]...)
+	caddycmd.Main()
+	return true
+}
+
+// cli runs caddy auth commands against a running Caddy.
+type cli struct {
+	t       *testing.T
+	address string
+}
+
+// newCLI runs a Caddy with an admin endpoint. Its config does not name the auth
+// app: it is there because of the handlers, unless there are none.
+func newCLI(t *testing.T, sites string) *cli {
+	t.Helper()
+	resetEvents()
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	c := &cli{t, fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	mustLoad(t, fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\thttp_port 18180\n\tauto_https disable_redirects\n}\n%s", c.address, sites))
+	return c
+}
+
+const cliSite = "http://auth.example.com {\n\tfake_server name=s\n\tfake_gate name=g\n}\n"
+
+func (c *cli) try(stdin string, args ...string) (stdout, stderr string, code int) {
+	c.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cmd := exec.Command(self, append([]string{"auth"}, args...)...)
+	cmd.Env = append(os.Environ(), "TEST_RUN_AS_CADDY=1")
+	cmd.Args = append(cmd.Args, "--address", c.address)
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		c.t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func (c *cli) ok(stdin string, args ...string) string {
+	c.t.Helper()
+	out, errs, code := c.try(stdin, args...)
+	if code != 0 {
+		c.t.Fatalf("caddy auth %v: exit code %d\n%s%s", args, code, out, errs)
+	}
+	return out
+}
+
+func (c *cli) json(v any, stdin string, args ...string) {
+	c.t.Helper()
+	out := c.ok(stdin, append(args, "--json")...)
+	if err := json.Unmarshal([]byte(out), v); err != nil {
+		c.t.Fatalf("caddy auth %v --json: %v in %s", args, err, out)
+	}
+}
+
+func TestUserCommands(t *testing.T) {
+	c := newCLI(t, cliSite)
+	c.ok("", "object", "create", "company", "name=Acme & Sons", "primary_activity=Buyer")
+	var u store.User
+	c.json(&u, "correct horse\n", "user", "create", "alice", "--email", "a@example.com", "--group", "staff,it", "--group", "ops",
+		"--superuser", "--first-name", "Alice", "--set", "company=1")
+	if u.Username != "alice" || fmt.Sprint(u.Groups) != "[it ops staff]" || !u.IsSuperuser || u.Fields.Text("company") != "1" || u.FirstName != "Alice" {
+		t.Errorf("made %+v", u)
+	}
+	c.ok("", "user", "create", "bob", "--no-password")
+
+	table := c.ok("", "user", "list")
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	if len(lines) != 3 || strings.Index(lines[0], "EMAIL") != strings.Index(lines[1], "a@example.com") || strings.Index(lines[0], "ROLE") != strings.Index(lines[1], "superuser") || strings.Index(lines[0], "ROLE") != strings.Index(lines[2], "user") {
+		t.Errorf("the table is not aligned:\n%s", table)
+	}
+	var list userPage
+	if c.json(&list, "", "user", "list", "--limit", "1", "--after", "1"); len(list.Users) != 1 || list.Users[0].Username != "bob" {
+		t.Errorf("listed %+v", list)
+	}
+	if out := c.ok("", "user", "set", "alice", "email=b@example.com", "company=", "is_superuser=no"); !strings.Contains(out, "b@example.com (not verified)") {
+		t.Errorf("set printed\n%s", out)
+	}
+	u = store.User{}
+	c.json(&u, "", "user", "disable", "alice")
+	if u.IsActive || u.IsSuperuser {
+		t.Errorf("disabled: %+v", u)
+	}
+	c.json(&u, "", "user", "enable", "alice")
+	if !u.IsActive {
+		t.Error("not enabled")
+	}
+	if out := c.ok("another horse\r\n", "user", "password", "alice"); !strings.Contains(out, "signed out") {
+		t.Errorf("password printed %q", out)
+	}
+	var done map[string]string
+	if c.json(&done, "", "user", "delete", "bob"); done["done"] != "deleted user bob (id 2)" {
+		t.Errorf("deleting printed %v", done)
+	}
+	if out := c.ok("", "user", "show", "1"); !strings.Contains(out, "alice") {
+		t.Errorf("show printed\n%s", out)
+	}
+}
+
+func TestCommandMistakes(t *testing.T) {
+	c := newCLI(t, cliSite)
+	c.ok("", "user", "create", "alice", "--no-password")
+	for _, test := range []struct {
+		args  string
+		stdin string
+		says  string
+	}{
+		{"user show nobody", "", `there is no user "nobody"`},
+		{"user create alice --no-password", "", `another user already has username "alice"`},
+		{"user create carol", "short\n", "too short"},
+		{"user create carol", "", "add --no-password"},
+		{"user create carol --set password=x", "", "a password cannot be an argument"},
+		{"user create carol --set nonsense=x --no-password", "", "there is no such field"},
+		{"user create carol --password x", "", "unknown flag"},
+		{"user create", "", "accepts 1 arg"},
+		{"user set alice email", "", "write <field>=<value>"},
+		{"user set alice email=x email=y", "", "given twice"},
+		{"user set alice email=x", "", "is not an e-mail address"},
+		{"user list --limit -1", "", "--limit"},
+		{"user password alice", "", "no password on standard input"},
+		{"object list planet", "", `no object type "planet"`},
+		{"object delete company 7", "", "there is no company 7"},
+		{"client create a/b", "", "only letters, digits"},
+		{"client delete auth.example.com", "", "enrolled by itself"},
+		{"client rotate-secret x --overlap soon", "", "overlap"},
+		{"user list --adapter caddyfile --address=", "", "--config"},
+	} {
+		args := strings.Fields(test.args)
+		out, errs, code := c.try(test.stdin, args...)
+		if strings.HasSuffix(test.args, "--address=") {
+			save := c.address
+			c.address = ""
+			out, errs, code = c.try(test.stdin, args...)
+			c.address = save
+		}
+		if code == 0 || !strings.Contains(errs, test.says) {
+			t.Errorf("caddy auth %s: exit code %d, want %q\n%s%s", test.args, code, test.says, out, errs)
+		}
+		if strings.Contains(errs, "Usage:") && !strings.Contains(test.says, "flag") && !strings.Contains(test.says, "arg") {
+			t.Errorf("caddy auth %s prints its usage for an error of another kind", test.args)
+		}
+	}
+}
+
+func TestClientCommands(t *testing.T) {
+	c := newCLI(t, cliSite)
+	out := c.ok("", "client", "create", "wiki", "--redirect", "https://wiki.example.com/oidc/callback", "--skip-consent")
+	var v clientView
+	c.json(&v, "", "client", "show", "wiki")
+	if !v.SkipConsent || fmt.Sprint(v.PostLogoutRedirectURIs) != "[https://wiki.example.com/]" || v.Secret != "" {
+		t.Errorf("made %+v", v)
+	}
+	_, snippet, _ := strings.Cut(out, "stand:\n")
+	// It is a Caddyfile, but for the directive, which the fakes stand in for.
+	snippet = strings.Replace(snippet, "auth_client http://auth.example.com {", "fake_gate name=w\n\tbasic_auth {", 1)
+	if !strings.Contains(snippet, "wiki.example.com {\n") || !strings.Contains(snippet, "basic_auth {") || !strings.Contains(snippet, "client_id     wiki\n") {
+		t.Errorf("the snippet is\n%s", out)
+	}
+	if n := strings.Count(out, "client_secret "); n != 1 {
+		t.Errorf("%d secrets in the snippet\n%s", n, out)
+	}
+	var rotated clientView
+	c.json(&rotated, "", "client", "rotate-secret", "wiki", "--overlap", "1h")
+	if len(rotated.Secret) != 43 || strings.Contains(out, rotated.Secret) || len(rotated.SecretsExpire) != 2 {
+		t.Errorf("rotated to %+v", rotated)
+	}
+	if c.json(&rotated, "", "client", "rotate-secret", "wiki", "--overlap", "0"); len(rotated.SecretsExpire) != 1 {
+		t.Errorf("rotated to %+v", rotated)
+	}
+	var page clientPage
+	if c.json(&page, "", "client", "list"); len(page.Clients) != 2 || page.Clients[0].Source != "enrolled" || page.Clients[1].Source != "store" {
+		t.Errorf("listed %+v", page)
+	}
+	c.ok("", "client", "list")
+	c.ok("", "client", "delete", "wiki", "--yes")
+	if _, _, code := c.try("", "client", "show", "wiki"); code == 0 {
+		t.Error("a deleted client is shown")
+	}
+	if out := c.ok("", "client", "create", "app", "--redirect", "https://app.example.com/cb"); strings.Contains(out, "Caddyfile") {
+		t.Errorf("a client that is no gate got a snippet\n%s", out)
+	}
+}
+
+func TestObjectCommands(t *testing.T) {
+	c := newCLI(t, cliSite)
+	var o store.Object
+	c.json(&o, "", "object", "create", "company", "name=Acme", "primary_activity=Buyer")
+	c.json(&o, "", "object", "set", "company", "1", "primary_activity=Agent")
+	if o.Fields.Text("primary_activity") != "Agent" || o.Fields.Text("name") != "Acme" {
+		t.Errorf("set to %+v", o)
+	}
+	if out := c.ok("", "object", "list", "company"); !strings.Contains(out, "primary_activity") || !strings.Contains(out, "Acme") {
+		t.Errorf("listed\n%s", out)
+	}
+	if out := c.ok("", "object", "show", "company", "1"); !strings.Contains(out, "Acme") {
+		t.Errorf("shown\n%s", out)
+	}
+	c.ok("", "object", "delete", "company", "1")
+	var page objectPage
+	if c.json(&page, "", "object", "list", "company"); page.Objects == nil || len(page.Objects) != 0 {
+		t.Errorf("listed %+v", page)
+	}
+}
+
+func TestCommandsWhenNothingListens(t *testing.T) {
+	c := &cli{t, fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	_, errs, code := c.try("", "user", "list")
+	if code == 0 || !strings.Contains(errs, "nothing answers at Caddy's admin API, "+c.address) || !strings.Contains(errs, "caddy run") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+func TestCommandsWhenCaddyHasNoAuth(t *testing.T) {
+	c := newCLI(t, "http://x.example.com {\n\trespond hi\n}\n")
+	_, errs, code := c.try("", "user", "list")
+	if code == 0 || !strings.Contains(errs, "nothing to administer") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+// The API follows the config that runs: also after a reload, and after one that
+// failed.
+func TestAdminAPIFollowsReloads(t *testing.T) {
+	c := newCLI(t, cliSite)
+	c.ok("", "user", "create", "alice", "--no-password")
+	global := fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\thttp_port 18180\n}\n", c.address)
+	if err := load(t, global+"http://auth.example.com {\n\tfake_server name=bad fail=no\n}\n"); err == nil {
+		t.Fatal("the bad config was accepted")
+	}
+	c.ok("", "user", "show", "alice")
+	mustLoad(t, global+cliSite)
+	c.ok("", "user", "show", "alice")
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Caddy's admin endpoint keeps web pages out before we are asked.
+func TestAdminAPIIsNotForWebPages(t *testing.T) {
+	c := newCLI(t, cliSite)
+	for header, value := range map[string]string{"Origin": "https://evil.example.com", "Sec-Fetch-Mode": "no-cors", "Host": "evil.example.com"} {
+		req, _ := http.NewRequest("POST", "http://"+c.address+"/auth/users", strings.NewReader(`{"username":"mallory"}`))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set(header, value)
+		if header == "Host" {
+			req.Host = value
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode < 400 {
+			t.Errorf("%s: %s: %s", header, value, resp.Status)
+		}
+	}
+	if _, _, code := c.try("", "user", "show", "mallory"); code == 0 {
+		t.Error("a web page made a user")
+	}
+}
