@@ -58,7 +58,7 @@ func (g *Gate) serveCallback(w http.ResponseWriter, r *http.Request, o *origin) 
 		g.startOver(w, r, o, a, "the login was used before")
 		return
 	}
-	is, err := g.issuer.get(g.ctx)
+	is, err := g.issuer.get()
 	if err != nil {
 		g.issuerUnavailable(w, r)
 		return
@@ -83,9 +83,9 @@ func (g *Gate) serveCallback(w http.ResponseWriter, r *http.Request, o *origin) 
 
 // finishLogin redeems the code and begins the session.
 func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is *issuer, a *attempt, code string) {
-	// Not the request's context: a browser that goes away must not leave a code
-	// spent and nobody signed in.
-	ctx, cancel := context.WithTimeout(g.issuer.withClient(g.ctx), callbackTimeout)
+	// Not the request's context, nor one that ends with the gate: a browser that
+	// goes away or a reload must not leave a code spent and nobody signed in.
+	ctx, cancel := context.WithTimeout(g.issuer.withClient(context.Background()), callbackTimeout)
 	defer cancel()
 	if g.cfg.Scheme(r) != o.scheme {
 		g.startLogin(w, r, o, a.path, a.retries) // says which address is needed

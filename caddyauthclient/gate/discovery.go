@@ -84,7 +84,7 @@ func (d *discovery) withClient(ctx context.Context) context.Context {
 
 // get is the issuer, looked up if need be. Metadata that is old is used on if
 // the issuer does not answer.
-func (d *discovery) get(ctx context.Context) (*issuer, error) {
+func (d *discovery) get() (*issuer, error) {
 	now := d.cfg.Now()
 	if is := d.current.Load(); is != nil && is.fresh(now) {
 		return is, nil
@@ -101,7 +101,7 @@ func (d *discovery) get(ctx context.Context) (*issuer, error) {
 		}
 		return nil, d.failed
 	}
-	is, err := d.look(ctx)
+	is, err := d.look()
 	if err != nil {
 		// The pause counts from now: looking may have taken long.
 		d.failed, d.failedAt = err, d.cfg.Now()
@@ -120,8 +120,8 @@ func (is *issuer) fresh(now time.Time) bool {
 	return now.Sub(is.fetched) < issuerMaxAge && !is.doubted.Load()
 }
 
-func (d *discovery) look(ctx context.Context) (*issuer, error) {
-	ctx, cancel := context.WithTimeout(d.withClient(ctx), issuerTimeout)
+func (d *discovery) look() (*issuer, error) {
+	ctx, cancel := context.WithTimeout(d.withClient(context.Background()), issuerTimeout)
 	defer cancel()
 	provider, err := oidc.NewProvider(ctx, d.cfg.Issuer)
 	if err != nil {

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"crypto/cipher"
 	"crypto/sha256"
 	"log/slog"
@@ -32,8 +31,6 @@ type Gate struct {
 	spent  *spent
 	issuer *discovery
 
-	ctx       context.Context // ends at Close
-	cancel    context.CancelFunc
 	closed    atomic.Bool
 	stopWatch func()
 }
@@ -69,19 +66,17 @@ func New(c Config) (*Gate, error) {
 		spent:    newSpent(),
 	}
 	g.issuer = newDiscovery(&g.cfg, origins)
-	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.stopWatch = c.Store.Watch(g.follow)
 	return g, nil
 }
 
 // Close writes what is still to be written and lets go of the store. Requests
-// may still be under way: they are decided by the store itself, and refused
-// once that is closed.
+// may still be under way, as in a reload: they are decided by the store itself
+// and refused once that is closed, and a sign-in goes on to its end.
 func (g *Gate) Close() {
 	if g.closed.Swap(true) {
 		return
 	}
-	g.cancel()
 	g.stopWatch()
 	g.touches.close()
 	g.sessions.dropAll()

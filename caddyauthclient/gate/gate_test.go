@@ -157,10 +157,18 @@ func seen(t *testing.T, w *httptest.ResponseRecorder) http.Header {
 	return v.Header
 }
 
+// text is a page without its style.
+func text(body string) string {
+	if _, after, ok := strings.Cut(body, "<main>"); ok {
+		body, _, _ = strings.Cut(after, "</main>")
+	}
+	return body
+}
+
 func wantStatus(t *testing.T, w *httptest.ResponseRecorder, status int) {
 	t.Helper()
 	if w.Code != status {
-		t.Fatalf("status %d, want %d; %v %s", w.Code, status, w.Header(), w.Body)
+		t.Fatalf("status %d, want %d; %v %s", w.Code, status, w.Header(), text(w.Body.String()))
 	}
 	if w.Header().Get("X-App") != "" {
 		t.Fatal("it reached the app")
@@ -277,3 +285,28 @@ func TestNobodyIsSignedInAtMe(t *testing.T) {
 		t.Error(w.Header())
 	}
 }
+
+// bareGate has no store that works.
+func bareGate(t testing.TB, change ...func(*Config)) *Gate {
+	c := Config{
+		Name: "wiki", Issuer: testIssuer, ClientID: testClient, ClientSecret: testSecret,
+		Origins: []string{"https://wiki.example.com"}, Store: brokenStore{}, Key: [32]byte{1}, Transport: newFakeIssuer(t),
+		Public: []string{"/public/*", "/health"},
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	g, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	return g
+}
+
+// brokenStore fails on purpose.
+type brokenStore struct{ store.Store }
+
+func (brokenStore) View(context.Context, func(store.ReadTx) error) error    { return store.ErrClosed }
+func (brokenStore) Update(context.Context, func(store.WriteTx) error) error { return store.ErrClosed }
+func (brokenStore) Watch(func(store.Event)) func()                          { return func() {} }

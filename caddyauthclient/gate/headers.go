@@ -132,9 +132,6 @@ func (b *trailerBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// headerValue is an identity header as it will be set.
-type headerValue struct{ name, value string }
-
 // Apply makes r ready for the app: it sets the identity headers of id (nil: a
 // stranger on a public path, who has none) and takes the gate's own cookies
 // away. CleanHeaders must have been called.
@@ -147,10 +144,11 @@ func (g *Gate) Apply(r *http.Request, id *Identity) {
 	}
 	// One array for all values, but no two slices share room: whoever appends
 	// to or changes one touches no other, nor the identity.
-	values := make([]string, len(id.headers))
-	for i := range id.headers {
-		values[i] = id.headers[i].value
-		r.Header[id.headers[i].name] = values[i : i+1 : i+1]
+	values := append(make([]string, 0, len(id.headers)), id.headers...)
+	for i, v := range values {
+		if v != "" {
+			r.Header[g.managed.fields[i].Name] = values[i : i+1 : i+1]
+		}
 	}
 }
 

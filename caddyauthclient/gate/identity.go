@@ -11,23 +11,26 @@ import (
 // Identity is who someone is, as the mirror says. It does not change (a change
 // of the person makes another), so all their requests share it.
 type Identity struct {
+	// What every request reads lies together: one line of the processor's cache.
+
+	// headers are the values of the identity headers, in the order of
+	// managed.fields; "" for one that is not set.
+	headers  []string
+	verdicts []bool // of the policy's rules; shared with others
+	// related: the identity holds values of objects, and is true only as long as
+	// the mirror's objects are those of generation objects.
+	objects uint64
+	related bool
+	// active: neither disabled nor deleted. An identity that is not is kept to
+	// remember just that.
+	active bool
+	// stale is set when the mirror's record changed, or the cache let go of it.
+	stale atomic.Bool
+
 	id     string
 	shape  *shape
 	values []string // in the order of shape
 	groups []string // sorted
-
-	headers  []headerValue
-	verdicts []bool // of the policy's rules
-	// active: neither disabled nor deleted. An identity that is not is kept to
-	// remember just that.
-	active bool
-
-	// related: the identity holds values of objects, and is true only as long as
-	// the mirror's objects are those of generation objects.
-	related bool
-	objects uint64
-	// stale is set when the mirror's record changed, or the cache let go of it.
-	stale atomic.Bool
 }
 
 // ID is the person's id at the issuer (its sub): for ever the same, and never

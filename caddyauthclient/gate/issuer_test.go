@@ -279,7 +279,9 @@ func (b *browser) request(method, target string) *http.Request {
 	return r
 }
 
-func (b *browser) get(target string) *httptest.ResponseRecorder { return b.do(b.request("GET", target)) }
+func (b *browser) get(target string) *httptest.ResponseRecorder {
+	return b.do(b.request("GET", target))
+}
 
 func (b *browser) do(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()

@@ -44,7 +44,7 @@ func (g *Gate) startLogin(w http.ResponseWriter, r *http.Request, o *origin, pat
 		})
 		return
 	}
-	is, err := g.issuer.get(g.ctx)
+	is, err := g.issuer.get()
 	if err != nil {
 		g.issuerUnavailable(w, r)
 		return

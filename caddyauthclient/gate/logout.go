@@ -43,7 +43,7 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 		}
 	}
 	o.setCookie(w, o.sessionCookie, "")
-	is, err := g.issuer.get(g.ctx)
+	is, err := g.issuer.get()
 	switch {
 	case err != nil:
 		g.signedOut(w, r, "You are signed out here. The sign-in service does not answer, so there you may still be signed in.")

@@ -160,11 +160,9 @@ func (b *identityBuilder) finish() {
 	for i, name := range id.shape.names {
 		id.values[i] = b.values[name]
 	}
-	id.headers = make([]headerValue, 0, len(b.gate.managed.fields))
-	for _, h := range b.gate.managed.fields {
-		if v := b.values[h.Field]; v != "" {
-			id.headers = append(id.headers, headerValue{h.Name, v})
-		}
+	id.headers = make([]string, len(b.gate.managed.fields))
+	for i, h := range b.gate.managed.fields {
+		id.headers[i] = b.values[h.Field]
 	}
 	id.verdicts = b.gate.policy.judge(id)
 	id.active = true

@@ -19,7 +19,7 @@ func (g *Gate) revoke(is *issuer, token *oauth2.Token) {
 	if is.revocation == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(g.ctx, revokeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
 	defer cancel()
 	for _, t := range []struct{ hint, token string }{
 		{"refresh_token", token.RefreshToken},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -16,6 +17,9 @@ type policy struct {
 	general bool
 	// paths: there are rules with Paths.
 	paths bool
+
+	mu     sync.Mutex // guards judged
+	judged map[string][]bool
 }
 
 type rule struct {
@@ -26,7 +30,7 @@ type rule struct {
 }
 
 func newPolicy(c *Config) (*policy, error) {
-	p := &policy{}
+	p := &policy{judged: map[string][]bool{}}
 	for _, s := range c.Public {
 		if err := checkPattern(s); err != nil {
 			return nil, fmt.Errorf("public: %w", err)
@@ -77,10 +81,22 @@ func (p *policy) isPublic(path string) bool {
 }
 
 // judge says of each rule whether it takes to the person; the paths come later.
+// Few answers are possible, so people share them.
 func (p *policy) judge(id *Identity) []bool {
 	verdicts := make([]bool, len(p.rules))
+	key := make([]byte, len(p.rules))
 	for i := range p.rules {
-		verdicts[i] = p.rules[i].takes(id)
+		if p.rules[i].takes(id) {
+			verdicts[i], key[i] = true, 1
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if same, ok := p.judged[string(key)]; ok {
+		return same
+	}
+	if len(p.judged) < 1000 {
+		p.judged[string(key)] = verdicts
 	}
 	return verdicts
 }

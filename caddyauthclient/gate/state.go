@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,7 +94,8 @@ func (g *Gate) sealAttempt(a *attempt) string {
 var errState = errors.New("the state parameter is not one this gate made: it was changed, or sealed with another key")
 
 func (g *Gate) openAttempt(state string) (*attempt, error) {
-	if len(state) > maxState {
+	// The decoder would skip line ends.
+	if len(state) > maxState || strings.ContainsAny(state, "\r\n") {
 		return nil, errState
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state)
