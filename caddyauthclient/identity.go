@@ -82,10 +82,12 @@ func reapply(r *http.Request) {
 	}
 }
 
-// keepCookies remembers the request's cookies for a gate further on.
+// keepCookies remembers the request's cookies for a gate further on. The first
+// gate does: what the next one sees lacks some already.
 func keepCookies(r *http.Request) {
-	if cookies := r.Header["Cookie"]; cookies != nil {
-		caddyhttp.SetVar(r.Context(), cookieVar, slices.Clone(cookies))
+	ctx := r.Context()
+	if cookies := r.Header["Cookie"]; cookies != nil && caddyhttp.GetVar(ctx, cookieVar) == nil {
+		caddyhttp.SetVar(ctx, cookieVar, slices.Clone(cookies))
 	}
 }
 

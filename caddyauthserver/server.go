@@ -140,6 +140,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	if !p.Handles(r.URL.Path) {
 		orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 		if !ok || orig.URL.Path == r.URL.Path || !p.Handles(orig.URL.Path) {
+			p.StripCookies(r.Header)
 			return next.ServeHTTP(w, r)
 		}
 		own := *r

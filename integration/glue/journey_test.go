@@ -1,0 +1,200 @@
+package glue
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+const twoSites = `
+$SERVER {
+	auth_server
+}
+$GATE {
+	auth_client $SERVER {
+		public /open/*
+	}
+	@whoami path /whoami /open/whoami
+	respond @whoami "{http.auth.user.id}|{http.auth.user.username}|{http.auth.user.name}|{http.auth.user.groups}|{http.auth.user.company.name}|{http.auth.user.no_such}|{http.auth.user.company.no_such}|"
+	reverse_proxy $APP
+}
+`
+
+// From the first start on: the link in the log makes the first user, and the
+// app behind the gate knows who it is.
+func TestFirstStart(t *testing.T) {
+	b := newBox(t)
+	if err := b.load(twoSites); err != nil {
+		t.Fatal(err)
+	}
+	links := setupLinks(b)
+	if len(links) != 1 {
+		t.Fatalf("the log shows %d setup links: %s", len(links), b.log())
+	}
+	c := newBrowser(t)
+	p := c.submit(c.get(links[0]), "username", "carol", "email", "carol@example.com", "password", pass)
+	if p.status != 200 {
+		t.Fatalf("setup: %s", p)
+	}
+	// Making the first user signed carol in at the server.
+	uri, header := c.get(b.gate+"/deep/link?x=%2F&y=2", "Remote-User", "root", "Remote_groups", "staff").seen(t)
+	if uri != "/deep/link?x=%2F&y=2" {
+		t.Errorf("the upstream saw %s", uri)
+	}
+	if header.Get("Remote-User") != "carol" || header.Get("Remote-Email") != "carol@example.com" {
+		t.Errorf("the upstream saw %v", header)
+	}
+	for name, v := range header {
+		if strings.Contains(strings.ToLower(name), "groups") {
+			t.Errorf("the upstream saw %s: %v", name, v)
+		}
+	}
+	if b.gateCookie(header) {
+		t.Errorf("the upstream saw the gate's cookie: %v", header)
+	}
+
+	// Nobody else can be made by the link, and no other link appears.
+	if p := newBrowser(t).get(links[0]); strings.Contains(p.body, `name="password"`) {
+		t.Errorf("the setup link works twice: %s", p)
+	}
+	if err := b.load(twoSites); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(setupLinks(b)); n != 1 {
+		t.Errorf("after a superuser was made the log shows %d setup links", n)
+	}
+}
+
+func setupLinks(b *box) []string {
+	return regexp.MustCompile(regexp.QuoteMeta(b.server)+`/o/setup\?token=[\w-]{43}`).FindAllString(b.log(), -1)
+}
+
+// A reload must not end the link that somebody is about to follow.
+func TestSetupLinkOutlivesReload(t *testing.T) {
+	b := newBox(t)
+	for range 3 {
+		if err := b.load(twoSites); err != nil {
+			t.Fatal(err)
+		}
+	}
+	links := setupLinks(b)
+	if len(links) != 1 {
+		t.Fatalf("three loads show %d setup links", len(links))
+	}
+	if p := newBrowser(t).get(links[0]); !strings.Contains(p.body, `name="password"`) {
+		t.Errorf("the link is over: %s", p)
+	}
+}
+
+func TestPlaceholders(t *testing.T) {
+	b := start(t, twoSites)
+	if p := newBrowser(t).get(b.gate + "/open/whoami"); p.body != "|||||||" {
+		t.Errorf("a stranger's placeholders are %q", p.body)
+	}
+	alice := newBrowser(t)
+	want := "1|alice|Alice <b>Archer</b>|staff,wiki|Acme <&> Sons|||"
+	if p := alice.signIn(b.gate+"/whoami", "alice"); p.body != want {
+		t.Errorf("alice's placeholders are %q", p.body)
+	}
+	if p := alice.get(b.gate + "/open/whoami"); p.body != want {
+		t.Errorf("on a public path alice's placeholders are %q", p.body)
+	}
+	if p := newBrowser(t).signIn(b.gate+"/whoami", "bob"); p.body != "2|bob|bob|||||" {
+		t.Errorf("bob's placeholders are %q", p.body)
+	}
+}
+
+func TestIdentityHeadersOfStrangers(t *testing.T) {
+	b := start(t, twoSites)
+	_, header := newBrowser(t).get(b.gate+"/open/x", "Remote-User", "alice", "remote-groups", "staff", "Remote.Email", "a@b", "Connection", "Remote-Name").seen(t)
+	for name := range header {
+		if strings.HasPrefix(strings.ToLower(name), "remote") {
+			t.Errorf("a stranger's %s reached the upstream: %v", name, header)
+		}
+	}
+}
+
+func TestSignOut(t *testing.T) {
+	b := start(t, twoSites)
+	alice := newBrowser(t)
+	alice.signIn(b.gate+"/x", "alice")
+	p := alice.get(b.gate+"/oidc/logout", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-User", "?1")
+	if strings.Contains(p.body, "<form") {
+		p = alice.submit(p)
+	}
+	if p := alice.get(b.gate + "/x"); !strings.Contains(p.body, `id="login-submit"`) {
+		t.Errorf("after signing out the page does not ask: %s", p)
+	}
+}
+
+// The user of a session is known to what comes after, also after a reload.
+func TestSessionOutlivesReload(t *testing.T) {
+	b := start(t, twoSites)
+	alice := newBrowser(t)
+	alice.signIn(b.gate+"/x", "alice")
+	if err := b.load(strings.Replace(twoSites, "public /open/*", "public /other/*", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, h := alice.get(b.gate + "/x").seen(t); h.Get("Remote-User") != "alice" {
+		t.Errorf("the session was lost: %v", h)
+	}
+}
+
+func TestStartErrors(t *testing.T) {
+	for name, c := range map[string]struct{ sites, want string }{
+		"no host": {`
+http:// {
+	auth_server
+}`, "issuer"},
+		"several origins": {`
+$SERVER, $OTHER {
+	auth_server
+}`, "say which one is the issuer"},
+		"secret missing from the environment": {`
+$SERVER {
+	auth_server {
+		client wiki {
+			secret {env.NO_SUCH_SECRET}
+			redirect https://wiki.example.com/oidc/callback
+		}
+	}
+}`, "NO_SUCH_SECRET"},
+		"secret too short in the environment": {`
+$SERVER {
+	auth_server {
+		client wiki {
+			secret {env.SHORT_SECRET}
+			redirect https://wiki.example.com/oidc/callback
+		}
+	}
+}`, "the secret has 7 bytes"},
+		"redirect wrong in the environment": {`
+$SERVER {
+	auth_server {
+		client wiki {
+			public
+			redirect {env.SHORT_SECRET}/callback
+		}
+	}
+}`, "must be an absolute URL"},
+		"gate without server": {`
+$GATE {
+	auth_client
+}`, "auth_client"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			t.Setenv("SHORT_SECRET", "hunter2")
+			err := b.load(strings.ReplaceAll(c.sites, "$OTHER", strings.Replace(b.server, "localhost", "127.0.0.1", 1)))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("it says %v", err)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") && !strings.Contains(name, "redirect") {
+				t.Errorf("the secret is in the error: %v", err)
+			}
+		})
+	}
+	caddy.Stop()
+}
