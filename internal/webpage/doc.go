@@ -11,6 +11,10 @@
 // of the system, and nothing needs a script. So a page works behind any proxy
 // and asks nothing of anyone else.
 //
+// Since Referrer-Policy is no-referrer, browsers send "Origin: null" with the
+// forms of these pages (Fetch section 3.2), so whoever receives one cannot go by
+// Origin and needs a token in the form.
+//
 // Neighbours: caddyauthserver/pages has the server's pages; caddyauthclient/gate
 // uses Message alone.
 package webpage

@@ -1,0 +1,49 @@
+package webpage
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestFormSource(t *testing.T) {
+	for target, want := range map[string]string{
+		"https://app.example.com/cb?x=1":   "https://app.example.com",
+		"https://APP.example.com":          "https://app.example.com",
+		"http://localhost:9081/oidc/":      "http://localhost:9081",
+		"http://[::1]:8080/cb":             "http:", // there is no way to write the address
+		"https://user:pass@example.com/":   "https://example.com",
+		"com.example.app:/callback":        "com.example.app:",
+		"":                                 "",
+		"/relative":                        "",
+		"//example.com/":                   "",
+		"javascript:alert(1)":              "",
+		"data:text/html,x":                 "",
+		"https://*/":                       "",
+		"https://*.example.com/":           "",
+		"https://a;script-src *":           "",
+		"https://a,b/":                     "",
+		"https://a b/":                     "",
+		"https://a'unsafe-inline'/":        "",
+		"https:///nohost":                  "",
+		"https://example.com\r\nX-Evil: 1": "",
+		"https://bücher.example/":          "", // must be registered as xn--
+	} {
+		if got := formSource(target); got != want {
+			t.Errorf("formSource(%q) = %q, want %q", target, got, want)
+		}
+	}
+}
+
+func FuzzFormSource(f *testing.F) {
+	for _, s := range []string{"https://a.example/cb", "http://[::1]:1/", "app:/x", "https://a;b", "x'y:z"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		if got := formSource(target); strings.ContainsAny(got, " ;,'\"*\r\n\t<>") {
+			t.Errorf("formSource(%q) = %q writes policy", target, got)
+		}
+		if n := strings.Count(policy("'x'", "", []string{target}), ";"); n != 5 {
+			t.Errorf("formSource(%q) changes the number of directives to %d", target, n+1)
+		}
+	})
+}
