@@ -1,0 +1,103 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// Each token opens one door: everything that is a secret here, shown at every
+// place that takes one.
+func TestEachTokenOpensOneDoor(t *testing.T) {
+	s := virgin(t)
+	const scope = "openid read offline_access"
+	link, err := url.Parse(s.setupLink())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.browser()
+	b.code(authQuery("app", appRedirect, "scope", scope)) // agrees once
+	u, _ := url.Parse(s.url)
+	device := ""
+	for _, c := range b.jar.Cookies(u) {
+		if strings.HasSuffix(c.Name, "-device") {
+			device = c.Value
+		}
+	}
+	// kinds makes one of each, anew, since a door may spend what it is shown.
+	kinds := func() map[string]string {
+		tok := b.tokens(scope)
+		return map[string]string{
+			"code":           b.code(authQuery("app", appRedirect, "scope", scope)),
+			"access token":   tok.access,
+			"refresh token":  tok.refresh,
+			"ID token":       tok.id,
+			"setup ticket":   link.Query().Get("token"),
+			"session cookie": b.sessionCookie().Value,
+			"CSRF token":     b.get("/o/login").field("csrf"),
+			"device mark":    device,
+			"client secret":  appSecret,
+			"nothing":        "",
+		}
+	}
+	app := as("app", appSecret)
+	doors := []struct {
+		name, key string
+		open      func(secret string) bool
+	}{
+		{"token endpoint, code", "code", func(x string) bool {
+			return s.token(app, codeForm(x, appRedirect)).StatusCode == http.StatusOK
+		}},
+		{"token endpoint, refresh", "refresh token", func(x string) bool {
+			return s.token(app, refreshForm(x)).StatusCode == http.StatusOK
+		}},
+		{"client secret", "client secret", func(x string) bool {
+			return s.token(as("app", x), codeForm("x", appRedirect)).StatusCode != http.StatusUnauthorized
+		}},
+		{"userinfo", "access token", func(x string) bool {
+			return s.call("GET", "/o/userinfo", "Bearer "+x, nil).StatusCode == http.StatusOK
+		}},
+		{"userinfo by form", "access token", func(x string) bool {
+			return s.call("POST", "/o/userinfo", "", url.Values{"access_token": {x}}).StatusCode == http.StatusOK
+		}},
+		{"profile", "access token", func(x string) bool {
+			return s.call("GET", "/o/profile", "Bearer "+x, nil).StatusCode == http.StatusOK
+		}},
+		{"session", "session cookie", func(x string) bool {
+			c := s.browser()
+			c.jar.SetCookies(u, []*http.Cookie{{Name: b.sessionCookie().Name, Value: x}})
+			return c.signedIn()
+		}},
+		{"hint of logout", "ID token", func(x string) bool {
+			return s.browser().logout("id_token_hint", x, "post_logout_redirect_uri", appLoggedOut).Header.Get("Location") == appLoggedOut
+		}},
+		{"hint of authorize", "ID token", func(x string) bool {
+			return b.authorize(authQuery("app", appRedirect, "scope", scope, "id_token_hint", x)).location().Query().Has("code") && x != ""
+		}},
+		{"setup", "setup ticket", func(x string) bool {
+			return s.browser().get("/o/setup?token="+url.QueryEscape(x)).StatusCode == http.StatusOK
+		}},
+		{"password", "", func(x string) bool {
+			c := s.browser()
+			return c.post("/o/login", c.get("/o/login").form("username", "bob", "password", x)).StatusCode == http.StatusSeeOther
+		}},
+		{"CSRF token of login", "CSRF token", func(x string) bool {
+			form := b.get("/o/login").form("username", "bob", "password", "wrong")
+			form.Set("csrf", x)
+			a := b.post("/o/login", form)
+			return strings.Contains(a.body, "is not right") || a.StatusCode == http.StatusTooManyRequests
+		}},
+		{"CSRF token of logout", "", func(x string) bool {
+			b.post("/o/logout", url.Values{"csrf": {x}})
+			return !b.signedIn()
+		}},
+	}
+	for _, d := range doors {
+		for kind, secret := range kinds() {
+			if got := d.open(secret); got != (kind == d.key) {
+				t.Errorf("%s with %s: opens %v", d.name, kind, got)
+			}
+		}
+	}
+}
