@@ -1,0 +1,421 @@
+package pages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+func newSet(t *testing.T) *Set {
+	t.Helper()
+	r, err := webpage.New(webpage.Brand{Name: "Acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// show are all pages, with x in every field that takes text.
+func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
+	app := []string{"https://app.example/cb", x}
+	out := map[string]*httptest.ResponseRecorder{}
+	page := func(name string) *httptest.ResponseRecorder {
+		out[name] = httptest.NewRecorder()
+		return out[name]
+	}
+	s.Login(page("login"), 200, Login{Action: "/o/login", CSRF: x, Continue: x, ClientName: x, FormAction: app})
+	s.Login(page("login again"), 401, Login{Action: "/o/login", CSRF: x, Continue: x, Username: x, Error: x, ClientName: x, FormAction: app})
+	s.Consent(page("consent"), 200, Consent{Action: "/o/consent", CSRF: x, Request: x, ClientName: x, ClientOrigin: x, UserName: x, Scopes: []Scope{{x, x}, {x, ""}}, FormAction: app})
+	s.Logout(page("logout"), 200, Logout{Action: "/o/logout", CSRF: x, Request: x, ClientName: x, UserName: x, FormAction: app})
+	s.LoggedOut(page("logged out"), 200, LoggedOut{LinkText: x, LinkURL: x})
+	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
+	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
+		Problems: map[string]string{"": x, "username": x, "email": x, "company": x, "password": x}})
+	s.SetupDone(page("setup done"), 200, SetupDone{UserName: x, LinkText: x, LinkURL: x})
+	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x})
+	s.FormPost(page("form post"), FormPost{Action: "https://app.example/cb", Fields: [][2]string{{"code", x}, {x, "v"}}})
+	return out
+}
+
+func elements(t *testing.T, w *httptest.ResponseRecorder) []*html.Node {
+	t.Helper()
+	doc, err := html.Parse(bytes.NewReader(w.Body.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*html.Node
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func has(n *html.Node, key string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == key })
+}
+
+func text(n *html.Node) string {
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data)
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// skeleton is what scripts and assistive technology go by: forms, fields,
+// links, and the text that is said at once.
+func skeleton(t *testing.T, w *httptest.ResponseRecorder) []string {
+	var out []string
+	for _, n := range elements(t, w) {
+		switch n.Data {
+		case "title", "h1", "h2":
+			out = append(out, n.Data+": "+text(n))
+		case "form":
+			out = append(out, fmt.Sprintf("form %s %s", attr(n, "method"), attr(n, "action")))
+		case "input":
+			line := fmt.Sprintf("input %s %s=%s", attr(n, "type"), attr(n, "name"), attr(n, "value"))
+			for _, key := range []string{"autocomplete", "aria-describedby", "aria-invalid"} {
+				if has(n, key) {
+					line += " " + key + "=" + attr(n, key)
+				}
+			}
+			for _, key := range []string{"required", "autofocus"} {
+				if has(n, key) {
+					line += " " + key
+				}
+			}
+			out = append(out, line)
+		case "button":
+			out = append(out, strings.Join(strings.Fields(fmt.Sprintf("button %s %s %s: %s", attr(n, "id"), attr(n, "name"), attr(n, "value"), text(n))), " "))
+		case "a":
+			out = append(out, fmt.Sprintf("a %s: %s", attr(n, "href"), text(n)))
+		}
+		if attr(n, "role") == "alert" {
+			out = append(out, fmt.Sprintf("alert %s: %s", attr(n, "id"), text(n)))
+		}
+	}
+	return out
+}
+
+func TestPages(t *testing.T) {
+	s := newSet(t)
+	for _, c := range []struct {
+		name   string
+		show   func(w *httptest.ResponseRecorder)
+		status int
+		want   string
+	}{
+		{"login", func(w *httptest.ResponseRecorder) {
+			s.Login(w, 200, Login{Action: "/o/login", CSRF: "T", Continue: "/o/authorize?a=1&b=2", ClientName: "Wiki"})
+		}, 200, `
+title: Sign in · Acme
+h1: Sign in
+form post /o/login
+input hidden csrf=T
+input hidden continue=/o/authorize?a=1&b=2
+input text username= autocomplete=username required autofocus
+input password password= autocomplete=current-password required
+button login-submit : Sign in`},
+		{"login again", func(w *httptest.ResponseRecorder) {
+			s.Login(w, 401, Login{Action: "/o/login", CSRF: "T", Username: "ada", Error: "Wrong."})
+		}, 401, `
+title: Error: Sign in · Acme
+h1: Sign in
+alert error: Wrong.
+form post /o/login
+input hidden csrf=T
+input hidden continue=
+input text username=ada autocomplete=username aria-describedby=error required
+input password password= autocomplete=current-password aria-describedby=error required autofocus
+button login-submit : Sign in`},
+		{"consent", func(w *httptest.ResponseRecorder) {
+			s.Consent(w, 200, Consent{Action: "/o/consent", CSRF: "T", Request: "R", ClientName: "Wiki", ClientOrigin: "https://wiki.example", UserName: "Ada", Scopes: []Scope{{"email", "See your e-mail"}}})
+		}, 200, `
+title: Allow access · Acme
+h1: Allow Wiki?
+h2: It will be able to
+form post /o/consent
+input hidden csrf=T
+input hidden request=R
+button decision allow: Allow
+button decision deny: Cancel`},
+		{"logout", func(w *httptest.ResponseRecorder) {
+			s.Logout(w, 200, Logout{Action: "/o/logout", CSRF: "T", Request: "R", ClientName: "Wiki", UserName: "Ada"})
+		}, 200, `
+title: Sign out · Acme
+h1: Sign out?
+form post /o/logout
+input hidden csrf=T
+input hidden request=R
+button logout-submit : Sign out`},
+		{"logged out", func(w *httptest.ResponseRecorder) {
+			s.LoggedOut(w, 200, LoggedOut{LinkURL: "/o/login"})
+		}, 200, `
+title: Signed out · Acme
+h1: You are signed out
+a /o/login: Sign in again`},
+		{"setup", func(w *httptest.ResponseRecorder) {
+			s.Setup(w, 200, Setup{Action: "/o/setup", CSRF: "T", Token: "K"})
+		}, 200, `
+title: Set up · Acme
+h1: Welcome
+form post /o/setup
+input hidden csrf=T
+input hidden token=K
+input text username= autocomplete=username required autofocus
+input email email= autocomplete=email
+input password password= autocomplete=new-password aria-describedby=password-hint required
+button setup-submit : Create account`},
+		{"setup again", func(w *httptest.ResponseRecorder) {
+			s.Setup(w, 422, Setup{Action: "/o/setup", CSRF: "T", Token: "K", Username: "ada", Email: "a@b", Company: "Acme", AskCompany: true,
+				Problems: map[string]string{"email": "Bad.", "password": "Short."}})
+		}, 422, `
+title: Error: Set up · Acme
+h1: Welcome
+alert error: Please correct what is marked below.
+form post /o/setup
+input hidden csrf=T
+input hidden token=K
+input text username=ada autocomplete=username required
+input email email=a@b autocomplete=email aria-describedby=email-problem aria-invalid=true autofocus
+input text company=Acme autocomplete=organization
+input password password= autocomplete=new-password aria-describedby=password-problem aria-invalid=true required
+button setup-submit : Create account`},
+		{"setup done", func(w *httptest.ResponseRecorder) {
+			s.SetupDone(w, 200, SetupDone{UserName: "ada", LinkURL: "/o/login"})
+		}, 200, `
+title: All set · Acme
+h1: All set
+a /o/login: Sign in`},
+		{"home", func(w *httptest.ResponseRecorder) {
+			s.Home(w, 200, Home{UserName: "Ada", Email: "a@b", LogoutAction: "/o/logout", CSRF: "T"})
+		}, 200, `
+title: Signed in · Acme
+h1: You are signed in
+form post /o/logout
+input hidden csrf=T
+button logout-submit : Sign out`},
+		{"form post", func(w *httptest.ResponseRecorder) {
+			s.FormPost(w, FormPost{"https://app.example/cb?x=1", [][2]string{{"code", "C"}, {"state", "S&s"}}})
+		}, 200, `
+title: One moment · Acme
+h1: One moment
+form post https://app.example/cb?x=1
+input hidden code=C
+input hidden state=S&s
+button : Continue`},
+	} {
+		w := httptest.NewRecorder()
+		c.show(w)
+		if w.Code != c.status {
+			t.Errorf("%s: status %d, want %d", c.name, w.Code, c.status)
+		}
+		if got := strings.Join(skeleton(t, w), "\n"); got != strings.TrimSpace(c.want) {
+			t.Errorf("%s:\n%s\nwant:%s", c.name, got, c.want)
+		}
+	}
+}
+
+// Problems of fields that are not there would leave a form that refuses
+// without a word.
+func TestNoProblemIsLost(t *testing.T) {
+	w := httptest.NewRecorder()
+	newSet(t).Setup(w, 422, Setup{Problems: map[string]string{"company": "No such company.", "": "Try later."}})
+	if got := skeleton(t, w); !slices.Contains(got, "alert error: Try later. No such company.") {
+		t.Errorf("the page says %q", got)
+	}
+}
+
+func TestEveryPageCanBeUsedWithoutSeeingIt(t *testing.T) {
+	for name, w := range show(newSet(t), "x") {
+		count, ids, labelled := map[string]int{}, map[string]bool{}, map[string]bool{}
+		all := elements(t, w)
+		for _, n := range all {
+			count[n.Data]++
+			if id := attr(n, "id"); id != "" {
+				if ids[id] {
+					t.Errorf("%s: the id %s is there twice", name, id)
+				}
+				ids[id] = true
+			}
+			if n.Data == "label" {
+				labelled[attr(n, "for")] = true
+			}
+			if has(n, "autofocus") {
+				count["autofocus"]++
+			}
+			if has(n, "tabindex") {
+				t.Errorf("%s: <%s> is out of the logical order", name, n.Data)
+			}
+		}
+		if count["h1"] != 1 || count["main"] != 1 || count["header"] != 1 || count["title"] != 1 {
+			t.Errorf("%s: %v; want one h1, main, header and title", name, count)
+		}
+		if count["autofocus"] > 1 {
+			t.Errorf("%s: %d elements want the focus", name, count["autofocus"])
+		}
+		for _, n := range all {
+			if n.Data == "input" && attr(n, "type") != "hidden" && !labelled[attr(n, "id")] {
+				t.Errorf("%s: input %s has no label", name, attr(n, "name"))
+			}
+			for _, key := range []string{"aria-describedby", "aria-labelledby"} {
+				if id := attr(n, key); id != "" && !ids[id] {
+					t.Errorf("%s: %s=%s leads nowhere", name, key, id)
+				}
+			}
+			if n.Data == "html" && attr(n, "lang") != "en" {
+				t.Errorf("%s: no language is named", name)
+			}
+			if n.Data == "svg" && attr(n, "aria-hidden") != "true" {
+				t.Errorf("%s: a picture is read out", name)
+			}
+		}
+	}
+}
+
+var attacks = []string{
+	`<script>alert(1)</script>`,
+	`"><script>alert(1)</script>`,
+	`'><img src=x onerror=alert(1)>`,
+	`" onfocus=alert(1) autofocus x="`,
+	`</title><script>alert(1)</script>`,
+	`</style><script>alert(1)</script>`,
+	`</textarea></form><form action=https://evil.example>`,
+	`javascript:alert(1)`,
+	`JaVa	ScRiPt:alert(1)`,
+	`data:text/html,<script>alert(1)</script>`,
+	`//evil.example/"onclick="alert(1)`,
+	`{{.}}{{template "x"}}`,
+	`<svg/onload=alert(1)>`,
+	`<base href=https://evil.example>`,
+	"\x00<script>alert(1)</script>",
+	"\xff\xfe<script>",
+	`https://evil.example; script-src *`,
+	`<!--`, `]]>`, `&lt;script&gt;`,
+	`<a href="javascript:alert(1)">`,
+	`x' style='background:url(https://evil.example)`,
+}
+
+// Whatever a name holds, the page has the same elements and attributes as with
+// a harmless one.
+func TestNothingReflectedBecomesMarkup(t *testing.T) {
+	s := newSet(t)
+	shape := func(w *httptest.ResponseRecorder) string {
+		var b strings.Builder
+		for _, n := range elements(t, w) {
+			b.WriteString("<" + n.Data)
+			for _, a := range n.Attr {
+				b.WriteString(" " + a.Key)
+			}
+			b.WriteString(">\n")
+		}
+		return b.String()
+	}
+	want := map[string]string{}
+	for name, w := range show(s, "harmless") {
+		want[name] = shape(w)
+	}
+	for _, attack := range attacks {
+		for name, w := range show(s, attack) {
+			if got := shape(w); got != want[name] {
+				t.Errorf("%s: %q changes the page to\n%s", name, attack, got)
+			}
+			for _, n := range elements(t, w) {
+				if href := strings.ToLower(attr(n, "href")); n.Data == "a" && (strings.Contains(href, "script:") || strings.HasPrefix(href, "data:")) {
+					t.Errorf("%s: %q becomes the link %s", name, attack, href)
+				}
+			}
+			csp := w.Header().Get("Content-Security-Policy")
+			if strings.Contains(csp, "evil.example;") || strings.Contains(csp, "*") || strings.Contains(csp, "script:") || strings.Contains(csp, "data: ;") {
+				t.Errorf("%s: %q writes policy: %s", name, attack, csp)
+			}
+		}
+	}
+}
+
+func TestFieldsComeBackUnchanged(t *testing.T) {
+	for _, value := range []string{`a"b'c<d>&e;`, "/o/authorize?x=1&y=%22&amp;z", "ü✓\u202e"} {
+		for _, line := range []string{"input hidden csrf=" + value, "input hidden continue=" + value} {
+			if got := skeleton(t, show(newSet(t), value)["login"]); !slices.Contains(got, line) {
+				t.Errorf("%q is not among %q", line, got)
+			}
+		}
+	}
+}
+
+func TestOnlyFormPostHasAScript(t *testing.T) {
+	for name, w := range show(newSet(t), "x") {
+		csp := w.Header().Get("Content-Security-Policy")
+		var scripts []string
+		for _, n := range elements(t, w) {
+			if n.Data == "script" {
+				scripts = append(scripts, n.FirstChild.Data)
+			}
+		}
+		if name != "form post" {
+			if len(scripts) > 0 || strings.Contains(csp, "script-src") || strings.Contains(w.Body.String(), "<script") {
+				t.Errorf("%s: scripts %q under %s", name, scripts, csp)
+			}
+			continue
+		}
+		if len(scripts) != 1 {
+			t.Fatalf("form post has %d scripts", len(scripts))
+		}
+		sum := sha256.Sum256([]byte(scripts[0]))
+		if want := "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"; !strings.Contains(csp, want) {
+			t.Errorf("form post: %s is not the hash of %q", csp, scripts[0])
+		}
+	}
+}
+
+func TestFormsMayLeadToTheApp(t *testing.T) {
+	pages := show(newSet(t), "https://two.example/x")
+	for name, want := range map[string]string{
+		"login":     "form-action 'self' https://app.example https://two.example;",
+		"consent":   "form-action 'self' https://app.example https://two.example;",
+		"logout":    "form-action 'self' https://app.example https://two.example;",
+		"form post": "form-action 'self' https://app.example;",
+		"setup":     "form-action 'self';",
+		"home":      "form-action 'self';",
+	} {
+		if csp := pages[name].Header().Get("Content-Security-Policy"); !strings.Contains(csp, want) {
+			t.Errorf("%s: %s, want %s", name, csp, want)
+		}
+	}
+}
+
+func TestPasswordsAreNeverSentBack(t *testing.T) {
+	for name, w := range show(newSet(t), "x") {
+		for _, n := range elements(t, w) {
+			if attr(n, "type") == "password" && attr(n, "value") != "" {
+				t.Errorf("%s: a password is in the page", name)
+			}
+		}
+	}
+}
