@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 var (
@@ -30,7 +28,7 @@ var reservedHeaders = []string{
 // complete fills in the defaults and says what is wrong with the rest.
 func (c *Config) complete() error {
 	if c.Prefix == "" {
-		c.Prefix = "/oidc"
+		c.Prefix = DefaultPrefix
 	}
 	if c.Headers == nil {
 		c.Headers = DefaultHeaders()
@@ -91,27 +89,18 @@ func (c *Config) check() error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
 		return fmt.Errorf("issuer %q: must be an https URL as in https://auth.example.com, exactly as the issuer names itself", c.Issuer)
 	}
-	var seen []string
-	for _, h := range c.Headers {
-		name := foldHeader(h.Name)
-		switch {
-		case !httpguts.ValidHeaderFieldName(h.Name):
-			return fmt.Errorf("header %q: not a name of a header", h.Name)
-		case len(h.Name) > 63:
-			return fmt.Errorf("header %q: longer than 63 characters", h.Name)
-		case slices.Contains(reservedHeaders, name):
-			return fmt.Errorf("header %q: HTTP uses it itself; choose another", h.Name)
-		case slices.Contains(seen, name):
-			return fmt.Errorf("header %q is set twice", h.Name)
-		case !fieldGrammar.MatchString(h.Field):
-			return fmt.Errorf("header %q: %q is not a field of a user, as in username or company.name", h.Name, h.Field)
+	for i, h := range c.Headers {
+		if err := h.Check(); err != nil {
+			return err
 		}
-		seen = append(seen, name)
+		if slices.ContainsFunc(c.Headers[:i], h.SameAs) {
+			return fmt.Errorf("header %q is set twice", h.Name)
+		}
 	}
 	for _, r := range c.Allow {
 		for name := range r.Fields {
-			if !fieldGrammar.MatchString(name) {
-				return fmt.Errorf("allow: %q is not a field of a user, as in is_staff or company.name", name)
+			if err := CheckField(name); err != nil {
+				return fmt.Errorf("allow: %w", err)
 			}
 		}
 	}
