@@ -70,18 +70,21 @@ func withoutCookies(line, a, b string) string {
 		return line
 	}
 	kept := make([]byte, 0, len(line))
+	begun, removed := false, false
 	for rest := line; len(rest) > 0; {
 		var pair string
 		pair, rest = nextCookie(rest)
 		if isOurs(pair) {
+			removed = true
 			continue
 		}
-		if len(kept) == 0 {
-			pair = strings.TrimLeft(pair, " \t")
-		} else {
+		if begun {
 			kept = append(kept, ';')
+		} else if removed {
+			pair = strings.TrimLeft(pair, " \t")
 		}
 		kept = append(kept, pair...)
+		begun = true
 	}
 	return string(kept)
 }

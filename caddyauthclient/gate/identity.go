@@ -79,7 +79,9 @@ func clean(s string) bool {
 		return false
 	}
 	for _, c := range s {
-		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
+		// The replacement character stands for bytes that were lost on the way:
+		// two names may look alike by it.
+		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || c == utf8.RuneError {
 			return false
 		}
 	}
