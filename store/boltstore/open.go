@@ -96,10 +96,11 @@ func openBolt(path string, o Options, readOnly bool) (db *bbolt.DB, err error) {
 		return db, nil
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("the database %s is locked by another process. A running Caddy holds it: use `caddy reload` instead of starting a second one, and the `caddy auth` commands, which talk to the running one", path)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, damaged(path, err)
 	}
-	return nil, fmt.Errorf("opening the database %s: %w", path, err)
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("opening the database %s: %w", path, err)
+	}
+	return nil, damaged(path, err)
 }
 
 func damaged(path string, reason any) error {
