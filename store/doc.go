@@ -1,12 +1,12 @@
 // Package store is the domain: what the server and the gates keep, and the
 // promises whoever keeps it must hold.
 //
-//	    provider          gate            authapp (admin API, CLI)
-//	        \              |              /
-//	         \             v             /
-//	          +------>   store   <------+        types, validation, contracts
-//	                   ^    ^    ^
-//	           boltstore pgstore storetest       the same file names as here
+//	provider          gate            authapp (admin API, CLI)
+//	    \              |              /
+//	     \             v             /
+//	      +------>   store   <------+        types, validation, contracts
+//	               ^    ^    ^
+//	       boltstore pgstore storetest       the same file names as here
 //
 // A file is an entity: what it is, its reader and writer contract, and the
 // rules that need more than one of them (SaveUser, ApplyRecord, AcquireLease).
@@ -23,7 +23,8 @@
 // into one commit and has to try again when one of them fails), so it must
 // change nothing but through the transaction and assign its results rather than
 // append to them. It must not keep the transaction, nor anything it was handed,
-// beyond its return, and it must not block: others wait for it.
+// beyond its return, and it must not block: others wait for it. To call the store
+// from within the function may wait forever.
 //
 // When Update returns nil, what was written is durable: it survives the loss of
 // power. When it returns an error from the function, nothing was written. When

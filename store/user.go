@@ -82,7 +82,7 @@ type UserWriter interface {
 	// is not taken is kept, and never given again) or replaces the user with
 	// that ID. It gives the record the next seq of the feed, which it sets as
 	// u.Version, and moves the record's row of the feed there. unique names the
-	// entries of u.Fields that no two users may share. A *ConflictError names
+	// entries of u.Fields that no two users may share, unless absent or empty. A *ConflictError names
 	// username, email, or the field.
 	PutUser(u *User, unique []string) error
 	// DeleteUser deletes the user, the credential, the consents and the

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSchemaCheck(t *testing.T) {
+	if err := DefaultSchema().Check(); err != nil {
+		t.Errorf("the default schema: %v", err)
+	}
+	types := []ObjectType{{Name: "company"}}
+	user := func(f Field) *Schema { return &Schema{User: []Field{f}, Objects: types} }
+	for want, s := range map[string]*Schema{
+		`a name is`:                  user(Field{Name: "Badge", Type: Text}),
+		`reserved`:                   user(Field{Name: "is_superuser", Type: Boolean}),
+		`no field type "txt"`:        user(Field{Name: "a", Type: "txt"}),
+		`at least one value`:         user(Field{Name: "a", Type: Choice}),
+		`no object type "x"`:         user(Field{Name: "a", Type: Relation, Target: "x"}),
+		`no object type "user"`:      user(Field{Name: "a", Type: Relation, Target: "user"}),
+		`default`:                    user(Field{Name: "a", Type: Integer, Default: "x"}),
+		`a is declared twice`:        {User: []Field{{Name: "a", Type: Text}, {Name: "a", Type: Text}}},
+		`declared twice or reserved`: {Objects: []ObjectType{{Name: "user"}}},
+		`object type "A B"`:          {Objects: []ObjectType{{Name: "A B"}}},
+		`company.id: the name`:       {Objects: []ObjectType{{Name: "company", Fields: []Field{{Name: "id", Type: Text}}}}},
+	} {
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v; want an error with %q", err, want)
+		}
+	}
+}
+
+func TestCheckUser(t *testing.T) {
+	s := &Schema{User: []Field{
+		{Name: "company", Type: Relation, Target: "company"},
+		{Name: "level", Type: Integer, Default: "3"},
+		{Name: "since", Type: DateTime},
+		{Name: "badge", Type: Text, Required: true},
+		{Name: "state", Type: Choice, Choices: []string{"on", "off"}},
+		{Name: "price", Type: Decimal},
+		{Name: "born", Type: Date},
+		{Name: "site", Type: URL},
+	}, Objects: []ObjectType{{Name: "company"}}}
+	good := func() *User {
+		return &User{Username: " ann ", Email: " ann@example.com ", EmailVerified: true, Groups: []string{"b", "a", "b"},
+			DateJoined: time.Date(2026, 11, 23, 13, 0, 0, 1999, time.FixedZone("X", 3600)),
+			Fields:     Fields{"badge": "7", "since": "2026-11-23T13:00:00+01:00", "old": "kept"}}
+	}
+	u := good()
+	if err := s.CheckUser(u); err != nil {
+		t.Fatal(err)
+	}
+	want := &User{Username: "ann", Email: "ann@example.com", EmailVerified: true, Groups: []string{"a", "b"},
+		DateJoined: time.Date(2026, 11, 23, 12, 0, 0, 1000, time.UTC),
+		Fields:     Fields{"badge": "7", "since": "2026-11-23T12:00:00Z", "old": "kept", "level": int64(3)}}
+	if !reflect.DeepEqual(u, want) {
+		t.Errorf("got %+v\nwant %+v", u, want)
+	}
+	u.Email = ""
+	if err := s.CheckUser(u); err != nil || u.EmailVerified {
+		t.Errorf("no address is verified: %v", err)
+	}
+	for field, spoil := range map[string][]func(*User){
+		"username": {
+			func(u *User) { u.Username = "" }, func(u *User) { u.Username = "a b" }, func(u *User) { u.Username = "a\r\nb" },
+			func(u *User) { u.Username = strings.Repeat("x", 151) }, func(u *User) { u.Username = "a\xff" },
+		},
+		"email": {
+			func(u *User) { u.Email = "ann" }, func(u *User) { u.Email = "Ann <ann@example.com>" },
+			func(u *User) { u.Email = "a@b.c,d@e.f" }, func(u *User) { u.Email = "a@b.c\r\nBcc: x" },
+		},
+		"first_name":  {func(u *User) { u.FirstName = "a\nb" }, func(u *User) { u.FirstName = strings.Repeat("x", 151) }},
+		"groups":      {func(u *User) { u.Groups = []string{"a,b"} }, func(u *User) { u.Groups = []string{""} }, func(u *User) { u.Groups = []string{"a\n"} }},
+		"date_joined": {func(u *User) { u.DateJoined = time.Time{} }},
+		"badge":       {func(u *User) { delete(u.Fields, "badge") }, func(u *User) { u.Fields["badge"] = "" }, func(u *User) { u.Fields["badge"] = "a\x00" }, func(u *User) { u.Fields["badge"] = int64(1) }},
+		"level":       {func(u *User) { u.Fields["level"] = "3" }},
+		"company":     {func(u *User) { u.Fields["company"] = Ref{"person", 1} }, func(u *User) { u.Fields["company"] = "1" }},
+		"since":       {func(u *User) { u.Fields["since"] = "yesterday" }},
+		"state":       {func(u *User) { u.Fields["state"] = "On" }},
+		"price":       {func(u *User) { u.Fields["price"] = "1e5" }, func(u *User) { u.Fields["price"] = "NaN" }},
+		"born":        {func(u *User) { u.Fields["born"] = "2026-02-30" }},
+		"site":        {func(u *User) { u.Fields["site"] = "javascript:alert(1)" }},
+	} {
+		for i, spoil := range spoil {
+			u := good()
+			spoil(u)
+			err := s.CheckUser(u)
+			invalid, ok := errors.AsType[*InvalidError](err)
+			if !ok || !slices.ContainsFunc(invalid.Problems, func(p Problem) bool { return p.Field == field }) {
+				t.Errorf("%s %d: %v", field, i, err)
+			}
+		}
+	}
+	// Every problem is named at once.
+	err := s.CheckUser(&User{Username: "a b", Email: "x"})
+	if invalid, ok := errors.AsType[*InvalidError](err); !ok || len(invalid.Problems) != 4 {
+		t.Errorf("got %v; want username, email, date_joined and badge", err)
+	}
+}
+
+func TestUserSet(t *testing.T) {
+	s := DefaultSchema()
+	u := &User{}
+	for name, text := range map[string]string{"username": "ann", "groups": "b, a,,", "is_active": "yes", "company": "7", "first_name": "A"} {
+		if err := u.Set(s, name, text); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	want := &User{Username: "ann", Groups: []string{"b", "a"}, IsActive: true, FirstName: "A", Fields: Fields{"company": Ref{"company", 7}}}
+	if !reflect.DeepEqual(u, want) {
+		t.Errorf("got %+v; want %+v", u, want)
+	}
+	if err := u.Set(s, "company", ""); err != nil || len(u.Fields) != 0 {
+		t.Errorf("taking a value away: %v, %v", u.Fields, err)
+	}
+	for name, text := range map[string]string{"id": "1", "version": "1", "nosuch": "x", "is_staff": "maybe", "company": "ACME"} {
+		if err := u.Set(s, name, text); err == nil {
+			t.Errorf("%s was set to %s", name, text)
+		}
+	}
+}
