@@ -93,6 +93,9 @@ func (a *App) startGates(where sites) error {
 	if err := a.enrol(gates); err != nil {
 		return err
 	}
+	if err := checkApart(gates); err != nil {
+		return err
+	}
 	names := gateNames(gates)
 	for i, name := range names {
 		g := gates[i]
@@ -258,6 +261,24 @@ func groups(gates []*placedGate) [][]*placedGate {
 func (g *placedGate) meets(o *placedGate) bool {
 	return g.server == o.server && g.prefix() == o.prefix() &&
 		slices.ContainsFunc(g.origins, func(origin string) bool { return slices.Contains(o.origins, origin) })
+}
+
+// checkApart refuses gates of different clients at one address: whichever comes
+// first would get the other's callbacks, and nobody could sign in.
+func checkApart(gates []*placedGate) error {
+	for i, g := range gates {
+		for _, o := range gates[:i] {
+			if o.clientID == g.clientID && normalIssuer(o.issuer) == normalIssuer(g.issuer) || o.prefix() != g.prefix() {
+				continue
+			}
+			for _, origin := range g.origins {
+				if slices.Contains(o.origins, origin) {
+					return fmt.Errorf("auth_client at %s: two gates with different issuers or client ids both have %s%s; give one of them another prefix, as in: prefix /oidc2", g.site, origin, g.prefix())
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // gateNames are the names of the gates' mirrors: the client id, except that

@@ -179,6 +179,16 @@ $SERVER {
 		}
 	}
 }`, "must be an absolute URL"},
+		"two clients at one address": {`
+$SERVER {
+	auth_server
+}
+$GATE {
+	auth_client $SERVER
+	auth_client /other/* https://id.example.com {
+		client_id other
+	}
+}`, "another prefix"},
 		"gate without server": {`
 $GATE {
 	auth_client

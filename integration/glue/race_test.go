@@ -1,0 +1,5 @@
+//go:build race
+
+package glue
+
+const raceEnabled = true
