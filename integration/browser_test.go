@@ -180,7 +180,7 @@ func TestBrowserTwoBoxes(t *testing.T) {
 	t.Parallel()
 	browser := newBrowser(t)
 	b := startBoxes(t)
-	created := b.serverCaddy.authJSON("", "client", "create", "asks", "--name", "The <b>Asking</b> Wiki", "--redirect", b.gate+"/oidc/callback", "--post-logout-redirect", b.gate+"/")
+	created := b.serverCaddy.authJSON("", "client", "create", "asks", "--name", "The <b>Asking</b> Wiki", "--redirect", b.gate+"/oidc/callback", "--post-logout", b.gate+"/")
 	if err := b.gateCaddy.reload(strings.ReplaceAll(b.gateWith(created["secret"].(string)), "client_id wiki", "client_id asks")); err != nil {
 		t.Fatal(err)
 	}

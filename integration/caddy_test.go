@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,7 +60,7 @@ func newCaddy(t *testing.T) *caddy {
 }
 
 // startCaddy runs a Caddy with the Caddyfile and waits until it serves. The
-// global options of the Caddyfile are the test's; they are put in front.
+// address of the admin API is added to its global options.
 func startCaddy(t *testing.T, caddyfile string) *caddy {
 	t.Helper()
 	c := newCaddy(t)
@@ -67,15 +68,18 @@ func startCaddy(t *testing.T, caddyfile string) *caddy {
 	return c
 }
 
+var globalOptions = regexp.MustCompile(`(?m)^\{\n`)
+
 func (c *caddy) write(caddyfile string) string {
 	c.t.Helper()
 	file := filepath.Join(c.dir, "Caddyfile")
-	head := fmt.Sprintf("{\n\tadmin %s\n\tgrace_period 2s\n}\n", c.admin)
-	if strings.HasPrefix(strings.TrimSpace(caddyfile), "{") { // has global options
-		head = ""
-		caddyfile = strings.Replace(caddyfile, "{", fmt.Sprintf("{\n\tadmin %s\n\tgrace_period 2s", c.admin), 1)
+	global := "{\n\tadmin " + c.admin + "\n"
+	if at := globalOptions.FindStringIndex(caddyfile); at != nil {
+		caddyfile = caddyfile[:at[0]] + global + caddyfile[at[1]:]
+	} else {
+		caddyfile = global + "}\n" + caddyfile
 	}
-	if err := os.WriteFile(file, []byte(head+caddyfile), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(caddyfile), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
 	return file

@@ -61,9 +61,7 @@ func (p *person) try(method, address string, form url.Values) error {
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Dest", "document")
-	if form != nil {
-		r.Header.Set("Sec-Fetch-Site", "same-origin")
-	}
+	r.Header.Set("Sec-Fetch-Site", map[bool]string{true: "same-origin", false: "none"}[form != nil])
 	resp, err := p.client.Do(r)
 	if err != nil {
 		return err

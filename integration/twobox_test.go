@@ -23,7 +23,7 @@ func startBoxes(t *testing.T) *boxes {
 	b.serverCaddy = startCaddy(t, b.serverFile)
 	b.serverCaddy.people()
 	created := b.serverCaddy.authJSON("", "client", "create", "wiki", "--name", "The Wiki",
-		"--redirect", b.gate+"/oidc/callback", "--post-logout-redirect", b.gate+"/", "--skip-consent")
+		"--redirect", b.gate+"/oidc/callback", "--post-logout", b.gate+"/", "--skip-consent")
 	b.secret, _ = created["secret"].(string)
 	if b.secret == "" {
 		t.Fatalf("client create says %v", created)
