@@ -29,6 +29,8 @@ type gateBench struct {
 type row struct {
 	front, name string
 	caddy       *process
+	status      int      // of the answers
+	sessions    []string // there is a request for each
 	load        *load
 	rounds      []round
 	// resting is the memory of a Caddy that has not yet been asked anything,
@@ -119,11 +121,9 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		addr, err := freeAddr()
-		if err != nil {
-			return err
-		}
-		p, err := startCaddy(ctx, v.front+", "+v.name, dir, addr, v.caddyfile(setting{addr, b.upstream.addr, sessions.ids[0]}))
+		p, err := startCaddySomewhere(ctx, v.front+", "+v.name, dir, func(addr string) string {
+			return v.caddyfile(setting{addr, b.upstream.addr, sessions.ids[0]})
+		})
 		if err != nil {
 			return err
 		}
@@ -132,34 +132,28 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := check(ctx, v, addr, sessions.ids); err != nil {
+		if err := check(ctx, v, p.addr, sessions.ids); err != nil {
 			return fmt.Errorf("%s, %s: %w", v.front, v.name, err)
 		}
-		if err := b.add(ctx, &row{front: v.front, name: v.name, caddy: p, resting: rest.Anonymous}, 200, sessions.ids); err != nil {
-			return err
-		}
+		b.rows = append(b.rows, &row{front: v.front, name: v.name, caddy: p, status: 200, sessions: sessions.ids, resting: rest.Anonymous})
 		if v.front == responded && v.users == 1 {
-			if err := b.add(ctx, &row{front: v.front, name: strangers, caddy: p}, 302, []string{""}); err != nil {
-				return err
-			}
+			b.rows = append(b.rows, &row{front: v.front, name: strangers, caddy: p, status: 302, sessions: []string{""}})
 		}
 	}
 	return nil
 }
 
-// add puts a row on the table, driven with a request for each session.
-func (b *gateBench) add(ctx context.Context, r *row, status int, sessions []string) error {
-	requests := make([][]byte, len(sessions))
-	for i, s := range sessions {
+// connect opens the connections of a row. The first request must follow soon:
+// Caddy waits a minute for it.
+func (b *gateBench) connect(ctx context.Context, r *row) (err error) {
+	requests := make([][]byte, len(r.sessions))
+	for i, s := range r.sessions {
 		requests[i] = request(r.caddy.addr, "/", s)
 	}
-	l, err := dialLoad(ctx, r.caddy.addr, b.conns, status, requests)
-	if err != nil {
+	if r.load, err = dialLoad(ctx, r.caddy.addr, b.conns, r.status, requests); err != nil {
 		return err
 	}
-	r.load = l
-	b.loads = append(b.loads, l)
-	b.rows = append(b.rows, r)
+	b.loads = append(b.loads, r.load)
 	return nil
 }
 
@@ -201,7 +195,10 @@ func check(ctx context.Context, v variant, addr string, sessions []string) error
 func (b *gateBench) measure(ctx context.Context) error {
 	b.note("warming up")
 	for _, r := range b.rows {
-		if len(r.load.requests) > 1 {
+		if err := b.connect(ctx, r); err != nil {
+			return err
+		}
+		if len(r.sessions) > 1 {
 			first, err := b.turn(r, "", func() (*slice, error) { return r.load.once(ctx) })
 			if err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -37,6 +38,21 @@ func startUpstream(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// startCaddySomewhere starts Caddy at a free port. Another process may be
+// quicker to take it; then at another.
+func startCaddySomewhere(ctx context.Context, name, dir string, caddyfile func(addr string) string) (*process, error) {
+	for {
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		p, err := startCaddy(ctx, name, dir, addr, caddyfile(addr))
+		if err == nil || !strings.Contains(err.Error(), "address already in use") {
+			return p, err
+		}
+	}
 }
 
 // startCaddy starts "caddy run" with a Caddyfile, its data in dir, and waits

@@ -32,6 +32,10 @@ type result struct {
 	Allocs          float64 `json:"allocs"`
 	AllocsOverPlain float64 `json:"allocs_over_plain"`
 	Ratio           float64 `json:"ratio_to_plain"`
+	// Quartiles of the ratio: far apart, the machine was busy with other things
+	// and the rest is not to be trusted either.
+	RatioLow  float64 `json:"ratio_low"`
+	RatioHigh float64 `json:"ratio_high"`
 	// Memory in bytes before the first request and after the run; 0 in rows
 	// that share the process of another.
 	RestingMemory int64 `json:"resting_memory,omitempty"`
@@ -79,7 +83,7 @@ func (b *gateBench) report() *report {
 		find(proxied, stub3Name).Ratio-find(proxied, gateName).Ratio, 0.02)
 	for _, front := range []string{responded, proxied} {
 		least(fmt.Sprintf("%s, of its rate with one (%s)", many, front),
-			paired(b.rates(front, many), b.rates(front, gateName), ratio), 0.9)
+			median(paired(b.rates(front, many), b.rates(front, gateName), ratio)), 0.9)
 	}
 	least("strangers: 302s per second", find(responded, strangers).Rate, 25_000)
 	if plain.RestingMemory > 0 {
@@ -123,7 +127,7 @@ func (b *gateBench) result(r *row) result {
 	plain := b.row(r.front, plainName)
 	med := func(of func(round) float64) float64 { return median(r.values(of)) }
 	against := func(of func(round) float64, f func(a, b float64) float64) float64 {
-		return paired(r.values(of), plain.values(of), f)
+		return median(paired(r.values(of), plain.values(of), f))
 	}
 	cpu := func(r round) float64 { return r.cpu }
 	allocs := func(r round) float64 { return r.allocs }
@@ -135,6 +139,7 @@ func (b *gateBench) result(r *row) result {
 		CPU: med(cpu), CPUOverPlain: against(cpu, difference),
 		Allocs: med(allocs), AllocsOverPlain: against(allocs, difference),
 	}
+	out.RatioLow, out.RatioHigh = quartiles(paired(r.values(rateOf), plain.values(rateOf), ratio))
 	if r.resting > 0 {
 		out.RestingMemory, out.RestedMemory = r.resting, r.rested
 	}
@@ -154,19 +159,20 @@ func (r *report) writeTable(out io.Writer) error {
 	fmt.Fprintf(out, "%d CPUs, %s, %s; %d rounds of %g s, %d connections\n", r.CPUs, r.Platform, r.Go, r.Rounds, r.Seconds, r.Connections)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, front := range []string{proxied, responded} {
-		fmt.Fprintf(w, "\nin front of %s\t req/s\t ratio\t p50 us\t p99 us\t CPU us\t over plain\t allocs\t over plain\t MB at start\t after\t\n", front)
+		fmt.Fprintf(w, "\nin front of %s\t req/s\t ratio\t quartiles\t p50 us\t p99 us\t CPU us\t over plain\t allocs\t over plain\t MB at start\t after\t\n", front)
 		for _, x := range r.Results {
 			if x.Front != front {
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%.0f\t%.3f\t%.0f\t%.0f\t%.1f\t%+.1f\t%.1f\t%+.1f\t", x.Name, x.Rate, x.Ratio, x.P50, x.P99, x.CPU, x.CPUOverPlain, x.Allocs, x.AllocsOverPlain)
+			fmt.Fprintf(w, "%s\t%.0f\t%.3f\t%.2f-%.2f\t%.0f\t%.0f\t%.1f\t%+.1f\t%.1f\t%+.1f\t",
+				x.Name, x.Rate, x.Ratio, x.RatioLow, x.RatioHigh, x.P50, x.P99, x.CPU, x.CPUOverPlain, x.Allocs, x.AllocsOverPlain)
 			if x.RestingMemory > 0 {
 				fmt.Fprintf(w, "%.1f\t%.1f\t\n", megabytes(x.RestingMemory), megabytes(x.RestedMemory))
 			} else {
 				fmt.Fprint(w, "\t\t\n")
 			}
 			if f := x.First; f != nil {
-				fmt.Fprintf(w, "each for the first time\t%.0f\t\t\t\t%.1f\t\t%.1f\t\t\t\t\n", f.Rate, f.CPU, f.Allocs)
+				fmt.Fprintf(w, "each for the first time\t%.0f\t\t\t\t\t%.1f\t\t%.1f\t\t\t\t\n", f.Rate, f.CPU, f.Allocs)
 			}
 		}
 	}

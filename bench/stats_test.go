@@ -24,18 +24,31 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestQuartiles(t *testing.T) {
+	for _, c := range []struct {
+		values    []float64
+		low, high float64
+	}{
+		{nil, 0, 0}, {[]float64{3}, 3, 3}, {[]float64{4, 1, 3, 2}, 1.5, 3.5}, {[]float64{5, 4, 3, 2, 1}, 2, 4},
+	} {
+		if low, high := quartiles(c.values); low != c.low || high != c.high {
+			t.Errorf("quartiles(%v) = %v, %v; want %v, %v", c.values, low, high, c.low, c.high)
+		}
+	}
+}
+
 // A machine that halves its speed for some rounds does not move the ratio,
 // though it moves both medians.
 func TestPairsAreOfTheSameRound(t *testing.T) {
 	plain := []float64{1000, 500, 1000, 500, 500}
 	gated := []float64{900, 450, 900, 450, 450}
-	if got := paired(gated, plain, ratio); math.Abs(got-0.9) > 1e-9 {
+	if got := median(paired(gated, plain, ratio)); math.Abs(got-0.9) > 1e-9 {
 		t.Errorf("ratio %v, want 0.9", got)
 	}
-	if got := paired([]float64{7, 9, 8}, []float64{5, 5, 5}, difference); got != 3 {
+	if got := median(paired([]float64{7, 9, 8}, []float64{5, 5, 5}, difference)); got != 3 {
 		t.Errorf("difference %v, want 3", got)
 	}
-	if got := paired([]float64{0, 9}, []float64{5, 3}, ratio); got != 3 {
+	if got := median(paired([]float64{0, 9}, []float64{5, 3}, ratio)); got != 3 {
 		t.Errorf("ratio %v, want 3: the first round measured nothing", got)
 	}
 }
