@@ -72,6 +72,10 @@ type readTx struct {
 func (r *readTx) bucket(b bucket) *bbolt.Bucket {
 	if r.buckets[b] == nil {
 		r.buckets[b] = r.tx.Bucket([]byte(bucketNames[b]))
+		if b == bUser || b == bFeed || b == bCredential {
+			// Their keys grow: a full page is not written to again.
+			r.buckets[b].FillPercent = 0.9
+		}
 	}
 	return r.buckets[b]
 }
