@@ -46,13 +46,14 @@ type App struct {
 	stopSweep func()
 	running   []func() // how to stop the members that were started, in order
 	ready     chan struct{}
+	failed    chan struct{}
 }
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "auth",
-		New: func() caddy.Module { return &App{ready: make(chan struct{})} },
+		New: func() caddy.Module { return &App{ready: make(chan struct{}), failed: make(chan struct{})} },
 	}
 }
 
@@ -110,6 +111,10 @@ func (a *App) AddGate(g GateModule) error {
 // lasts. If Start fails it is never closed: then the whole config goes.
 func (a *App) Ready() <-chan struct{} { return a.ready }
 
+// Failed is closed when Start failed. A handler that waits for Ready gives up
+// then, since Caddy takes the config back only when no request is under way.
+func (a *App) Failed() <-chan struct{} { return a.failed }
+
 // Store is the open store. It is there once the app is Ready.
 func (a *App) Store() store.Store { return a.shared.Store }
 
@@ -134,6 +139,7 @@ func (a *App) Start() (err error) {
 	defer func() {
 		if err != nil {
 			a.stopAll()
+			close(a.failed)
 		}
 	}()
 	if a.shared, err = acquireStore(a.guest, a.MasterKey, a.log); err != nil {

@@ -2,6 +2,7 @@ package authapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/store/boltstore"
@@ -283,6 +285,42 @@ func TestEmptyDatabaseOverAnInstallationIsRefused(t *testing.T) {
 	}
 	if err := load(t, site); err == nil || !strings.Contains(err.Error(), "restore") {
 		t.Errorf("error %v, want one that says to restore", err)
+	}
+}
+
+type failingGuest struct{}
+
+func (failingGuest) Canonical() (string, error) { return "failing", nil }
+
+func (failingGuest) Open(context.Context, *zap.Logger) (store.Store, error) {
+	return nil, errors.New("disk on fire")
+}
+
+// Requests that wait for a start must not wait for one that failed.
+func TestFailedStartIsTold(t *testing.T) {
+	app := new(App).CaddyModule().New().(*App)
+	app.guest, app.log = failingGuest{}, zap.NewNop()
+	for _, done := range []<-chan struct{}{app.Ready(), app.Failed()} {
+		select {
+		case <-done:
+			t.Fatal("told before Start")
+		default:
+		}
+	}
+	if err := app.Start(); err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		t.Errorf("started: %v", err)
+	}
+	<-app.Failed()
+	select {
+	case <-app.Ready():
+		t.Error("a failed app is ready")
+	default:
+	}
+	if err := app.Cleanup(); err != nil {
+		t.Errorf("cleanup after a failed start: %v", err)
+	}
+	if n, _ := stores.References("failing"); n != 0 {
+		t.Errorf("%d references to a store that did not open", n)
 	}
 }
 

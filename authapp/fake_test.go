@@ -181,7 +181,9 @@ func (s *fakeServer) ServeAuth(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	<-s.app.Ready()
+	if err := wait(s.app); err != nil {
+		return err
+	}
 	return readThrough(w, s.env.Store, next, r)
 }
 
@@ -215,8 +217,19 @@ func (g *fakeGate) StartGate(env GateEnv) error {
 func (g *fakeGate) StopGate() { note("stop gate %s", g.Name) }
 
 func (g *fakeGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	<-g.app.Ready()
+	if err := wait(g.app); err != nil {
+		return err
+	}
 	return readThrough(w, g.env.Store, next, r)
+}
+
+func wait(a *App) error {
+	select {
+	case <-a.Ready():
+		return nil
+	case <-a.Failed():
+		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("not started"))
+	}
 }
 
 // readThrough answers 200 only if the store is open.
