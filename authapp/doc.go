@@ -6,8 +6,8 @@
 //	               v               v
 //	admin API ---> App: Start  1. storepool: open the store, once per process
 //	CLI             |          2. origins:   where does every member stand?
-//	                |          3. servers start
-//	                |          4. enrol:     gates find their server, gates start
+//	                |          3. pairing:   servers start, gates find theirs
+//	                |          4. enrol:     gates without a client get one; gates start
 //	                |          5. sweeper
 //	                v
 //	          store (auth.stores.bbolt)
