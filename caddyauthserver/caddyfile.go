@@ -99,7 +99,7 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 			if err := directive.Text(&c.Secret)(d); err != nil {
 				return err
 			}
-			return directive.Wrap(d, c.checkSecret())
+			return directive.Wrap(d, c.checkSecret(false))
 		}},
 		{Name: "public", Read: directive.Flag(&c.Public)},
 		{Name: "redirect", Repeatable: true, Read: redirects("redirect", &c.RedirectURIs)},
@@ -111,7 +111,7 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if err := directive.At(start, c.check()); err != nil {
+	if err := directive.At(start, c.check(false)); err != nil {
 		return err
 	}
 	s.Clients = append(s.Clients, c)
@@ -125,7 +125,7 @@ func redirects(option string, target *[]string) func(*caddyfile.Dispenser) error
 			return err
 		}
 		for _, uri := range (*target)[first:] {
-			if err := directive.Wrap(d, checkRedirect(option, uri)); err != nil {
+			if err := directive.Wrap(d, checkRedirect(option, uri, false)); err != nil {
 				return err
 			}
 		}

@@ -52,9 +52,9 @@ func (c *Client) expand() error {
 	return directive.ExpandAll(option+"post_logout_redirect", c.PostLogoutRedirectURIs)
 }
 
-// check says what is wrong with the client, leaving out what only placeholders
-// will say.
-func (c *Client) check() error {
+// check says what is wrong with the client. Before it is expanded, what has
+// placeholders is left out.
+func (c *Client) check(expanded bool) error {
 	if err := store.CheckClientID(c.ID); err != nil {
 		return err
 	}
@@ -66,34 +66,34 @@ func (c *Client) check() error {
 	case !c.Public && c.Secret == "":
 		return fmt.Errorf("client %s needs a secret of at least %d bytes, or the option public", c.ID, MinSecretLength)
 	}
-	if err := c.checkSecret(); err != nil {
+	if err := c.checkSecret(expanded); err != nil {
 		return err
 	}
 	if len(c.RedirectURIs) == 0 {
 		return fmt.Errorf("client %s needs a redirect URI", c.ID)
 	}
 	for _, uri := range c.RedirectURIs {
-		if err := checkRedirect("redirect", uri); err != nil {
+		if err := checkRedirect("redirect", uri, expanded); err != nil {
 			return err
 		}
 	}
 	for _, uri := range c.PostLogoutRedirectURIs {
-		if err := checkRedirect("post_logout_redirect", uri); err != nil {
+		if err := checkRedirect("post_logout_redirect", uri, expanded); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Client) checkSecret() error {
-	if c.Secret == "" || directive.HasPlaceholder(c.Secret) || len(c.Secret) >= MinSecretLength {
+func (c *Client) checkSecret(expanded bool) error {
+	if c.Secret == "" && c.Public || len(c.Secret) >= MinSecretLength || !expanded && directive.HasPlaceholder(c.Secret) {
 		return nil
 	}
 	return fmt.Errorf("client %s: the secret has %d bytes; it must have at least %d (make one with: openssl rand -base64 32)", c.ID, len(c.Secret), MinSecretLength)
 }
 
-func checkRedirect(option, uri string) error {
-	if directive.HasPlaceholder(uri) {
+func checkRedirect(option, uri string, expanded bool) error {
+	if !expanded && directive.HasPlaceholder(uri) {
 		return nil
 	}
 	return directive.CheckRedirect(option, uri)

@@ -119,7 +119,7 @@ func (s *Server) Validate() error {
 	seen := map[string]bool{}
 	for i := range s.Clients {
 		c := &s.Clients[i]
-		if err := c.check(); err != nil {
+		if err := c.check(true); err != nil {
 			return err
 		}
 		if seen[c.ID] {

@@ -21,7 +21,7 @@ func Expand(option string, targets ...*string) error {
 		}
 		v, err := repl.ReplaceOrErr(*t, true, true)
 		if err != nil {
-			return fmt.Errorf("%s %s: %w", option, *t, err)
+			return fmt.Errorf("%s: %w", option, err) // the rest of *t may be secret
 		}
 		*t = strings.TrimSpace(v) // a file usually ends in a line break
 	}
