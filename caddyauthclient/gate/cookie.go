@@ -99,8 +99,21 @@ func nextCookie(line string) (pair, rest string) {
 
 func cutPair(pair string) (name, value string, ok bool) {
 	name, value, ok = strings.Cut(pair, "=")
-	return strings.Trim(name, " \t"), strings.Trim(value, " \t"), ok
+	return trimSpace(name), trimSpace(value), ok
 }
+
+// trimSpace takes away what those who read cookies do.
+func trimSpace(s string) string {
+	for len(s) > 0 && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for len(s) > 0 && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func isSecret(s string) bool {
 	if len(s) != secretLen {

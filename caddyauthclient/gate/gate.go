@@ -31,6 +31,8 @@ type Gate struct {
 	spent  *spent
 	issuer *discovery
 
+	hostWarned atomic.Int64 // when an unknown host was last warned of
+
 	closed    atomic.Bool
 	stopWatch func()
 }

@@ -79,7 +79,7 @@ func (m *managed) cleanConnection(h http.Header) {
 		if m.inList(line) {
 			var kept []string
 			for token := range strings.SplitSeq(line, ",") {
-				if token = strings.Trim(token, " \t"); token != "" && !m.has(token) {
+				if token = trimSpace(token); token != "" && !m.has(token) {
 					kept = append(kept, token)
 				}
 			}
@@ -92,7 +92,7 @@ func (m *managed) inList(line string) bool {
 	for len(line) > 0 {
 		var token string
 		token, line, _ = strings.Cut(line, ",")
-		if m.has(strings.Trim(token, " \t")) {
+		if m.has(trimSpace(token)) {
 			return true
 		}
 	}

@@ -1,8 +1,10 @@
 package gate
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caddyito/caddyito/internal/webpage"
 )
@@ -90,7 +92,12 @@ func (g *Gate) unknownHost(w http.ResponseWriter, r *http.Request) {
 	for i := range g.origins {
 		known[i] = g.origins[i].url
 	}
-	g.log.Warn("refused a request for a host that is not the gate's; add it to the option origin if it should be",
+	// Scanners ask for all kinds of hosts; once a minute is enough to find out.
+	level := slog.LevelDebug
+	if now, last := g.cfg.Now().UnixNano(), g.hostWarned.Load(); now-last > int64(time.Minute) && g.hostWarned.CompareAndSwap(last, now) {
+		level = slog.LevelWarn
+	}
+	g.log.Log(r.Context(), level, "refused a request for a host that is not the gate's; add it to the option origin if it should be",
 		"host", oneLine(r.Host), "origins", known)
 	g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
 		Title: "Unknown address",
