@@ -61,7 +61,12 @@ func testSessionTouch(t *testing.T, p *place) {
 	if got := must(p, readSession("server", "a")); !reflect.DeepEqual(got, s) {
 		t.Errorf("touched backwards: got %+v; want %+v", got, s)
 	}
-	p.update(touch(day, day.Add(2*time.Hour))) // each on its own
+	p.update(touch(day.Add(2*time.Minute), day)) // each on its own
+	s.LastSeen = day.Add(2 * time.Minute)
+	if got := must(p, readSession("server", "a")); !reflect.DeepEqual(got, s) {
+		t.Errorf("touched in part: got %+v; want %+v", got, s)
+	}
+	p.update(touch(day, day.Add(2*time.Hour)))
 	if got := must(p, readSession("server", "a")); !got.LastSeen.Equal(s.LastSeen) || !got.IdleExpiresAt.Equal(day.Add(2*time.Hour)) {
 		t.Errorf("touched in part: %+v", got)
 	}
