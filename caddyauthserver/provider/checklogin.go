@@ -28,7 +28,7 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 	}
 	attempts := p.attemptsOf(r, name, u)
 	if wait := p.limits.take(attempts...); wait > 0 {
-		p.Logger.Warn("too many attempts to sign in", "network", networkOf(p.ClientIP(r)))
+		p.Logger.Warn("too many attempts to sign in", "client_ip", p.ClientIP(r))
 		return nil, &tooManyError{wait}
 	}
 	var ok, outdated bool
@@ -46,7 +46,7 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 		return nil, err
 	}
 	if !ok || !u.IsActive {
-		p.Logger.Info("sign-in failed", "known_user", u != nil, "network", networkOf(p.ClientIP(r)))
+		p.Logger.Info("sign-in failed", "known_user", u != nil, "client_ip", p.ClientIP(r))
 		return nil, errWrongLogin
 	}
 	p.limits.refund(attempts...)

@@ -15,7 +15,6 @@ import (
 type credentials struct {
 	id, secret string
 	hasSecret  bool
-	basic      bool
 }
 
 // authenticateClient finds the client that sends the request and checks its
@@ -53,15 +52,13 @@ func (p *Provider) authenticateClient(r *http.Request, form url.Values) (*client
 }
 
 // secretMatches compares in a time that tells neither where nor whether the
-// lengths differ. An empty secret matches nothing.
+// lengths differ. An empty secret matches nothing, not even an empty one.
 func secretMatches(secrets []string, shown string) bool {
 	sum := sha256.Sum256([]byte(shown))
 	match := 0
 	for _, s := range secrets {
 		want := sha256.Sum256([]byte(s))
-		if s != "" {
-			match |= subtle.ConstantTimeCompare(want[:], sum[:])
-		}
+		match |= subtle.ConstantTimeCompare(want[:], sum[:])
 	}
 	return match == 1 && shown != ""
 }
@@ -86,7 +83,7 @@ func clientCredentials(authorization []string, form url.Values) (credentials, er
 		if cred.id != "" && cred.id != id {
 			return credentials{}, &oauthError{code: "invalid_request", description: "client_id differs from the Authorization header"}
 		}
-		cred = credentials{id: id, secret: secret, hasSecret: secret != "", basic: true}
+		cred = credentials{id: id, secret: secret, hasSecret: secret != ""}
 	}
 	if cred.id == "" {
 		return credentials{}, &oauthError{code: "invalid_client"}

@@ -2,8 +2,19 @@ package provider_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
@@ -82,18 +93,11 @@ func TestKeysFollowTheStore(t *testing.T) {
 	s := newServer(t)
 	b := s.browser()
 	first := segment(t, b.tokens("openid").id, 0)["kid"]
-	other := newServer(t)
-	if err := other.p.Prepare(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	der, err := other.key.Open(store.SigningKeyPurpose(other.signingKeys()[0].KID), other.signingKeys()[0].Sealed)
+	next, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := s.clock.now().Add(accessTokenLifetime)
-	s.update(func(tx store.WriteTx) error {
-		return tx.PutSigningKey(&store.SigningKey{KID: "next", Alg: "RS256", Sealed: s.key.Seal(store.SigningKeyPurpose("next"), der), CreatedAt: s.clock.now(), ActiveAt: later})
-	})
+	s.putKey("next", "RS256", next, s.clock.now().Add(accessTokenLifetime))
 	if keys := s.call("GET", "/o/jwks", "", nil).decode(t)["keys"].([]any); len(keys) != 2 {
 		t.Errorf("published: %v", keys)
 	}
@@ -107,3 +111,61 @@ func TestKeysFollowTheStore(t *testing.T) {
 }
 
 const accessTokenLifetime = provider.DefaultAccessTokenLifetime
+
+// Keys of other kinds are published as a well-known library reads them.
+func TestJWKSOfOtherKinds(t *testing.T) {
+	s := newServer(t)
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]crypto.Signer{"ES256": ec, "EdDSA": ed}
+	for alg, key := range kinds {
+		s.putKey(alg, alg, key, s.clock.now())
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(s.call("GET", "/o/jwks", "", nil).body), &set); err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Keys) != 3 {
+		t.Errorf("%d keys", len(set.Keys))
+	}
+	for alg, key := range kinds {
+		found := set.Key(alg)
+		if len(found) != 1 || !found[0].Valid() || !found[0].IsPublic() || !key.Public().(interface{ Equal(crypto.PublicKey) bool }).Equal(found[0].Key) {
+			t.Errorf("%s: %v", alg, found)
+		}
+	}
+	// They do not sign for clients that did not ask for them.
+	if alg := segment(t, s.browser().tokens("openid").id, 0)["alg"]; alg != "RS256" {
+		t.Errorf("signed by %v", alg)
+	}
+}
+
+// A key that is not of the kind its record says is refused.
+func TestKeyOfAnotherKind(t *testing.T) {
+	s := newServer(t)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.putKey("wrong", "RS256", ed, s.clock.now())
+	if err := s.p.Prepare(context.Background()); err == nil {
+		t.Error("taken")
+	}
+}
+
+func (s *server) putKey(kid, alg string, key crypto.Signer, active time.Time) {
+	s.t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.update(func(tx store.WriteTx) error {
+		return tx.PutSigningKey(&store.SigningKey{KID: kid, Alg: alg, Sealed: s.key.Seal(store.SigningKeyPurpose(kid), der), CreatedAt: s.clock.now(), ActiveAt: active})
+	})
+}

@@ -228,6 +228,21 @@ func TestGuessingAtUnknownAccount(t *testing.T) {
 	}
 }
 
+// Nor does it tell that the password of a disabled account was right.
+func TestGuessingAtDisabledAccount(t *testing.T) {
+	s := newServer(t)
+	b := s.browser()
+	form := b.get("/o/login").form("username", "disabled", "password", alicePassword)
+	for range 10 {
+		if a := b.post("/o/login", form); a.StatusCode != http.StatusForbidden {
+			t.Fatalf("%d", a.StatusCode)
+		}
+	}
+	if a := b.post("/o/login", form); a.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the eleventh: %d", a.StatusCode)
+	}
+}
+
 // One network that goes through many names is slowed down; the next is not.
 func TestGuessingIsSlowedPerNetwork(t *testing.T) {
 	ip := "203.0.113.1"
