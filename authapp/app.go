@@ -1,10 +1,12 @@
 package authapp
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -114,6 +116,31 @@ func (a *App) Ready() <-chan struct{} { return a.ready }
 // Failed is closed when Start failed. A handler that waits for Ready gives up
 // then, since Caddy takes the config back only when no request is under way.
 func (a *App) Failed() <-chan struct{} { return a.failed }
+
+// startPatience is how long a request waits for Start. Only one that hangs takes
+// so long.
+const startPatience = 10 * time.Second
+
+// Wait waits for Start on behalf of a request, and says whether it is done. A
+// member must not answer before, even if it was started itself: a gate that is
+// not enrolled yet is an unknown client.
+func (a *App) Wait(ctx context.Context) bool {
+	select {
+	case <-a.ready: // costs next to nothing, as for every request but the first
+		return true
+	default:
+	}
+	patience := time.NewTimer(startPatience)
+	defer patience.Stop()
+	select {
+	case <-a.ready:
+		return true
+	case <-a.failed:
+	case <-ctx.Done():
+	case <-patience.C:
+	}
+	return false
+}
 
 // Store is the open store. It is there once the app is Ready.
 func (a *App) Store() store.Store { return a.shared.Store }

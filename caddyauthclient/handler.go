@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -184,12 +183,10 @@ func (h *Handler) Validate() error {
 
 // ServeHTTP lets a request pass, or answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	g := h.gate.Load()
-	if g == nil {
-		if g = h.wait(r); g == nil {
-			return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_client has not started"))
-		}
+	if !h.app.Wait(r.Context()) {
+		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_client has not started"))
 	}
+	g := h.gate.Load()
 	credentials := r.Header["Authorization"]
 	g.CleanHeaders(r)
 
@@ -252,23 +249,6 @@ func (h *Handler) passBy(g *gate.Gate, r *http.Request, credentials []string) {
 	g.Apply(r, nil)
 	reapply(r)
 }
-
-// wait waits until the app has started the gate: Caddy takes requests
-// meanwhile. It returns nil if that does not happen.
-func (h *Handler) wait(r *http.Request) *gate.Gate {
-	patience := time.NewTimer(startPatience)
-	defer patience.Stop()
-	select {
-	case <-h.app.Ready():
-	case <-r.Context().Done():
-	case <-patience.C:
-	}
-	return h.gate.Load()
-}
-
-// startPatience is how long a request waits for the start. Only a start that
-// hangs or failed takes so long.
-const startPatience = 10 * time.Second
 
 // Interface guards
 var (

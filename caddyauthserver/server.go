@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -53,7 +52,6 @@ type Server struct {
 	log      *slog.Logger
 	access   *accesslog.Log
 	provider atomic.Pointer[provider.Provider]
-	ready    atomic.Bool
 	issuer   string // once started
 }
 
@@ -133,7 +131,7 @@ func (s *Server) Validate() error {
 // ServeHTTP answers the server's own paths, as the browser asked for them: a
 // rewrite in front (uri, try_files, handle_path) does not hide them.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if !s.ready.Load() && !s.wait(r) {
+	if !s.app.Wait(r.Context()) {
 		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_server has not started"))
 	}
 	p := s.provider.Load()
@@ -150,26 +148,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	s.access.Serve(w, r, true, p.ServeHTTP)
 	return nil
 }
-
-// wait waits until the app has started everything: Caddy takes requests
-// meanwhile, and a gate that is not enrolled yet would be an unknown client.
-func (s *Server) wait(r *http.Request) bool {
-	patience := time.NewTimer(startPatience)
-	defer patience.Stop()
-	select {
-	case <-s.app.Ready():
-	case <-r.Context().Done():
-		return false
-	case <-patience.C:
-		return false
-	}
-	s.ready.Store(true)
-	return true
-}
-
-// startPatience is how long a request waits for the start. Only a start that
-// hangs or failed takes so long.
-const startPatience = 10 * time.Second
 
 // clientIP is the person's address, as Caddy's trusted_proxies have it. A
 // request of this process has none but the peer's.

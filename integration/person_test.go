@@ -2,12 +2,14 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,7 +64,7 @@ func (p *person) try(method, address string, form url.Values) error {
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Dest", "document")
 	r.Header.Set("Sec-Fetch-Site", map[bool]string{true: "same-origin", false: "none"}[form != nil])
-	resp, err := p.client.Do(r)
+	resp, err := p.send(r)
 	if err != nil {
 		return err
 	}
@@ -73,6 +75,23 @@ func (p *person) try(method, address string, form url.Values) error {
 	}
 	p.url, p.status, p.header, p.body = resp.Request.URL, resp.StatusCode, resp.Header, string(b)
 	return nil
+}
+
+// send sends r, again if the connection was lost before an answer, as browsers
+// do: when Caddy replaces a listener, the system resets what waits at the old one.
+func (p *person) send(r *http.Request) (*http.Response, error) {
+	for range 3 {
+		resp, err := p.client.Do(r)
+		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+			return resp, err
+		}
+		if r.GetBody != nil {
+			if r.Body, err = r.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p.client.Do(r)
 }
 
 // fetch asks as a program does (XHR), following nothing.

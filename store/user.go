@@ -75,8 +75,8 @@ type UserReader interface {
 	HasSuperuser() (bool, error)
 }
 
-// UserWriter writes users. Callers outside tests use SaveUser and RemoveUser,
-// which know the schema.
+// UserWriter writes users. Callers outside tests use SaveUser, which knows the
+// schema.
 type UserWriter interface {
 	// PutUser creates u (ID 0: the next free one is set in u; another ID that
 	// is not taken is kept, and never given again) or replaces the user with
