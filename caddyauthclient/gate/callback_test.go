@@ -231,6 +231,17 @@ func TestAStateThatIsNotOurs(t *testing.T) {
 	}
 }
 
+func TestACodeForAnotherOriginIsNotRedeemed(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Origins = append(c.Origins, "https://docs.example.com") })
+	b := newBrowser(h.gate)
+	callback := h.issuer.authorize(location(t, b.get("/page")))
+	// The same cookies at the other host, as if it had been given them.
+	w := b.get(strings.Replace(callback, "wiki.example.com", "docs.example.com", 1))
+	if to := location(t, w); h.issuer.count("/token") != 0 || !strings.Contains(to, "redirect_uri=https%3A%2F%2Fdocs.example.com") {
+		t.Errorf("%d exchanges, went to %s", h.issuer.count("/token"), to)
+	}
+}
+
 func TestCallbackParameters(t *testing.T) {
 	for name, change := range map[string]func(url.Values){
 		"two states":     func(q url.Values) { q.Add("state", q.Get("state")) },

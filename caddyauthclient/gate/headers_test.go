@@ -144,6 +144,14 @@ func TestIdentitiesAreNotSharedWithTheRequest(t *testing.T) {
 	d := house.gate.Decide(r)
 	house.gate.Apply(r, d.Identity)
 	for name := range r.Header {
+		_ = append(r.Header[name], "added")
+	}
+	for name, v := range r.Header {
+		if slices.Contains(v, "added") {
+			t.Errorf("adding to another header changed %s", name)
+		}
+	}
+	for name := range r.Header {
 		v := r.Header[name]
 		for i := range v {
 			v[i] = "changed"

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -384,4 +385,30 @@ func TestASessionOfAnotherGateDoesNotCount(t *testing.T) {
 	stolen := newBrowser(other)
 	stolen.cookies[other.origins[0].sessionCookie] = b.cookies[h.gate.origins[0].sessionCookie]
 	wantStatus(t, stolen.get("/"), 302)
+}
+
+// Whoever still holds what the cache replaced must learn that it is stale.
+func TestWhatLeavesTheCacheIsDropped(t *testing.T) {
+	var dropped []string
+	c := newCache[string](2, func(v string) { dropped = append(dropped, v) })
+	current := func(v string) bool { return v != "old" }
+	c.add(c.generation(), "a", "old", current)
+	if v, ok := c.add(c.generation(), "a", "new", current); v != "new" || !ok {
+		t.Errorf("add gave %s %v", v, ok)
+	}
+	if v, ok := c.add(c.generation(), "a", "newer", current); v != "new" || !ok {
+		t.Errorf("add gave %s %v instead of what is current", v, ok)
+	}
+	c.add(c.generation(), "b", "b", current)
+	c.use("a")
+	c.add(c.generation(), "c", "c", current) // b was used least
+	gen := c.generation()
+	c.drop("c")
+	if _, ok := c.add(gen, "d", "d", current); ok {
+		t.Error("kept what was read before a drop")
+	}
+	c.dropAll()
+	if want := []string{"old", "b", "c", "new"}; !slices.Equal(dropped, want) || c.len() != 0 {
+		t.Errorf("dropped %v, want %v", dropped, want)
+	}
 }
