@@ -25,8 +25,14 @@
 //	/o/logout, /o/setup, /o/ are for people, like login and consent.
 //
 // A file is an endpoint or what endpoints share: the browser's session
-// (session.go), CSRF tokens (csrf.go), attempts at passwords (limiter.go),
-// signing keys (keys.go), reading forms strictly (params.go).
+// (session.go), CSRF tokens (csrf.go), passwords (checklogin.go) and how often one
+// may try (limiter.go, device.go), signing keys (keys.go), access tokens
+// (bearer.go), reading forms strictly (params.go). asked.go is how a step that was
+// asked for anew is known to be done.
+//
+// Without the scope offline_access, what a login bought ends when the person signs
+// out, and revoking its access token revokes all of it; with that scope it outlives
+// both.
 //
 // Neighbours: store keeps everything; caddyauthserver/pages draws what people
 // see; internal/password checks passwords; the Caddy module in caddyauthserver

@@ -28,7 +28,7 @@ type grants struct {
 }
 
 func (p *Provider) grants(tx store.WriteTx, c *client, now time.Time) *grants {
-	t := &txTokens{tx: tx, p: p, client: c, now: now}
+	t := &txTokens{tx: tx, p: p, now: now}
 	m := manage.NewManager()
 	m.MapTokenStorage(t)
 	m.MapClientStorage(authenticated{c})
@@ -138,7 +138,6 @@ func (a authenticated) VerifyPassword(string) bool { return true }
 type txTokens struct {
 	tx     store.WriteTx
 	p      *Provider
-	client *client
 	now    time.Time
 	family *store.Family
 	nonce  string
