@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
 // The example of the README, with other ports: it greets who signs in, and
@@ -12,6 +14,9 @@ func TestExample(t *testing.T) {
 	data, err := os.ReadFile("../../Caddyfile.example")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(data, map[string]any{"filename": "Caddyfile.example"}); err != nil || len(warnings) > 0 {
+		t.Errorf("it is no well-formatted Caddyfile: %v %v", err, warnings)
 	}
 	t.Chdir("../..") // where the example is started
 	_, sites, ok := strings.Cut(string(data), "\n}\n")

@@ -272,8 +272,11 @@ func (c *browser) signIn(address, user string) *page {
 
 // gateCookie says whether a gate's session is among the cookies of a header.
 func (b *box) gateCookie(h http.Header) bool {
-	u, _ := url.Parse(b.gate)
-	return strings.Contains(strings.Join(h["Cookie"], ";"), "caddyito-localhost%3A"+u.Port())
+	return strings.Contains(strings.Join(h["Cookie"], ";"), b.gateCookieName())
+}
+
+func (b *box) gateCookieName() string {
+	return "caddyito-" + url.QueryEscape(strings.TrimPrefix(b.gate, "http://"))
 }
 
 // seen is what the upstream saw.

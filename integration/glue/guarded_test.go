@@ -1,6 +1,8 @@
 package glue
 
 import (
+	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -35,6 +37,9 @@ $GATE {
 	_, header = c.signIn(b.gate+"/private/x", "alice").seen(t)
 	if header.Get("Remote-User") != "alice" {
 		t.Errorf("the upstream saw %v", header)
+	}
+	if jar, _ := url.Parse(b.gate); !strings.Contains(fmt.Sprint(c.Jar.Cookies(jar)), b.gateCookieName()) {
+		t.Fatalf("there is no cookie %s: %v", b.gateCookieName(), c.Jar.Cookies(jar))
 	}
 	_, header = c.get(b.gate+"/private/x", "Authorization", "Bearer mine").seen(t)
 	if header.Get("Authorization") != "" {
