@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -217,11 +218,15 @@ func TestBrowserTenTabs(t *testing.T) {
 	for i := range tabs {
 		tab, cancel := chromedp.NewContext(browser)
 		defer cancel()
+		if err := chromedp.Do(tab); err != nil { // a tab lives as long as its first context
+			t.Fatal(err)
+		}
 		tabs[i] = tab
 		do(t, tab, chromedp.Navigate(fmt.Sprintf("%s/tab/%d?n=%d", b.gate, i, i)), chromedp.WaitVisible(chromedp.CSS("#login-submit")))
 	}
 	for i, tab := range tabs {
 		do(t, tab,
+			command(page.BringToFront, cdp.Empty{}),
 			chromedp.SendKeys(chromedp.CSS("input[name=username]"), "alice"),
 			chromedp.SendKeys(chromedp.CSS("input[name=password]"), password+"\r"),
 			reaches(fmt.Sprintf("%s/tab/%d?n=%d", b.gate, i, i)),

@@ -75,8 +75,10 @@ func TestRecipeTiddlyWiki(t *testing.T) {
 	// header, and is saved through the gate.
 	do(t, browser,
 		chromedp.Click(chromedp.CSS(`button[aria-label="new tiddler"]`)),
-		chromedp.WaitVisible(chromedp.CSS(`button[aria-label="ok"]`)),
-		chromedp.Click(chromedp.CSS(`button[aria-label="ok"]`)),
+		chromedp.WaitVisible(chromedp.CSS(".tc-edit-texteditor")),
+	)
+	do(t, browser,
+		chromedp.Click(chromedp.CSS(`button[aria-label="Confirm changes to this tiddler"]`)),
 	)
 	waitFor(t, 30*time.Second, func() error {
 		saved, err := os.ReadFile(filepath.Join(wiki, "tiddlers", "New Tiddler.tid"))

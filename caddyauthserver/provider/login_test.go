@@ -131,7 +131,7 @@ func TestLoginPage(t *testing.T) {
 		}
 	}
 	csp := a.Header.Get("Content-Security-Policy")
-	if !strings.Contains(csp, "form-action 'self' https://app.example.com;") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
+	if !strings.Contains(csp, "form-action 'self' https:;") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
 		t.Errorf("CSP %s", csp)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -29,8 +30,10 @@ func policy(styleHash, script string, formAction []string) string {
 		b.WriteString(hashSource(script))
 	}
 	b.WriteString("; img-src data:; form-action 'self'")
+	var sources []string
 	for _, target := range formAction {
-		if source := formSource(target); source != "" {
+		if source := formSource(target); source != "" && !slices.Contains(sources, source) {
+			sources = append(sources, source)
 			b.WriteByte(' ')
 			b.WriteString(source)
 		}
@@ -47,16 +50,19 @@ func hashSource(text string) string {
 
 // formSource is the source expression that lets a form reach target: browsers
 // hold form-action also against redirects that follow a submission, so a login
-// that ends at a client needs the client's origin. It is "" for what may not
-// be there, since target is in part chosen by whoever registered the client and
-// must not be able to write policy of its own.
+// that ends at a client needs the client's origin; and the client's callback may
+// go on to another (from api. to app.), so over https it is any. It is "" for
+// what may not be there, since target is in part chosen by whoever registered
+// the client and must not be able to write policy of its own.
 func formSource(target string) string {
 	u, err := url.Parse(target)
 	if err != nil {
 		return ""
 	}
 	switch u.Scheme {
-	case "http", "https":
+	case "https":
+		return "https:"
+	case "http":
 		host := strings.ToLower(u.Host)
 		if strings.HasPrefix(host, "[") {
 			// A host-source has no way to write an IPv6 address (CSP3 section

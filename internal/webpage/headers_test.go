@@ -7,26 +7,28 @@ import (
 
 func TestFormSource(t *testing.T) {
 	for target, want := range map[string]string{
-		"https://app.example.com/cb?x=1":   "https://app.example.com",
-		"https://APP.example.com":          "https://app.example.com",
-		"http://localhost:9081/oidc/":      "http://localhost:9081",
-		"http://[::1]:8080/cb":             "http:", // there is no way to write the address
-		"https://user:pass@example.com/":   "https://example.com",
-		"com.example.app:/callback":        "com.example.app:",
-		"":                                 "",
-		"/relative":                        "",
-		"//example.com/":                   "",
-		"javascript:alert(1)":              "",
-		"data:text/html,x":                 "",
-		"https://*/":                       "",
-		"https://*.example.com/":           "",
-		"https://a;script-src *":           "",
-		"https://a,b/":                     "",
-		"https://a b/":                     "",
-		"https://a'unsafe-inline'/":        "",
-		"https:///nohost":                  "",
-		"https://example.com\r\nX-Evil: 1": "",
-		"https://bücher.example/":          "", // must be registered as xn--
+		"https://app.example.com/cb?x=1":  "https:",
+		"https://bücher.example/":         "https:",
+		"http://app.example.com/cb?x=1":   "http://app.example.com",
+		"http://APP.example.com":          "http://app.example.com",
+		"http://localhost:9081/oidc/":     "http://localhost:9081",
+		"http://[::1]:8080/cb":            "http:", // there is no way to write the address
+		"http://user:pass@example.com/":   "http://example.com",
+		"com.example.app:/callback":       "com.example.app:",
+		"":                                "",
+		"/relative":                       "",
+		"//example.com/":                  "",
+		"javascript:alert(1)":             "",
+		"data:text/html,x":                "",
+		"http://*/":                       "",
+		"http://*.example.com/":           "",
+		"http://a;script-src *":           "",
+		"http://a,b/":                     "",
+		"http://a b/":                     "",
+		"http://a'unsafe-inline'/":        "",
+		"http:///nohost":                  "",
+		"http://example.com\r\nX-Evil: 1": "",
+		"http://bücher.example/":          "", // must be registered as xn--
 	} {
 		if got := formSource(target); got != want {
 			t.Errorf("formSource(%q) = %q, want %q", target, got, want)
