@@ -12,9 +12,9 @@
 //	   |                                      caddy: auth_client    --->     "
 //	   +--- stdin/stdout: control ---------->  (each of them)
 //
-// The variants are driven in turn, a short slice each, forwards in one round
-// and backwards in the next, and a variant is compared with the plain slice of
-// its own round; so whatever else the machine does falls on all alike. The
+// The variants are driven in turn, an eighth of a second each, forwards and then
+// backwards, and what a variant did in a round is compared with what plain did
+// in the same round; so whatever else the machine does falls on all alike. The
 // driver shares the cores with what it measures, as the upstream does: compare
 // ratios and CPU time, not requests per second between machines.
 //

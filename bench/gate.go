@@ -199,11 +199,12 @@ func (b *gateBench) measure(ctx context.Context) error {
 			return err
 		}
 		if len(r.sessions) > 1 {
-			first, err := b.turn(r, "", func() (*slice, error) { return r.load.once(ctx) })
-			if err != nil {
+			var t turn
+			if err := b.measureOne(r, "", &t, func() (*slice, error) { return r.load.once(ctx) }); err != nil {
 				return err
 			}
-			r.first = first
+			first := t.round()
+			r.first = &first
 		}
 		if _, err := r.load.run(ctx, b.each); err != nil {
 			return fmt.Errorf("%s: %w", r.caddy.name, err)
@@ -211,20 +212,9 @@ func (b *gateBench) measure(ctx context.Context) error {
 	}
 	for i := range b.rounds {
 		b.note("round %d of %d", i+1, b.rounds)
-		for j := range b.rows {
-			r := b.rows[j]
-			if i%2 == 1 { // a machine that slows down or speeds up favours nobody
-				r = b.rows[len(b.rows)-1-j]
-			}
-			profile := ""
-			if b.profiles != "" && i == b.rounds-1 {
-				profile = filepath.Join(b.profiles, fileName(r))
-			}
-			got, err := b.turn(r, profile, func() (*slice, error) { return r.load.run(ctx, b.each) })
-			if err != nil {
-				return err
-			}
-			r.rounds = append(r.rounds, *got)
+		profiled := b.profiles != "" && i == b.rounds-1
+		if err := b.round(ctx, profiled); err != nil {
+			return err
 		}
 	}
 	for _, r := range b.rows {
@@ -237,44 +227,96 @@ func (b *gateBench) measure(ctx context.Context) error {
 	return nil
 }
 
-// turn measures a Caddy while drive drives it.
-func (b *gateBench) turn(r *row, profile string, drive func() (*slice, error)) (*round, error) {
+// parts are how many pieces a turn is cut into. The rows take their pieces in
+// turn, so that something else that needs the cores for a second hits all rows
+// and not one.
+const parts = 8
+
+// round lets every row have its turn.
+func (b *gateBench) round(ctx context.Context, profiled bool) error {
+	pieces := parts
+	if profiled {
+		pieces = 1 // a profile is of one piece
+	}
+	turns := make([]turn, len(b.rows))
+	for piece := range pieces {
+		for i := range b.rows {
+			if piece%2 == 1 { // a machine that slows down or speeds up favours nobody
+				i = len(b.rows) - 1 - i
+			}
+			r := b.rows[i]
+			var profile string
+			if profiled {
+				profile = filepath.Join(b.profiles, fileName(r))
+			}
+			err := b.measureOne(r, profile, &turns[i], func() (*slice, error) {
+				return r.load.run(ctx, b.each/time.Duration(pieces))
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for i, r := range b.rows {
+		if turns[i].requests == 0 {
+			return fmt.Errorf("%s: no response within %s; make the turns longer", r.caddy.name, b.each)
+		}
+		r.rounds = append(r.rounds, turns[i].round())
+	}
+	return nil
+}
+
+// turn adds up what was measured in the pieces of one.
+type turn struct {
+	slice
+	cpu     time.Duration
+	mallocs uint64
+}
+
+func (t *turn) round() round {
+	n := float64(t.requests)
+	return round{
+		rate:   n / t.elapsed.Seconds(),
+		p50:    micros(t.latency.quantile(0.50)),
+		p99:    micros(t.latency.quantile(0.99)),
+		cpu:    micros(t.cpu) / n,
+		allocs: float64(t.mallocs) / n,
+	}
+}
+
+// measureOne measures a Caddy while drive drives it, and adds that to t.
+func (b *gateBench) measureOne(r *row, profile string, t *turn, drive func() (*slice, error)) error {
 	if profile != "" {
 		if err := os.MkdirAll(filepath.Dir(profile), 0o755); err != nil {
-			return nil, fmt.Errorf("making the directory of profiles: %w", err)
+			return fmt.Errorf("making the directory of profiles: %w", err)
 		}
 		if _, err := r.caddy.ask(opProfile + " " + profile + ".cpu"); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	before, err := r.caddy.ask(opUsage)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s, err := drive()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.caddy.name, err)
+		return fmt.Errorf("%s: %w", r.caddy.name, err)
 	}
 	after, err := r.caddy.ask(opUsage)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if profile != "" {
 		if _, err := r.caddy.ask(opStop + " " + profile + ".allocs"); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if s.requests == 0 {
-		return nil, fmt.Errorf("%s: no response within %s; make the turns longer", r.caddy.name, b.each)
-	}
-	n := float64(s.requests)
-	return &round{
-		rate:   n / s.elapsed.Seconds(),
-		p50:    micros(s.latency.quantile(0.50)),
-		p99:    micros(s.latency.quantile(0.99)),
-		cpu:    micros(after.CPU-before.CPU) / n,
-		allocs: float64(after.Mallocs-before.Mallocs) / n,
-	}, nil
+	t.requests += s.requests
+	t.elapsed += s.elapsed
+	t.latency.merge(&s.latency)
+	t.cpu += after.CPU - before.CPU
+	t.mallocs += after.Mallocs - before.Mallocs
+	return nil
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
