@@ -107,7 +107,7 @@ func asServed(r *http.Request) *http.Request {
 	}
 	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
 	in.RemoteAddr = "127.0.0.1:0"
-	in.Form, in.PostForm, in.MultipartForm, in.Response, in.Cancel = nil, nil, nil, nil, nil
+	in.Form, in.PostForm, in.MultipartForm, in.Response = nil, nil, nil, nil
 	return in
 }
 

@@ -671,7 +671,7 @@ func TestAttemptRoundTrip(t *testing.T) {
 	if err != nil || *b != a {
 		t.Errorf("%+v, want %+v: %v", b, a, err)
 	}
-	if g.sealAttempt(&a) == g.sealAttempt(&a) {
+	if first, second := g.sealAttempt(&a), g.sealAttempt(&a); first == second {
 		t.Error("two seals are the same")
 	}
 }

@@ -10,14 +10,14 @@ import (
 const MinLength = 8
 
 var (
-	errTooShort = errors.New("The password is too short. It must have at least 8 characters.")
-	errTooLong  = errors.New("The password is too long. It must have at most 1024 bytes.")
-	errNotText  = errors.New("The password holds something that is not text. Please type it again.")
-	errBlank    = errors.New("The password must not be only spaces.")
+	errTooShort = errors.New("is too short; it must have at least 8 characters")
+	errTooLong  = errors.New("is too long; it must have at most 1024 bytes")
+	errNotText  = errors.New("holds something that is not text; please type it again")
+	errBlank    = errors.New("must not be only spaces")
 )
 
-// Check says what is wrong with a new password, in words for the person who
-// chose it.
+// Check says what is wrong with a new password, in words that follow the name of
+// the field, as those of a store.Problem do.
 func Check(pw string) error {
 	switch {
 	case len(pw) > MaxLength:
