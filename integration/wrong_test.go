@@ -132,9 +132,12 @@ func TestWrongSignIn(t *testing.T) {
 		if p.status < 500 || strings.Contains(p.body, "Remote-User") {
 			t.Errorf("the person is at %s with %d\n%s", p.url, p.status, p.body)
 		}
-		if log := b.gateCaddy.log.String(); !strings.Contains(log, "invalid_client") || !strings.Contains(log, "its secret is wrong") {
-			t.Errorf("the log does not say that the secret is wrong:\n%s", log)
-		}
+		waitFor(t, 5*time.Second, func() error {
+			if log := b.gateCaddy.log.String(); !strings.Contains(log, "invalid_client") || !strings.Contains(log, "its secret is wrong") {
+				return fmt.Errorf("the log does not say that the secret is wrong:\n%s", log)
+			}
+			return nil
+		})
 		if err := b.gateCaddy.reload(b.gateFile); err != nil {
 			t.Fatal(err)
 		}
