@@ -5,6 +5,7 @@
 //	View   -> store.go    a read transaction, no waiting
 //	          tx.go       buckets, keys, the journal that undoes a closure
 //	          user.go ... one file per entity, named as in store/
+//	          encoding.go, layout.go   the values that are hot; the rest is JSON
 //	          record.go   what users and objects have in common: ids, unique
 //	                      values, references, the feed
 //	Sweep  -> sweep.go    an index of what expires when
@@ -16,7 +17,8 @@
 // There is a bucket per entity and per index, all at the top. Integers in keys
 // are big-endian, so that keys sort as numbers do; a string that is not the last
 // part of a key has its length in front, so that no two keys can be confused.
-// Values are JSON, behind a fixed head where something must be read without
+// Values have an encoding of their own where they are hot
+// and are JSON elsewhere, behind a fixed head where something must be read without
 // decoding it. The head of the feed is its last key.
 //
 // Large deletions are not done at once. A family's tokens, a client's families

@@ -51,7 +51,7 @@ func (w *writeTx) moveRow(from uint64, n *record, deleted bool) error {
 	}
 	row = append(append(row, idKey(n.id)...), n.typ...)
 	w.event(store.Event{Kind: store.EventFeed})
-	return w.put(bFeed, be64(n.version), row)
+	return w.add(bFeed, be64(n.version), row)
 }
 
 // bury deletes all that hangs on a record and leaves a tombstone.

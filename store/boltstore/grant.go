@@ -24,34 +24,40 @@ const (
 func familyKey(id string) []byte { return part(nil, id) }
 
 func tokenKey(family string, kind store.TokenKind, hash store.Hash) []byte {
-	return append(part(familyKey(family), string(kind)), hash[:]...)
+	key := part(newKey(len(family)+len(kind)+len(hash)), family)
+	return append(part(key, string(kind)), hash[:]...)
 }
 
 func lookupKey(kind store.TokenKind, hash store.Hash) []byte {
-	return append(part(nil, string(kind)), hash[:]...)
+	return append(part(newKey(len(kind)+len(hash)), string(kind)), hash[:]...)
 }
 
 func familyOfUserKey(userID int64, id string) []byte { return append(idKey(userID), id...) }
 
-// family is the value of a family that lives, nil otherwise; and its JSON.
-func (r *readTx) family(id string) (v, text []byte) {
-	v = r.get(bGrant, familyKey(id))
+// family is the value of a family that lives, nil otherwise.
+func (r *readTx) family(id string) []byte {
+	v := r.get(bGrant, familyKey(id))
 	if v == nil {
-		return nil, nil
+		return nil
 	}
-	clientID, text := cut(v[familyHead:])
-	if number(v[familyEpoch:]) != r.epoch(clientID) {
-		return nil, nil
+	if clientID, _ := cut(v[familyHead:]); number(v[familyEpoch:]) != r.epoch(clientID) {
+		return nil
 	}
-	return v, text
+	return v
+}
+
+// familyOf decodes the value of a family.
+func familyOf(id string, v []byte) (*store.Family, error) {
+	clientID, rest := cut(v[familyHead:])
+	return decodeFamily(id, clientID, rest)
 }
 
 func (r *readTx) Family(id string) (*store.Family, error) {
-	_, text := r.family(id)
-	if text == nil {
+	v := r.family(id)
+	if v == nil {
 		return nil, store.ErrNotFound
 	}
-	return decode[store.Family](bGrant, text)
+	return familyOf(id, v)
 }
 
 func (r *readTx) Families(userID int64) ([]*store.Family, error) {
@@ -70,14 +76,14 @@ func (r *readTx) Families(userID int64) ([]*store.Family, error) {
 }
 
 func (r *readTx) Token(kind store.TokenKind, hash store.Hash) (*store.Token, error) {
-	_, v, err := r.token(kind, hash)
+	family, v, err := r.token(kind, hash)
 	if err != nil {
 		return nil, err
 	}
 	if v[tokenSpent] != 0 {
 		return nil, store.ErrNotFound
 	}
-	return decode[store.Token](bGrant, v[tokenHead:])
+	return decodeToken(kind, hash, family, v[tokenHead:])
 }
 
 // token finds a token, spent or not, whose family lives.
@@ -87,7 +93,7 @@ func (r *readTx) token(kind store.TokenKind, hash store.Hash) (family string, va
 		return "", nil, store.ErrNotFound
 	}
 	family = string(id)
-	if v, _ := r.family(family); v == nil {
+	if r.family(family) == nil {
 		return "", nil, store.ErrNotFound
 	}
 	value = r.get(bGrant, tokenKey(family, kind, hash))
@@ -104,7 +110,7 @@ func (w *writeTx) PutFamily(f *store.Family) error {
 	n := *f
 	n.AuthTime, n.CreatedAt, n.ExpiresAt = normal(f.AuthTime), normal(f.CreatedAt), normal(f.ExpiresAt)
 	key := familyKey(f.ID)
-	old, text := w.family(f.ID)
+	old := w.family(f.ID)
 	if old == nil {
 		// What is left of a dead family of that id must not rise again.
 		if err := w.deleteFamily(f.ID); err != nil {
@@ -114,7 +120,7 @@ func (w *writeTx) PutFamily(f *store.Family) error {
 			return err
 		}
 	} else {
-		was, err := decode[store.Family](bGrant, text)
+		was, err := familyOf(f.ID, old)
 		if err != nil {
 			return err
 		}
@@ -135,15 +141,11 @@ func (w *writeTx) PutFamily(f *store.Family) error {
 		return err
 	}
 	head = binary.BigEndian.AppendUint64(head, w.epoch(f.ClientID))
-	value, err := encode(bGrant, part(head, f.ClientID), &n)
-	if err != nil {
-		return err
-	}
-	return w.put(bGrant, key, value)
+	return w.put(bGrant, key, encodeFamily(part(head, f.ClientID), &n))
 }
 
 func (w *writeTx) DeleteFamily(id string) error {
-	if v, _ := w.family(id); v == nil {
+	if w.family(id) == nil {
 		return store.ErrNotFound
 	}
 	return w.deleteFamily(id)
@@ -157,8 +159,7 @@ func (w *writeTx) deleteFamily(id string) error {
 	if v == nil {
 		return nil
 	}
-	_, text := cut(v[familyHead:])
-	f, err := decode[store.Family](bGrant, text)
+	f, err := familyOf(id, v)
 	if err != nil {
 		return err
 	}
@@ -211,12 +212,12 @@ func (w *writeTx) PutToken(t *store.Token) error {
 	if err := check("the kind of a token", string(t.Kind)); err != nil {
 		return err
 	}
-	if v, _ := w.family(t.Family); v == nil {
+	if w.family(t.Family) == nil {
 		return store.ErrNotFound
 	}
 	lookup := lookupKey(t.Kind, t.Hash)
 	if id := w.get(bToken, lookup); id != nil {
-		if v, _ := w.family(string(id)); v != nil {
+		if w.family(string(id)) != nil {
 			return &store.ConflictError{Type: "token", Field: "hash", Value: string(t.Kind)}
 		}
 		if err := w.deleteToken(tokenKey(string(id), t.Kind, t.Hash)); err != nil {
@@ -230,14 +231,10 @@ func (w *writeTx) PutToken(t *store.Token) error {
 	if err != nil {
 		return err
 	}
-	value, err := encode(bGrant, append(head, 0), &n)
-	if err != nil {
+	if err := w.add(bToken, lookup, []byte(t.Family)); err != nil {
 		return err
 	}
-	if err := w.put(bToken, lookup, []byte(t.Family)); err != nil {
-		return err
-	}
-	return w.put(bGrant, key, value)
+	return w.add(bGrant, key, encodeToken(append(head, 0), &n))
 }
 
 func (w *writeTx) SpendToken(kind store.TokenKind, hash store.Hash) (*store.Token, error) {
@@ -248,12 +245,12 @@ func (w *writeTx) SpendToken(kind store.TokenKind, hash store.Hash) (*store.Toke
 	if v[tokenSpent] != 0 {
 		return nil, &store.SpentError{Family: family}
 	}
-	t, err := decode[store.Token](bGrant, v[tokenHead:])
+	t, err := decodeToken(kind, hash, family, v[tokenHead:])
 	if err != nil {
 		return nil, err
 	}
 	mark := append(bytes.Clone(v[:tokenSpent]), 1)
-	return t, w.put(bGrant, tokenKey(family, kind, hash), mark)
+	return t, w.replace(bGrant, tokenKey(family, kind, hash), v, mark)
 }
 
 func (w *writeTx) DeleteToken(kind store.TokenKind, hash store.Hash) error {

@@ -2,8 +2,6 @@ package boltstore
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -41,7 +39,11 @@ func (r *readTx) MirrorRecord(mirror, typ, id string) (*store.Record, error) {
 	if n == nil {
 		return nil, store.ErrNotFound
 	}
-	return getJSON[store.Record](r, bMirrorRecord, recordKey(n, typ, id), 0)
+	v := r.get(bMirrorRecord, recordKey(n, typ, id))
+	if v == nil {
+		return nil, store.ErrNotFound
+	}
+	return decodeRecord(v)
 }
 
 func (r *readTx) MirrorRecords(mirror, typ, after string, limit int) (records []*store.Record, err error) {
@@ -54,7 +56,7 @@ func (r *readTx) MirrorRecords(mirror, typ, after string, limit int) (records []
 			return false
 		}
 		var rec *store.Record
-		if rec, err = decode[store.Record](bMirrorRecord, v); err != nil {
+		if rec, err = decodeRecord(v); err != nil {
 			return false
 		}
 		records = append(records, rec)
@@ -104,16 +106,17 @@ func (w *writeTx) PutMirrorRecord(mirror string, r *store.Record) error {
 		return err
 	}
 	key := recordKey(n, r.Type, r.ID)
-	value, err := json.Marshal(r)
+	value, err := encodeRecord(r)
 	if err != nil {
-		return fmt.Errorf("writing a record of a mirror: %w", err)
+		return err
 	}
+	old := w.get(bMirrorRecord, key)
 	// Every login writes the user again; mostly nothing changed.
-	if bytes.Equal(w.get(bMirrorRecord, key), value) {
+	if bytes.Equal(old, value) {
 		return nil
 	}
 	w.event(store.Event{Kind: store.EventMirror, Realm: mirror, Type: r.Type, ID: r.ID})
-	return w.put(bMirrorRecord, key, value)
+	return w.replace(bMirrorRecord, key, old, value)
 }
 
 func (w *writeTx) DeleteMirror(mirror string) error {

@@ -9,7 +9,7 @@ import (
 // objectValue is an object as kept; see userValue.
 type objectValue struct {
 	store.Object
-	Unique []string `json:"_unique,omitempty"`
+	Unique []string
 }
 
 func (v *objectValue) record() *record {
@@ -21,7 +21,19 @@ func (v *objectValue) record() *record {
 }
 
 func (r *readTx) Object(ref store.Ref) (*store.Object, error) {
-	return getJSON[store.Object](r, bObject, refKey(ref), 0)
+	o, err := r.object(ref)
+	if err != nil {
+		return nil, err
+	}
+	return &o.Object, nil
+}
+
+func (r *readTx) object(ref store.Ref) (*objectValue, error) {
+	v := r.get(bObject, refKey(ref))
+	if v == nil {
+		return nil, store.ErrNotFound
+	}
+	return decodeObject(v)
 }
 
 func (r *readTx) Objects(typ string, after int64, limit int) (objects []*store.Object, err error) {
@@ -30,11 +42,11 @@ func (r *readTx) Objects(typ string, after int64, limit int) (objects []*store.O
 		if len(objects) >= limit {
 			return false
 		}
-		var o *store.Object
-		if o, err = decode[store.Object](bObject, v); err != nil {
+		var o *objectValue
+		if o, err = decodeObject(v); err != nil {
 			return false
 		}
-		objects = append(objects, o)
+		objects = append(objects, &o.Object)
 		return true
 	})
 	return objects, err
@@ -65,7 +77,7 @@ func (w *writeTx) PutObject(o *store.Object, unique []string) error {
 	n := objectValue{Object: *o, Unique: unique}
 	var oldRecord *record
 	if o.ID > 0 {
-		v, err := getJSON[objectValue](&w.readTx, bObject, refKey(store.Ref{Type: o.Type, ID: o.ID}), 0)
+		v, err := w.object(store.Ref{Type: o.Type, ID: o.ID})
 		if err == nil {
 			oldRecord = v.record()
 		} else if !isNotFound(err) {
@@ -86,7 +98,7 @@ func (w *writeTx) PutObject(o *store.Object, unique []string) error {
 		return err
 	}
 	n.Version = record.version
-	value, err := encode(bObject, nil, &n)
+	value, err := encodeObject(&n)
 	if err != nil {
 		return err
 	}
@@ -98,7 +110,7 @@ func (w *writeTx) PutObject(o *store.Object, unique []string) error {
 }
 
 func (w *writeTx) DeleteObject(ref store.Ref) error {
-	v, err := getJSON[objectValue](&w.readTx, bObject, refKey(ref), 0)
+	v, err := w.object(ref)
 	if err != nil {
 		return err
 	}

@@ -10,14 +10,16 @@ import (
 // A session is kept behind the time under which bExpiry has it.
 const sessionHead = 8
 
-func sessionKey(realm string, hash store.Hash) []byte { return append(part(nil, realm), hash[:]...) }
-
-func subjectKey(s *store.Session) []byte {
-	return append(part(part(nil, s.Realm), s.Subject), s.Hash[:]...)
+func sessionKey(realm string, hash store.Hash) []byte {
+	return append(part(newKey(len(realm)+len(hash)), realm), hash[:]...)
 }
 
-func sidKey(s *store.Session) []byte {
-	return append(part(part(nil, s.Realm), s.SID), s.Hash[:]...)
+func subjectKey(s *store.Session) []byte { return sessionIndexKey(s, s.Subject) }
+
+func sidKey(s *store.Session) []byte { return sessionIndexKey(s, s.SID) }
+
+func sessionIndexKey(s *store.Session, name string) []byte {
+	return append(part(part(newKey(len(s.Realm)+len(name)+len(s.Hash)), s.Realm), name), s.Hash[:]...)
 }
 
 func sessionEnd(s *store.Session) uint64 {
@@ -25,7 +27,18 @@ func sessionEnd(s *store.Session) uint64 {
 }
 
 func (r *readTx) Session(realm string, hash store.Hash) (*store.Session, error) {
-	return getJSON[store.Session](r, bSession, sessionKey(realm, hash), sessionHead)
+	s, _, err := r.session(realm, hash)
+	return s, err
+}
+
+// session finds a session and its value.
+func (r *readTx) session(realm string, hash store.Hash) (s *store.Session, v []byte, err error) {
+	v = r.get(bSession, sessionKey(realm, hash))
+	if v == nil {
+		return nil, nil, store.ErrNotFound
+	}
+	s, err = decodeSession(realm, hash, v[sessionHead:])
+	return s, v, err
 }
 
 func (r *readTx) SessionsOf(realm, subject string) ([]*store.Session, error) {
@@ -62,10 +75,10 @@ func (w *writeTx) PutSession(s *store.Session) error {
 	n := *s
 	n.CreatedAt, n.AuthTime, n.LastSeen = normal(s.CreatedAt), normal(s.AuthTime), normal(s.LastSeen)
 	n.IdleExpiresAt, n.ExpiresAt = normal(s.IdleExpiresAt), normal(s.ExpiresAt)
-	old := &store.Session{}
-	if v, err := w.Session(s.Realm, s.Hash); err == nil {
-		old = v
-	} else if !isNotFound(err) {
+	old, v, err := w.session(s.Realm, s.Hash)
+	if isNotFound(err) {
+		old = &store.Session{}
+	} else if err != nil {
 		return err
 	}
 	if old.Subject != n.Subject {
@@ -74,7 +87,7 @@ func (w *writeTx) PutSession(s *store.Session) error {
 				return err
 			}
 		}
-		if err := w.put(bSessionOfSubject, subjectKey(&n), present); err != nil {
+		if err := w.add(bSessionOfSubject, subjectKey(&n), present); err != nil {
 			return err
 		}
 	}
@@ -85,30 +98,27 @@ func (w *writeTx) PutSession(s *store.Session) error {
 			}
 		}
 		if n.SID != "" {
-			if err := w.put(bSessionOfSID, sidKey(&n), present); err != nil {
+			if err := w.add(bSessionOfSID, sidKey(&n), present); err != nil {
 				return err
 			}
 		}
 	}
-	return w.putSession(&n)
+	return w.putSession(&n, v)
 }
 
-func (w *writeTx) putSession(s *store.Session) error {
+// putSession writes a session whose value so far is old.
+func (w *writeTx) putSession(s *store.Session, old []byte) error {
 	key := sessionKey(s.Realm, s.Hash)
-	head, err := w.expires(expiringSession, key, w.get(bSession, key), sessionEnd(s))
-	if err != nil {
-		return err
-	}
-	value, err := encode(bSession, head, s)
+	head, err := w.expires(expiringSession, key, old, sessionEnd(s))
 	if err != nil {
 		return err
 	}
 	w.event(store.Event{Kind: store.EventSession, Realm: s.Realm, Hash: s.Hash})
-	return w.put(bSession, key, value)
+	return w.replace(bSession, key, old, encodeSession(head, s))
 }
 
 func (w *writeTx) TouchSession(realm string, hash store.Hash, lastSeen, idleExpiresAt time.Time) error {
-	s, err := w.Session(realm, hash)
+	s, v, err := w.session(realm, hash)
 	if err != nil {
 		return err
 	}
@@ -122,7 +132,7 @@ func (w *writeTx) TouchSession(realm string, hash store.Hash, lastSeen, idleExpi
 	if idleExpiresAt.After(s.IdleExpiresAt) {
 		s.IdleExpiresAt = idleExpiresAt
 	}
-	return w.putSession(s)
+	return w.putSession(s, v)
 }
 
 func (w *writeTx) DeleteSession(realm string, hash store.Hash) error {

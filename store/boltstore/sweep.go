@@ -44,7 +44,7 @@ func (w *writeTx) expires(kind byte, key, old []byte, end uint64) (head []byte, 
 			return nil, err
 		}
 	}
-	return be64(end), w.put(bExpiry, expiryKey(end, kind, key), present)
+	return be64(end), w.add(bExpiry, expiryKey(end, kind, key), present)
 }
 
 // Sweep removes what expired before now. One call looks at no more than ten
@@ -115,8 +115,7 @@ func (w *writeTx) sweepEntry(entry []byte, now uint64, limit int) (removed int, 
 	switch kind {
 	case expiringFamily:
 		id, _ := cut(key)
-		_, text := cut(v[familyHead:])
-		f, err := decode[store.Family](b, text)
+		f, err := familyOf(id, v)
 		if err != nil {
 			return 0, err
 		}
@@ -125,7 +124,8 @@ func (w *writeTx) sweepEntry(entry []byte, now uint64, limit int) (removed int, 
 		}
 		return 1, w.deleteFamily(id)
 	case expiringSession:
-		s, err := decode[store.Session](b, v[sessionHead:])
+		realm, hash := cut(key)
+		s, err := decodeSession(realm, store.Hash(hash), v[sessionHead:])
 		if err != nil {
 			return 0, err
 		}

@@ -175,10 +175,21 @@ func (w *writeTx) undo(db *bbolt.DB) error {
 
 // put writes. Neither slice may be changed afterwards.
 func (w *writeTx) put(b bucket, key, value []byte) error {
+	return w.replace(b, key, w.before(b, key), value)
+}
+
+// add is put for a key that is known to be new: it saves a search.
+func (w *writeTx) add(b bucket, key, value []byte) error { return w.replace(b, key, nil, value) }
+
+// replace is put for a key whose value is known to be old.
+func (w *writeTx) replace(b bucket, key, old, value []byte) error {
 	if len(key) > maxKey {
 		return fmt.Errorf("writing a %s: its name has %d bytes, more than %d", bucketNames[b], len(key), maxKey)
 	}
-	w.remember(b, key)
+	w.dirty, w.wrote = true, true
+	if w.journaled {
+		w.journal = append(w.journal, past{b, key, old})
+	}
 	w.inBolt = true
 	err := w.bucket(b).Put(key, value)
 	w.inBolt = false
@@ -190,7 +201,14 @@ func (w *writeTx) put(b bucket, key, value []byte) error {
 
 // del deletes; a key that is not there is fine.
 func (w *writeTx) del(b bucket, key []byte) error {
-	w.remember(b, key)
+	old := w.before(b, key)
+	if w.journaled && old == nil {
+		return nil
+	}
+	w.dirty, w.wrote = true, true
+	if w.journaled {
+		w.journal = append(w.journal, past{b, key, old})
+	}
 	w.inBolt = true
 	err := w.bucket(b).Delete(key)
 	w.inBolt = false
@@ -200,11 +218,13 @@ func (w *writeTx) del(b bucket, key []byte) error {
 	return nil
 }
 
-func (w *writeTx) remember(b bucket, key []byte) {
-	w.dirty, w.wrote = true, true
-	if w.journaled {
-		w.journal = append(w.journal, past{b, key, w.get(b, key)})
+// before is the value that a write is about to change, if it may have to be taken
+// back.
+func (w *writeTx) before(b bucket, key []byte) []byte {
+	if !w.journaled {
+		return nil
 	}
+	return w.get(b, key)
 }
 
 func (w *writeTx) event(e store.Event) { w.events = append(w.events, e) }
@@ -252,6 +272,9 @@ func number(b []byte) uint64 {
 }
 
 func idKey(id int64) []byte { return be64(uint64(id)) }
+
+// newKey has room for a key of parts of that length in all.
+func newKey(n int) []byte { return make([]byte, 0, n+8) }
 
 // part appends s with its length in front.
 func part(key []byte, s string) []byte {

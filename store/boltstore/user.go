@@ -10,7 +10,7 @@ import (
 // the schema may name others by the time the claims are given back.
 type userValue struct {
 	store.User
-	Unique []string `json:"_unique,omitempty"`
+	Unique []string
 }
 
 func (v *userValue) record() *record {
@@ -27,7 +27,19 @@ func (v *userValue) record() *record {
 func (v *userValue) rules() bool { return v.IsActive && v.IsSuperuser }
 
 func (r *readTx) User(id int64) (*store.User, error) {
-	return getJSON[store.User](r, bUser, idKey(id), 0)
+	u, err := r.user(idKey(id))
+	if err != nil {
+		return nil, err
+	}
+	return &u.User, nil
+}
+
+func (r *readTx) user(key []byte) (*userValue, error) {
+	v := r.get(bUser, key)
+	if v == nil {
+		return nil, store.ErrNotFound
+	}
+	return decodeUser(v)
 }
 
 func (r *readTx) UserByUsername(username string) (*store.User, error) {
@@ -43,7 +55,7 @@ func (r *readTx) userBy(field, value string) (*store.User, error) {
 	if id == nil {
 		return nil, store.ErrNotFound
 	}
-	return getJSON[store.User](r, bUser, id, 0)
+	return r.User(int64(number(id)))
 }
 
 func (r *readTx) Users(after int64, limit int) (users []*store.User, err error) {
@@ -51,11 +63,11 @@ func (r *readTx) Users(after int64, limit int) (users []*store.User, err error) 
 		if len(users) >= limit {
 			return false
 		}
-		var u *store.User
-		if u, err = decode[store.User](bUser, v); err != nil {
+		var u *userValue
+		if u, err = decodeUser(v); err != nil {
 			return false
 		}
-		users = append(users, u)
+		users = append(users, &u.User)
 		return true
 	})
 	return users, err
@@ -75,7 +87,7 @@ func (w *writeTx) PutUser(u *store.User, unique []string) error {
 	var old userValue
 	var oldRecord *record
 	if u.ID > 0 {
-		v, err := getJSON[userValue](&w.readTx, bUser, idKey(u.ID), 0)
+		v, err := w.user(idKey(u.ID))
 		if err == nil {
 			old, oldRecord = *v, v.record()
 		} else if !isNotFound(err) {
@@ -99,7 +111,7 @@ func (w *writeTx) PutUser(u *store.User, unique []string) error {
 		return err
 	}
 	n.Version = record.version
-	value, err := encode(bUser, nil, &n)
+	value, err := encodeUser(&n)
 	if err != nil {
 		return err
 	}
@@ -121,7 +133,7 @@ func (w *writeTx) markSuperuser(id int64, was, is bool) error {
 }
 
 func (w *writeTx) DeleteUser(id int64) error {
-	v, err := getJSON[userValue](&w.readTx, bUser, idKey(id), 0)
+	v, err := w.user(idKey(id))
 	if err != nil {
 		return err
 	}
