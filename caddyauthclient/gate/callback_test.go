@@ -95,7 +95,7 @@ func TestAThousandStartedLoginsKeepOneCookie(t *testing.T) {
 	if len(b.cookies) != 1 {
 		t.Errorf("%d cookies", len(b.cookies))
 	}
-	if n := h.gate.spent.lru.Len(); n != 0 {
+	if n := h.gate.spent.ids.len(); n != 0 {
 		t.Errorf("%d attempts are held in memory", n)
 	}
 	if n := h.issuer.count("/.well-known/openid-configuration"); n != 1 {

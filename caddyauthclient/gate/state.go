@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/caddyito/caddyito/store"
@@ -128,25 +127,19 @@ func (g *Gate) openAttempt(state string) (*attempt, error) {
 // bounded: what is forgotten too early still meets the issuer, which redeems a
 // code once (RFC 6749 section 4.1.2).
 type spent struct {
-	mu  sync.Mutex // guards lru
-	lru *simplelru.LRU[[16]byte, struct{}]
+	mu  sync.Mutex // guards ids
+	ids *lru[[16]byte, struct{}]
 }
 
-func newSpent() *spent {
-	lru, err := simplelru.NewLRU[[16]byte, struct{}](spentSize, nil)
-	if err != nil {
-		panic(err) // only for a size below 1
-	}
-	return &spent{lru: lru}
-}
+func newSpent() *spent { return &spent{ids: newLRU[[16]byte, struct{}](spentSize, nil)} }
 
 // spend says whether the attempt is used for the first time.
 func (s *spent) spend(id [16]byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lru.Contains(id) {
+	if _, ok := s.ids.peek(id); ok {
 		return false
 	}
-	s.lru.Add(id, struct{}{})
+	s.ids.put(id, struct{}{})
 	return true
 }
