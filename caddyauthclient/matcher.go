@@ -71,7 +71,7 @@ func (m *MatchUser) Validate() error {
 
 // MatchWithError says whether the user who passed the gate is among those meant.
 func (m *MatchUser) MatchWithError(r *http.Request) (bool, error) {
-	return m.person.Matches(identityOf(r)), nil
+	return m.person.Matches(identityOf(r))
 }
 
 // Interface guards

@@ -25,13 +25,16 @@ type Gate struct {
 	// objects moves when an object of the mirror changes.
 	objects atomic.Uint64
 	shapes  shapes
-	touches *touches
+	// decisive are the fields that a rule or a header names.
+	decisive fieldNames
+	touches  *touches
 
 	seal   cipher.AEAD
 	spent  *spent
 	issuer *discovery
 
-	hostWarned atomic.Int64 // when an unknown host was last warned of
+	hostWarned    atomic.Int64 // when an unknown host was last warned of
+	partialWarned atomic.Bool  // that there are identities that do not hold all values
 
 	closed    atomic.Bool
 	stopWatch func()
@@ -63,6 +66,8 @@ func New(c Config) (*Gate, error) {
 		managed:  newManaged(c.Headers),
 		sessions: newCache[store.Hash, *session](c.CacheSize, nil),
 		people:   newCache[string](c.CacheSize, func(id *Identity) { id.stale.Store(true) }),
+		shapes:   shapes{headers: c.Headers},
+		decisive: decisiveFields(&c),
 		touches:  newTouches(&c),
 		seal:     newSeal(c.Key),
 		spent:    newSpent(),

@@ -139,14 +139,17 @@ func (g *Gate) Apply(r *http.Request, id *Identity) {
 	if o := g.originOf(r); o != nil {
 		removeCookies(r.Header, o.sessionCookie, o.browserCookie)
 	}
-	if id == nil || len(id.headers) == 0 {
+	if id == nil || len(id.shape.headers) == 0 {
 		return
 	}
 	// One array for all values, but no two slices share room: whoever appends
 	// to or changes one touches no other, nor the identity.
-	values := append(make([]string, 0, len(id.headers)), id.headers...)
-	for i, v := range values {
-		if v != "" {
+	values := make([]string, len(id.shape.headers))
+	for i, at := range id.shape.headers {
+		if at < 0 {
+			continue
+		}
+		if values[i] = id.values.at(at); values[i] != "" {
 			r.Header[g.managed.fields[i].Name] = values[i : i+1 : i+1]
 		}
 	}

@@ -13,9 +13,8 @@ import (
 type Identity struct {
 	// What every request reads lies together: one line of the processor's cache.
 
-	// headers are the values of the identity headers, in the order of
-	// managed.fields; "" for one that is not set.
-	headers  []string
+	shape    *shape
+	values   values
 	verdicts []bool // of the policy's rules; shared with others
 	// related: the identity holds values of objects, and is true only as long as
 	// the mirror's objects are those of generation objects.
@@ -26,11 +25,10 @@ type Identity struct {
 	active bool
 	// stale is set when the mirror's record changed, or the cache let go of it.
 	stale atomic.Bool
+	// partial: there are more values of objects than an identity holds.
+	partial bool
 
-	id     string
-	shape  *shape
-	values []string // in the order of shape
-	groups []string // sorted
+	id string
 }
 
 // ID is the person's id at the issuer (its sub): for ever the same, and never
@@ -46,16 +44,34 @@ func (id *Identity) Value(name string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return id.values[i], true
+	return id.values.at(i), true
 }
 
 // Groups are sorted; the slice is the caller's.
-func (id *Identity) Groups() []string { return slices.Clone(id.groups) }
+func (id *Identity) Groups() []string {
+	list, _ := id.Value("groups")
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",") // no group has a comma in it (identityBuilder.list)
+}
 
 // InGroup says whether the person is in a group of exactly that name.
 func (id *Identity) InGroup(name string) bool {
-	_, ok := slices.BinarySearch(id.groups, name)
-	return ok
+	list, _ := id.Value("groups")
+	for group := range strings.SplitSeq(list, ",") {
+		if group == name {
+			return name != ""
+		}
+	}
+	return false
+}
+
+// mayHave says whether the person may have a value of that name although Value
+// does not know it: of objects, not all are held where there are too many. The
+// person's own are.
+func (id *Identity) mayHave(name string) bool {
+	return id.partial && strings.Contains(name, ".")
 }
 
 // Names are those of the fields that Value knows, sorted.

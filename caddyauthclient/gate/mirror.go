@@ -6,14 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/caddyito/caddyito/store"
 )
 
 const (
-	maxRelations = 4   // relations that a field is away from the user
-	maxValues    = 500 // of an identity
+	maxRelations = 4 // relations that a field is away from the user
+	// maxValues is from how many on an identity takes no more values of objects.
+	maxValues = 500
 )
 
 // identity is who the subject of a session is, from the cache or the mirror;
@@ -76,10 +76,11 @@ func (g *Gate) readIdentity(tx store.MirrorReader, subject string) (*Identity, e
 	}
 	b := &identityBuilder{gate: g, tx: tx, id: id, values: map[string]string{}}
 	b.put("id", subject)
-	if err := b.fields("", rec.Fields, nil); err != nil {
+	b.fields("", rec.Fields, nil)
+	b.put("name", displayName(b.values))
+	if err := b.relations(); err != nil {
 		return nil, err
 	}
-	b.put("name", displayName(b.values))
 	b.finish()
 	return id, nil
 }
@@ -96,112 +97,108 @@ func displayName(values map[string]string) string {
 	return values["username"]
 }
 
-// identityBuilder gathers the values of one identity.
+// identityBuilder gathers the values of one identity: all of the person's own,
+// and those of the objects that the person refers to, the nearest first. Of
+// these there may be too many, for relations branch; then only those are taken
+// which a rule or a header names.
 type identityBuilder struct {
 	gate   *Gate
 	tx     store.MirrorReader
 	id     *Identity
 	values map[string]string
+	queue  []relation
+}
+
+// relation is an object whose values are still to be gathered.
+type relation struct {
+	prefix string // of its values: "company."
+	ref    store.Ref
+	path   []store.Ref // to it and with it, so that a circle of relations ends
 }
 
 func (b *identityBuilder) put(name, value string) {
-	if len(b.values) < maxValues && clean(value) {
+	if clean(value) {
 		b.values[name] = value
 	}
 }
 
-// fields puts the values of a record under prefix; path are the objects on the
-// way to it, so that a circle of relations ends.
-func (b *identityBuilder) fields(prefix string, fields store.Fields, path []store.Ref) error {
+// fields puts the values of a record under prefix, to which path leads, and
+// queues its relations.
+func (b *identityBuilder) fields(prefix string, fields store.Fields, path []store.Ref) {
+	queued := len(b.queue)
 	for name, v := range fields {
-		switch v := v.(type) {
-		case []string:
-			groups := slices.DeleteFunc(slices.Clone(v), func(s string) bool {
-				// A comma would make two of it in a header.
-				return s == "" || !clean(s) || strings.Contains(s, ",")
-			})
-			slices.Sort(groups)
-			if prefix == "" && name == "groups" {
-				b.id.groups = slices.Clip(slices.Compact(groups))
-			}
-			b.put(prefix+name, strings.Join(groups, ","))
-		case store.Ref:
-			b.put(prefix+name, strconv.FormatInt(v.ID, 10))
-			if len(path) == maxRelations || slices.Contains(path, v) {
-				continue
-			}
-			if err := b.relation(prefix+name+".", v, append(path[:len(path):len(path)], v)); err != nil {
-				return err
+		full := prefix + name
+		if name == "id" || b.id.partial && !b.gate.decisive.has(full) {
+			continue // the id is the record's own
+		}
+		list, isList := v.([]string)
+		ref, isRef := v.(store.Ref)
+		switch {
+		case isList:
+			b.put(full, joined(list))
+		case full == "groups":
+			// What else has this name is no list of groups, and must not be read
+			// as one.
+		case isRef:
+			b.put(full, strconv.FormatInt(ref.ID, 10))
+			if len(path) < maxRelations && !slices.Contains(path, ref) {
+				b.queue = append(b.queue, relation{full + ".", ref, append(path[:len(path):len(path)], ref)})
 			}
 		default:
-			b.put(prefix+name, fields.Text(name))
+			b.put(full, fields.Text(name))
 		}
 	}
-	return nil
+	// Where not all can be taken, the same are every time.
+	slices.SortFunc(b.queue[queued:], func(a, b relation) int { return strings.Compare(a.prefix, b.prefix) })
 }
 
-func (b *identityBuilder) relation(prefix string, ref store.Ref, path []store.Ref) error {
-	b.id.related = true
-	rec, err := b.tx.MirrorRecord(b.gate.cfg.Name, ref.Type, strconv.FormatInt(ref.ID, 10))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // it may still come; relations travel as ids
+// joined is a list as one value. What a comma would make two of is left out.
+func joined(list []string) string {
+	kept := slices.DeleteFunc(slices.Clone(list), func(s string) bool {
+		return s == "" || !clean(s) || strings.Contains(s, ",")
+	})
+	slices.Sort(kept)
+	return strings.Join(slices.Compact(kept), ",")
+}
+
+// relations gathers the values of objects until the queue is empty.
+func (b *identityBuilder) relations() error {
+	for ; len(b.queue) > 0; b.queue = b.queue[1:] {
+		r := b.queue[0]
+		if b.id.partial && !b.gate.decisive.below(r.prefix) {
+			continue
+		}
+		b.id.related = true
+		rec, err := b.tx.MirrorRecord(b.gate.cfg.Name, r.ref.Type, strconv.FormatInt(r.ref.ID, 10))
+		if errors.Is(err, store.ErrNotFound) || err == nil && rec.Deleted {
+			continue // it may still come; relations travel as ids
+		}
+		if err != nil {
+			return err
+		}
+		if len(b.values)+1+len(rec.Fields) > maxValues {
+			b.id.partial = true // from here on; objects are taken whole or not at all
+		}
+		if !b.id.partial || b.gate.decisive.has(r.prefix+"id") {
+			b.put(r.prefix+"id", rec.ID)
+		}
+		b.fields(r.prefix, rec.Fields, r.path)
 	}
-	if err != nil || rec.Deleted {
-		return err
-	}
-	b.put(prefix+"id", rec.ID)
-	return b.fields(prefix, rec.Fields, path)
+	return nil
 }
 
 func (b *identityBuilder) finish() {
 	id := b.id
 	id.shape = b.gate.shapes.of(b.values)
-	id.values = make([]string, len(id.shape.names))
+	list := make([]string, len(id.shape.names))
 	for i, name := range id.shape.names {
-		id.values[i] = b.values[name]
+		list[i] = b.values[name]
 	}
-	id.headers = make([]string, len(b.gate.managed.fields))
-	for i, h := range b.gate.managed.fields {
-		id.headers[i] = b.values[h.Field]
-	}
+	id.values = packValues(list)
 	id.verdicts = b.gate.policy.judge(id)
 	id.active = true
-}
-
-// shape is the names of the values of an identity. Most people have the same,
-// so they share it.
-type shape struct {
-	names []string // sorted
-	index map[string]int
-}
-
-// shapes are those in use, up to a bound: names come from the issuer.
-type shapes struct {
-	mu sync.Mutex
-	m  map[string]*shape
-}
-
-func (s *shapes) of(values map[string]string) *shape {
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
+	if id.partial && !b.gate.partialWarned.Swap(true) {
+		b.gate.log.Warn("people refer to more than an identity holds; rules and headers of this gate have what they name, placeholders of what is left out are empty",
+			"user", oneLine(id.id), "values", len(id.shape.names))
 	}
-	slices.Sort(names)
-	key := strings.Join(names, "\x00")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sh := s.m[key]; sh != nil {
-		return sh
-	}
-	sh := &shape{names: names, index: make(map[string]int, len(names))}
-	for i, name := range names {
-		sh.index[name] = i
-	}
-	if s.m == nil {
-		s.m = map[string]*shape{}
-	}
-	if len(s.m) < 1000 {
-		s.m[key] = sh
-	}
-	return sh
 }

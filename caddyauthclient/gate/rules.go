@@ -83,17 +83,20 @@ func (p *policy) isPublic(path string) bool {
 // judge says of each rule whether it takes to the person; the paths come later.
 // Few answers are possible, so people share them.
 func (p *policy) judge(id *Identity) []bool {
-	verdicts := make([]bool, len(p.rules))
 	key := make([]byte, len(p.rules))
 	for i := range p.rules {
 		if p.rules[i].takes(id) {
-			verdicts[i], key[i] = true, 1
+			key[i] = 1
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if same, ok := p.judged[string(key)]; ok {
 		return same
+	}
+	verdicts := make([]bool, len(key))
+	for i := range key {
+		verdicts[i] = key[i] == 1
 	}
 	if len(p.judged) < 1000 {
 		p.judged[string(key)] = verdicts
