@@ -44,7 +44,6 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
 	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
 		Problems: map[string]string{"": x, "username": x, "email": x, "company": x, "password": x}})
-	s.SetupDone(page("setup done"), 200, SetupDone{UserName: x, LinkText: x, LinkURL: x})
 	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x})
 	s.FormPost(page("form post"), FormPost{Action: "https://app.example/cb", Fields: [][2]string{{"code", x}, {x, "v"}}})
 	return out
@@ -207,12 +206,6 @@ input email email=a@b autocomplete=email aria-describedby=email-problem aria-inv
 input text company=Acme autocomplete=organization
 input password password= autocomplete=new-password aria-describedby=password-problem aria-invalid=true required
 button setup-submit : Create account`},
-		{"setup done", func(w *httptest.ResponseRecorder) {
-			s.SetupDone(w, 200, SetupDone{UserName: "ada", LinkURL: "/o/login"})
-		}, 200, `
-title: All set · Acme
-h1: All set
-a /o/login: Sign in`},
 		{"home", func(w *httptest.ResponseRecorder) {
 			s.Home(w, 200, Home{UserName: "Ada", Email: "a@b", LogoutAction: "/o/logout", CSRF: "T"})
 		}, 200, `

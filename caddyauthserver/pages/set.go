@@ -11,7 +11,7 @@ var templates embed.FS
 
 // Set is all pages in one brand. It is safe for concurrent use.
 type Set struct {
-	login, consent, logout, loggedOut, setup, setupDone, home, formPost *webpage.View
+	login, consent, logout, loggedOut, setup, home, formPost *webpage.View
 }
 
 // New parses the templates. An error is a fault in them, not in the brand.
@@ -23,7 +23,6 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"logout.html":     &s.logout,
 		"logged_out.html": &s.loggedOut,
 		"setup.html":      &s.setup,
-		"setup_done.html": &s.setupDone,
 		"home.html":       &s.home,
 		"form_post.html":  &s.formPost,
 	} {

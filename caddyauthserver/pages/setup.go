@@ -91,17 +91,3 @@ func (p Setup) alert(inputs []setupInput) string {
 	}
 	return "Please correct what is marked below."
 }
-
-// SetupDone says that the first superuser is there.
-type SetupDone struct {
-	UserName          string
-	LinkText, LinkURL string // lead on; without a URL there is no link
-}
-
-// SetupDone shows the page.
-func (s *Set) SetupDone(w http.ResponseWriter, status int, p SetupDone) {
-	if p.LinkText == "" {
-		p.LinkText = "Sign in"
-	}
-	s.setupDone.Render(w, status, webpage.Head{Title: "All set"}, p)
-}
