@@ -81,14 +81,17 @@ func (p *person) try(method, address string, form url.Values) error {
 // do: when Caddy replaces a listener, the system resets what waits at the old one.
 func (p *person) send(r *http.Request) (*http.Response, error) {
 	for range 3 {
-		resp, err := p.client.Do(r)
-		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
-			return resp, err
-		}
+		try := r.Clone(r.Context()) // the client adds cookies to what it sends
 		if r.GetBody != nil {
-			if r.Body, err = r.GetBody(); err != nil {
+			body, err := r.GetBody()
+			if err != nil {
 				return nil, err
 			}
+			try.Body = body
+		}
+		resp, err := p.client.Do(try)
+		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+			return resp, err
 		}
 	}
 	return p.client.Do(r)
