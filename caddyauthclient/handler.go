@@ -217,7 +217,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if h.shared {
 			keepCookies(r)
 		}
-		g.Apply(r, d.Identity)
+		g.Apply(r, d)
 		setIdentity(r, g, d.Identity)
 		if d.Identity != nil {
 			g.MarkPrivate(w)
@@ -246,7 +246,7 @@ func (h *Handler) passBy(g *gate.Gate, r *http.Request, credentials []string) {
 	if h.shared {
 		keepCookies(r)
 	}
-	g.Apply(r, nil)
+	g.Apply(r, gate.Decision{})
 	reapply(r)
 }
 

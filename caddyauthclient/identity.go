@@ -78,7 +78,7 @@ func identityOf(r *http.Request) *gate.Identity {
 func reapply(r *http.Request) {
 	g, _ := caddyhttp.GetVar(r.Context(), gateVar).(*gate.Gate)
 	if id := identityOf(r); g != nil && id != nil {
-		g.Apply(r, id)
+		g.Apply(r, gate.Decision{Identity: id})
 	}
 }
 

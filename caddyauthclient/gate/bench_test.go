@@ -108,7 +108,7 @@ func BenchmarkRequest(b *testing.B) {
 				if d.Verdict != Pass {
 					b.Fatal(d.Verdict)
 				}
-				g.Apply(r, d.Identity)
+				g.Apply(r, d)
 				clear(w)
 				g.MarkPrivate(headerOnly{w})
 			}

@@ -38,6 +38,7 @@ type Decision struct {
 	// Identity is who sent the request; nil for a stranger.
 	Identity *Identity
 	reason   reason
+	origin   *origin // by which the request came; nil if it was not looked for, or is not the gate's
 }
 
 type reason uint8

@@ -98,6 +98,12 @@ func (g *Gate) Decide(r *http.Request) Decision {
 	if o == nil {
 		return Decision{Verdict: BadRequest, reason: reasonHost}
 	}
+	d := g.decide(r, o)
+	d.origin = o
+	return d
+}
+
+func (g *Gate) decide(r *http.Request, o *origin) Decision {
 	if g.ownPath(r.URL) != "" {
 		return Decision{Verdict: Own}
 	}

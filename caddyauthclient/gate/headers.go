@@ -132,11 +132,16 @@ func (b *trailerBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Apply makes r ready for the app: it sets the identity headers of id (nil: a
-// stranger on a public path, who has none) and takes the gate's own cookies
-// away. CleanHeaders must have been called.
-func (g *Gate) Apply(r *http.Request, id *Identity) {
-	if o := g.originOf(r); o != nil {
+// Apply makes r, which d is about, ready for the app: it sets the identity
+// headers of who sent it (none for a stranger on a public path) and takes the
+// gate's own cookies away. CleanHeaders must have been called. For a request
+// that nobody decided about, d is one with no more than an Identity, or none.
+func (g *Gate) Apply(r *http.Request, d Decision) {
+	id, o := d.Identity, d.origin
+	if o == nil {
+		o = g.originOf(r)
+	}
+	if o != nil {
 		removeCookies(r.Header, o.sessionCookie, o.browserCookie)
 	}
 	if id == nil || len(id.shape.headers) == 0 {

@@ -142,7 +142,7 @@ func TestIdentitiesAreNotSharedWithTheRequest(t *testing.T) {
 	wantStatus(t, b.signIn(house.issuer, "/"), 303)
 	r := b.request("GET", "/")
 	d := house.gate.Decide(r)
-	house.gate.Apply(r, d.Identity)
+	house.gate.Apply(r, d)
 	for name := range r.Header {
 		_ = append(r.Header[name], "added")
 	}

@@ -308,7 +308,7 @@ func serve(g *Gate, w http.ResponseWriter, r *http.Request) {
 	g.CleanHeaders(r)
 	switch d := g.Decide(r); d.Verdict {
 	case Pass:
-		g.Apply(r, d.Identity)
+		g.Apply(r, d)
 		if d.Identity != nil {
 			g.MarkPrivate(w)
 		}

@@ -34,11 +34,11 @@ func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
 func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, d Decision) {
 	switch d.Verdict {
 	case Login:
-		if o := g.originOf(r); o != nil {
-			g.startLogin(w, r, o, g.returnPath(r), 0)
+		if d.origin == nil {
+			g.unknownHost(w, r)
 			return
 		}
-		g.unknownHost(w, r)
+		g.startLogin(w, r, d.origin, g.returnPath(r), 0)
 	case Unauthorized:
 		g.unauthorized(w)
 	case Forbidden:

@@ -120,7 +120,7 @@ func TestTooManyValuesLoseNothingThatDecides(t *testing.T) {
 		t.Error("nobody is told")
 	}
 	r := newBrowser(h.gate).request("GET", "/")
-	h.gate.Apply(r, id)
+	h.gate.Apply(r, d)
 	if r.Header.Get("Remote-Groups") != "aa,zz" || r.Header.Get("X-Far") != "Far" {
 		t.Errorf("headers %v", r.Header)
 	}
