@@ -3,6 +3,8 @@ package gate
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -199,7 +201,7 @@ func TestAStateThatIsNotOurs(t *testing.T) {
 		a := newAttempt()
 		a.origin, a.path, a.expires = "https://wiki.example.com", "/", h.clock.now().Add(time.Minute).Unix()
 		a.browser = hashSecret(b.cookies[h.gate.origins[0].browserCookie])
-		return g.sealAttempt(&a)
+		return stateText(g, &a)
 	}
 	states := map[string]string{
 		"empty": "", "short": "abc", "garbage": strings.Repeat("A", 300), "long": strings.Repeat("A", maxState+1),
@@ -644,11 +646,15 @@ func FuzzParseProfile(f *testing.F) {
 	})
 }
 
+func stateText(g *Gate, a *attempt) string {
+	return base64.RawURLEncoding.EncodeToString(g.sealAttempt(a))
+}
+
 func FuzzOpenAttempt(f *testing.F) {
 	g := bareGate(f)
 	a := newAttempt()
 	a.origin, a.path = "https://wiki.example.com", "/page"
-	f.Add(g.sealAttempt(&a))
+	f.Add(stateText(g, &a))
 	f.Add("")
 	f.Add(strings.Repeat("A", 200))
 	f.Fuzz(func(t *testing.T, s string) {
@@ -667,11 +673,20 @@ func TestAttemptRoundTrip(t *testing.T) {
 	a := newAttempt()
 	a.browser, a.expires, a.retries = store.HashOf("x"), 1<<40, 3
 	a.origin, a.path = "https://wiki.example.com", "/p?q=1"
-	b, err := g.openAttempt(g.sealAttempt(&a))
+	b, err := g.openAttempt(stateText(g, &a))
 	if err != nil || *b != a {
 		t.Errorf("%+v, want %+v: %v", b, a, err)
 	}
-	if first, second := g.sealAttempt(&a), g.sealAttempt(&a); first == second {
-		t.Error("two seals are the same")
+	// A nonce that seals twice would give away what is sealed.
+	nonces := map[[sealNonceLen]byte]bool{}
+	for range 100 {
+		a := newAttempt()
+		if nonces[a.sealNonce] || !strings.HasPrefix(string(g.sealAttempt(&a)), string(a.sealNonce[:])) {
+			t.Fatal("a nonce came twice, or is not the one of the seal")
+		}
+		nonces[a.sealNonce] = true
+	}
+	if challenge := sha256.Sum256([]byte(a.codeVerifier())); challenge != a.codeChallenge() {
+		t.Error("the challenge is not that of the verifier")
 	}
 }

@@ -29,9 +29,10 @@ type Gate struct {
 	decisive fieldNames
 	touches  *touches
 
-	seal   cipher.AEAD
-	spent  *spent
-	issuer *discovery
+	seal    cipher.AEAD
+	purpose []byte // of what is sealed
+	spent   *spent
+	issuer  *discovery
 
 	hostWarned    atomic.Int64 // when an unknown host was last warned of
 	partialWarned atomic.Bool  // that there are identities that do not hold all values
@@ -70,6 +71,7 @@ func New(c Config) (*Gate, error) {
 		decisive: decisiveFields(&c),
 		touches:  newTouches(&c),
 		seal:     newSeal(c.Key),
+		purpose:  sealPurpose(c.Name),
 		spent:    newSpent(),
 	}
 	g.issuer = newDiscovery(&g.cfg, origins)

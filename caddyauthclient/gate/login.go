@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -60,18 +59,19 @@ func (g *Gate) startLogin(w http.ResponseWriter, r *http.Request, o *origin, pat
 	a.retries = retries
 	a.origin, a.path = o.url, path
 
-	challenge := sha256.Sum256([]byte(a.codeVerifier())) // RFC 7636 section 4.2
-	state := g.sealAttempt(&a)
+	challenge, state := a.codeChallenge(), g.sealAttempt(&a)
+	text := base64.RawURLEncoding
 	prefix := is.authorize[o.index]
 	const names = len("&code_challenge=") + len("&nonce=") + len("&state=")
-	location := make([]byte, 0, len(prefix)+names+secretLen+22+len(state))
+	location := make([]byte, 0, len(prefix)+names+
+		text.EncodedLen(len(challenge))+text.EncodedLen(len(a.nonce))+text.EncodedLen(len(state)))
 	location = append(location, prefix...)
 	location = append(location, "&code_challenge="...)
-	location = base64.RawURLEncoding.AppendEncode(location, challenge[:])
+	location = text.AppendEncode(location, challenge[:])
 	location = append(location, "&nonce="...)
-	location = base64.RawURLEncoding.AppendEncode(location, a.nonce[:])
+	location = text.AppendEncode(location, a.nonce[:])
 	location = append(location, "&state="...)
-	location = append(location, state...)
+	location = text.AppendEncode(location, state)
 	g.redirect(w, http.StatusFound, string(location))
 }
 

@@ -3,6 +3,7 @@ package gate
 import (
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -16,6 +17,7 @@ import (
 )
 
 const (
+	sealNonceLen    = chacha20poly1305.NonceSizeX
 	attemptLifetime = 10 * time.Minute
 	// maxRetries is how often a login starts over by itself before a page says
 	// that something is wrong.
@@ -38,19 +40,31 @@ type attempt struct {
 	retries uint8
 	origin  string // for which the code is asked
 	path    string // to go to afterwards
+	// sealNonce is for one sealing only: what changes an attempt makes a new one.
+	sealNonce [sealNonceLen]byte
 }
 
 func (a *attempt) codeVerifier() string { return base64.RawURLEncoding.EncodeToString(a.verifier[:]) }
-func (a *attempt) nonceText() string    { return base64.RawURLEncoding.EncodeToString(a.nonce[:]) }
+
+// codeChallenge is the verifier as the issuer learns it first (RFC 7636 section
+// 4.2), before base64url.
+func (a *attempt) codeChallenge() [sha256.Size]byte {
+	var verifier [43]byte // as long as 32 bytes are in base64url
+	base64.RawURLEncoding.Encode(verifier[:], a.verifier[:])
+	return sha256.Sum256(verifier[:])
+}
+
+func (a *attempt) nonceText() string { return base64.RawURLEncoding.EncodeToString(a.nonce[:]) }
 
 // newAttempt draws the random parts.
 func newAttempt() attempt {
-	var random [16 + 32 + 16]byte
+	var random [16 + 32 + 16 + sealNonceLen]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
 	return attempt{
-		id:       [16]byte(random[:16]),
-		verifier: [32]byte(random[16:48]),
-		nonce:    [16]byte(random[48:]),
+		id:        [16]byte(random[:16]),
+		verifier:  [32]byte(random[16:48]),
+		nonce:     [16]byte(random[48:64]),
+		sealNonce: [sealNonceLen]byte(random[64:]),
 	}
 }
 
@@ -69,25 +83,25 @@ const stateVersion = 1
 
 const attemptFixed = 1 + 16 + 32 + 16 + 32 + 8 + 1 + 1
 
-// purpose binds the seal to logins at this gate: other gates may use the key.
-func (g *Gate) purpose() []byte { return []byte("login at " + g.cfg.Name) }
+// sealPurpose binds the seal to logins at this gate: other gates may use the
+// key.
+func sealPurpose(gate string) []byte { return []byte("login at " + gate) }
 
-func (g *Gate) sealAttempt(a *attempt) string {
-	plain := make([]byte, 0, attemptFixed+len(a.origin)+len(a.path))
-	plain = append(plain, stateVersion)
-	plain = append(plain, a.id[:]...)
-	plain = append(plain, a.verifier[:]...)
-	plain = append(plain, a.nonce[:]...)
-	plain = append(plain, a.browser[:]...)
-	plain = binary.BigEndian.AppendUint64(plain, uint64(a.expires))
-	plain = append(plain, a.retries, byte(len(a.origin)))
-	plain = append(plain, a.origin...)
-	plain = append(plain, a.path...)
-
-	sealed := make([]byte, chacha20poly1305.NonceSizeX, chacha20poly1305.NonceSizeX+len(plain)+chacha20poly1305.Overhead)
-	rand.Read(sealed) // never fails (crypto/rand)
-	sealed = g.seal.Seal(sealed, sealed, plain, g.purpose())
-	return base64.RawURLEncoding.EncodeToString(sealed)
+// sealAttempt makes what goes, in base64url, into the state parameter.
+func (g *Gate) sealAttempt(a *attempt) []byte {
+	b := make([]byte, 0, sealNonceLen+attemptFixed+len(a.origin)+len(a.path)+chacha20poly1305.Overhead)
+	b = append(b, a.sealNonce[:]...)
+	b = append(b, stateVersion)
+	b = append(b, a.id[:]...)
+	b = append(b, a.verifier[:]...)
+	b = append(b, a.nonce[:]...)
+	b = append(b, a.browser[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(a.expires))
+	b = append(b, a.retries, byte(len(a.origin)))
+	b = append(b, a.origin...)
+	b = append(b, a.path...)
+	nonce, plain := b[:sealNonceLen], b[sealNonceLen:]
+	return g.seal.Seal(nonce, nonce, plain, g.purpose) // in place, behind the nonce
 }
 
 var errState = errors.New("the state parameter is not one this gate made: it was changed, or sealed with another key")
@@ -98,15 +112,15 @@ func (g *Gate) openAttempt(state string) (*attempt, error) {
 		return nil, errState
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state)
-	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
+	if err != nil || len(sealed) < sealNonceLen {
 		return nil, errState
 	}
-	nonce, sealed := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
-	b, err := g.seal.Open(nil, nonce, sealed, g.purpose())
+	nonce, sealed := sealed[:sealNonceLen], sealed[sealNonceLen:]
+	b, err := g.seal.Open(nil, nonce, sealed, g.purpose)
 	if err != nil || len(b) < attemptFixed || b[0] != stateVersion {
 		return nil, errState
 	}
-	a := &attempt{}
+	a := &attempt{sealNonce: [sealNonceLen]byte(nonce)}
 	b = b[1:]
 	b = b[copy(a.id[:], b):]
 	b = b[copy(a.verifier[:], b):]
