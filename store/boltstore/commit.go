@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -146,14 +147,23 @@ func (s *Store) commit(tx *bbolt.Tx) (err error) {
 		return nil
 	}
 	err = fmt.Errorf("writing to the database %s: %w", s.path, err)
-	// A write that failed (no space left, say) left the file as it was. After a
-	// failed sync nobody knows what is on the disk: the system may have dropped
-	// what it could not write, and the next sync would not tell.
-	if _, ok := errors.AsType[*fs.PathError](err); !ok {
-		s.broken = fmt.Errorf("%w; nothing more is written until a restart, check the disk first", err)
-		return s.broken
+	if harmless(err) {
+		return err
 	}
-	return err
+	s.broken = fmt.Errorf("%w; nothing more is written until a restart, check the disk first", err)
+	return s.broken
+}
+
+// harmless says whether a commit that failed left the file as it was, as it does
+// when there was no space to write or to grow. After a failed sync nobody knows
+// what is on the disk: the system may have dropped what it could not write, and
+// the next sync would not tell.
+func harmless(err error) bool {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Op == "write"
+	}
+	// bbolt makes text of the error of Truncate.
+	return strings.Contains(err.Error(), "file resize error: ")
 }
 
 // rollback is tx.Rollback for a transaction in any state.
