@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -93,11 +94,14 @@ func (p *Provider) findLogin(ctx context.Context, name string) (u *store.User, h
 }
 
 // attemptsOf names the buckets in which an attempt counts. All spellings that
-// lead to one account count as one, and unknown names count like known ones.
+// lead to one account count as one, and unknown names count like known ones. A
+// name is remembered by its hash: it is as long as a stranger likes, and NFKC
+// makes some characters eighteen times as long.
 func (p *Provider) attemptsOf(r *http.Request, name string, u *store.User) []attempt {
-	account := "name " + password.CanonicalLogin(name)
-	if len(name) > 1024 {
-		account = "name"
+	account := "name"
+	if len(name) <= 1024 {
+		sum := sha256.Sum256([]byte(password.CanonicalLogin(name)))
+		account = "name " + string(sum[:])
 	}
 	if u != nil {
 		if mark, ok := p.knownDevice(r, u.ID); ok {
