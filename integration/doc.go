@@ -4,14 +4,14 @@
 //
 //	caddy_test.go      starts, reloads, restarts, kills a real Caddy
 //	person_test.go     somebody with a cookie jar who fills in forms
-//	onebox_test.go     server and gate in one Caddy
-//	twobox_test.go     server and gate in two
+//	onebox_test.go     server and gate in one Caddy: sign-in, tabs, rules, setup
+//	twobox_test.go     server and gate in two: restarts, crashes, a server that is down
 //	reload_test.go     a hundred reloads under load, failed ones, validate
-//	restart_test.go    sessions and started logins outlive a restart
-//	wrong_test.go      what goes wrong says what to do
+//	wrong_test.go      what goes wrong says what to do; attacks from outside
 //	browser_test.go    the same in chromium
-//	caddyfile_adapt/   every Caddyfile option and what it becomes
-//	foreign/           a small OpenID provider that is not ours
+//	recipe_test.go     a recipe of docs/ with the real app
+//	caddyfile_adapt/   every Caddyfile option and what it becomes, or its error
+//	glue/              the modules in a Caddy within the test process
 //
 // The tests in a browser are skipped where there is none, unless the variable
 // CADDYITO_E2E is "required": then a skip is a failure.
