@@ -11,11 +11,12 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-// A form carries a token that only the browser it was shown to can post: it is
-// keyed by a cookie that no other site can read or send along (SameSite), and
-// by what the form is for, so that the token of one form opens no other. That
-// works without JavaScript, and where Origin is "null" because pages have no
-// referrer. A salt keeps the token from being guessed out of compressed pages.
+// A form carries a token that only the browser it was shown to can post. It is
+// two MACs: one over what the form is for, so that the token of one form opens no
+// other, and one also over a cookie that no other site can read or send along
+// (SameSite). That works without JavaScript, and where Origin is "null" because
+// pages have no referrer. A salt keeps the token from being guessed out of
+// compressed pages.
 
 // csrfToken is the token for a form of this purpose; it sets the cookie if the
 // browser has none yet.
@@ -27,34 +28,42 @@ func (p *Provider) csrfToken(w http.ResponseWriter, r *http.Request, purpose str
 	}
 	var salt [16]byte
 	rand.Read(salt[:]) // never fails (crypto/rand)
-	return base64.RawURLEncoding.EncodeToString(append(salt[:], p.csrfMAC(salt[:], secret, purpose)...))
+	token := append(salt[:], p.csrfMAC(salt[:], "", purpose)...)
+	token = append(token, p.csrfMAC(salt[:], secret, purpose)...)
+	return base64.RawURLEncoding.EncodeToString(token)
 }
 
 // csrfValid says whether a post of this purpose comes from a form that this
 // browser was shown.
 func (p *Provider) csrfValid(r *http.Request, form url.Values, purpose string) bool {
+	token, err := base64.RawURLEncoding.DecodeString(form.Get("csrf"))
+	if err != nil || len(token) != 16+2*sha256.Size {
+		return false
+	}
+	salt, bare, keyed := token[:16], token[16:16+sha256.Size], token[16+sha256.Size:]
+	if !hmac.Equal(bare, p.csrfMAC(salt, "", purpose)) {
+		return false
+	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin":
 		// The browser vouches that one of our own pages posts, and no page can
-		// make it say so. The token would say less: when tabs are restored
-		// together, each brings a cookie, and only the last one's stays.
+		// make it say so. The cookie would say less: when tabs are restored
+		// together, each brings one, and only the last one's stays.
 		return true
 	case "", "none": // an older browser; a person who reloads
 	default:
 		return false
 	}
 	secret := cookie(r, p.cookies.csrf)
-	b, err := base64.RawURLEncoding.DecodeString(form.Get("csrf"))
-	if err != nil || len(b) != 16+sha256.Size || len(secret) != 43 {
-		return false
-	}
-	return hmac.Equal(b[16:], p.csrfMAC(b[:16], secret, purpose))
+	return len(secret) == 43 && hmac.Equal(keyed, p.csrfMAC(salt, secret, purpose))
 }
 
+// csrfMAC is over a purpose and, unless it is "", the cookie's secret.
 func (p *Provider) csrfMAC(salt []byte, secret, purpose string) []byte {
 	m := hmac.New(sha256.New, p.csrfKey[:])
 	m.Write(salt)
-	m.Write([]byte(secret)) // always 43 bytes, so the parts cannot run together
+	m.Write([]byte{byte(len(secret))}) // so that the parts cannot run together
+	m.Write([]byte(secret))
 	m.Write([]byte(purpose))
 	return m.Sum(nil)
 }
