@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync/atomic"
 
@@ -57,7 +58,8 @@ type Handler struct {
 	// the whole profile where the issuer has it.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// Match says which requests the gate guards. All others pass without being
+	// Match says which requests the gate guards, and also those whose path
+	// software might read in more than one way. All others pass without being
 	// looked at, except that identity headers are taken from them too, and that
 	// the gate's own paths are answered. Default: every request is guarded.
 	Match caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
@@ -193,17 +195,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// Whoever rewrote the URL in front of the gate (try_files, uri,
 	// handle_path) did not mean the gate's own.
 	own := false
-	if url := originalURL(r); url != r.URL {
-		if own = g.Owns(url); own {
-			asked := *r
-			asked.URL, asked.RequestURI = url, url.RequestURI()
-			r = &asked
+	asked := originalURL(r)
+	if asked != r.URL {
+		if own = g.Owns(asked); own {
+			r = withURL(r, asked)
 		}
 	}
 	if len(h.match) > 0 && !own && !g.Owns(r.URL) {
-		if match, err := h.match.AnyMatchWithError(r); err != nil {
+		if guarded, err := h.guards(g, r, asked); err != nil {
 			return err
-		} else if !match {
+		} else if !guarded {
 			h.passBy(g, r, credentials)
 			return next.ServeHTTP(w, r)
 		}
@@ -235,6 +236,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	h.access.Serve(w, r, own, func(w http.ResponseWriter, r *http.Request) { g.Refuse(w, r, d) })
 	return nil
+}
+
+// guards says whether the gate is to be asked, by the matcher: for r as it is
+// and, where it was rewritten in front, also for the URL asked for, by which
+// the app may go (FastCGI: REQUEST_URI). A path that the app might read
+// otherwise than the matcher does is guarded.
+func (h *Handler) guards(g *gate.Gate, r *http.Request, asked *url.URL) (bool, error) {
+	if g.Ambiguous(r.URL) {
+		return true, nil
+	}
+	match, err := h.match.AnyMatchWithError(r)
+	if match || err != nil || asked == r.URL {
+		return match, err
+	}
+	if g.Ambiguous(asked) {
+		return true, nil
+	}
+	return h.match.AnyMatchWithError(withURL(r, asked))
 }
 
 // passBy lets a request by that is not the gate's to guard. What makes it an

@@ -43,3 +43,10 @@ func originalURL(r *http.Request) *url.URL {
 	}
 	return orig.URL
 }
+
+// withURL is r as if u had been asked for.
+func withURL(r *http.Request, u *url.URL) *http.Request {
+	c := *r
+	c.URL, c.RequestURI = u, u.RequestURI()
+	return &c
+}

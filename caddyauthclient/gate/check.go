@@ -14,6 +14,11 @@ const DefaultPrefix = "/oidc"
 // Owns says whether u is one of the gate's own URLs.
 func (g *Gate) Owns(u *url.URL) bool { return g.ownPath(u) != "" }
 
+// Ambiguous says whether software behind the gate might read the path of u as
+// another one. Whoever decides by path whether the gate is asked at all must
+// ask it then.
+func (g *Gate) Ambiguous(u *url.URL) bool { return ambiguous(u) }
+
 // Check says what is wrong with the header.
 func (h Header) Check() error {
 	switch {

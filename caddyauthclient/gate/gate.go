@@ -109,8 +109,13 @@ func (g *Gate) decide(r *http.Request, o *origin) Decision {
 	if g.ownPath(r.URL) != "" {
 		return Decision{Verdict: Own}
 	}
-	amb := ambiguous(r.URL)
-	public := !amb && g.policy.isPublic(r.URL.Path)
+	asked := r.URL
+	if g.policy.byPath() {
+		// An app may go by what the person asked for, even where that was
+		// rewritten in front (FastCGI: REQUEST_URI); so both count.
+		asked = g.cfg.OriginalURL(r)
+	}
+	public := g.policy.isPublic(r.URL) && (asked == r.URL || g.policy.isPublic(asked))
 	if isPreflight(r) {
 		// A browser sends it without asking anyone and without credentials
 		// (Fetch standard, CORS-preflight fetch); no cookie that is on it counts.
@@ -142,7 +147,7 @@ func (g *Gate) decide(r *http.Request, o *origin) Decision {
 		return Decision{Verdict: Login}
 	case id == nil:
 		return Decision{Verdict: Unauthorized}
-	case !g.policy.permits(id.verdicts, r.URL.Path, amb):
+	case !g.policy.permits(id.verdicts, r.URL) || asked != r.URL && !g.policy.permits(id.verdicts, asked):
 		return Decision{Verdict: Forbidden, Identity: id, reason: reasonRules}
 	}
 	return Decision{Verdict: Pass, Identity: id}

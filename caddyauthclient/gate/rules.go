@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -70,11 +71,14 @@ func checkPattern(s string) error {
 	return nil
 }
 
-// isPublic says whether path, which is not ambiguous, needs no session.
-func (p *policy) isPublic(path string) bool {
+// byPath says whether anything depends on the path.
+func (p *policy) byPath() bool { return p.paths || len(p.public) > 0 }
+
+// isPublic says whether u needs no session.
+func (p *policy) isPublic(u *url.URL) bool {
 	for _, pub := range p.public {
-		if pub.matches(path) {
-			return true
+		if pub.matches(u.Path) {
+			return !ambiguous(u)
 		}
 	}
 	return false
@@ -122,13 +126,14 @@ func (r *rule) takes(id *Identity) bool {
 	return true
 }
 
-// permits says whether a person of whom the rules say verdicts may have path.
-func (p *policy) permits(verdicts []bool, path string, ambiguous bool) bool {
+// permits says whether a person of whom the rules say verdicts may have u.
+func (p *policy) permits(verdicts []bool, u *url.URL) bool {
 	if len(p.rules) == 0 {
 		return true
 	}
+	path, unclear := u.Path, false
 	if p.paths {
-		path = foldPath(path)
+		path, unclear = foldPath(path), ambiguous(u)
 	}
 	general, matched, allowed := !p.general, false, false
 	for i := range p.rules {
@@ -136,7 +141,7 @@ func (p *policy) permits(verdicts []bool, path string, ambiguous bool) bool {
 		switch {
 		case len(r.paths) == 0:
 			general = general || verdicts[i]
-		case ambiguous:
+		case unclear:
 			// It might be any path: every rule for some path must take to the
 			// person, and the general ones too.
 			if !verdicts[i] {
