@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -23,9 +24,42 @@ type Client struct {
 	// AllowNoPKCE lets a confidential client leave PKCE out.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
 	// Scopes the client may ask for; empty means all.
-	Scopes    []string  `json:"scopes,omitempty"`
+	Scopes []string `json:"scopes,omitempty"`
+	// Sync says what the client is told of users and objects as they change.
+	// Default: SyncAll for a gate, SyncOff for others.
+	Sync SyncMode `json:"sync,omitempty"`
+	// SyncURL is where it is told. Default for a gate: beside its callback.
+	SyncURL   string    `json:"sync_url,omitempty"`
 	Disabled  bool      `json:"disabled,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
+}
+
+// SyncMode says which users and objects a client is told of.
+type SyncMode string
+
+const (
+	SyncAll SyncMode = "all" // every one
+	SyncOff SyncMode = "off" // none
+)
+
+// gateCallback ends the redirect URI of a gate at the default prefix.
+const gateCallback = "/oidc/callback"
+
+// SyncTarget is where to send changes, "" for a client that is told nothing. A
+// client is taken for a gate by its redirect URI.
+func (c *Client) SyncTarget() string {
+	if c.Sync == SyncOff || c.Public || c.Disabled {
+		return ""
+	}
+	if c.SyncURL != "" {
+		return c.SyncURL
+	}
+	if len(c.RedirectURIs) > 0 {
+		if origin, ok := strings.CutSuffix(c.RedirectURIs[0], gateCallback); ok && strings.Count(origin, "/") == 2 {
+			return origin + "/oidc/sync"
+		}
+	}
+	return ""
 }
 
 // ClientSecret is a secret as kept: sealed, since it must sign.

@@ -10,6 +10,8 @@ type Feed struct {
 	ID string
 	// Head is the last seq given out; 0 before the first.
 	Head uint64
+	// Digest is of all rows.
+	Digest Digest
 }
 
 // Change is a row of the feed: the record's latest version.

@@ -24,6 +24,13 @@ type MirrorState struct {
 	FeedID string    `json:"feed_id,omitempty"` // "" before the first batch
 	Seq    uint64    `json:"seq"`
 	At     time.Time `json:"at,omitzero"` // of the last batch
+	// IssuedAt is when the server made the newest batch, by its clock.
+	IssuedAt time.Time `json:"issued_at,omitzero"`
+
+	// Digest is of all records, tombstones included, and Top the highest version
+	// of any. The store keeps them; what is put is ignored.
+	Digest Digest `json:"-"`
+	Top    uint64 `json:"-"`
 }
 
 // MirrorReader reads the mirrors of the gates that share this store. A mirror
@@ -46,6 +53,10 @@ type MirrorWriter interface {
 	PutMirrorRecord(mirror string, r *Record) error
 	// DeleteMirror forgets a mirror's records and state, not its sessions.
 	DeleteMirror(mirror string) error
+	// ReplaceMirror gives a mirror the records and state of another, by, which
+	// is no more. What the mirror had goes as with DeleteMirror. ErrNotFound if
+	// by never was written. It costs the same however many records there are.
+	ReplaceMirror(mirror, by string) error
 }
 
 // ApplyRecord writes r into the mirror if it is newer than what is there, and

@@ -42,6 +42,7 @@ type ReadTx interface {
 	CredentialReader
 	ObjectReader
 	FeedReader
+	SyncStateReader
 	ClientReader
 	GrantReader
 	TicketReader
@@ -59,6 +60,7 @@ type WriteTx interface {
 	UserWriter
 	CredentialWriter
 	ObjectWriter
+	SyncStateWriter
 	ClientWriter
 	GrantWriter
 	TicketWriter
@@ -100,7 +102,8 @@ const (
 	// EventMirror: the record (Type, ID) of the mirror Realm was written or
 	// deleted; with an empty Type, the whole mirror.
 	EventMirror
-	// EventClients: a client was written or deleted.
+	// EventClients: a client was written or deleted, or is to be sent everything
+	// anew.
 	EventClients
 	// EventSigningKeys: a signing key was written or deleted.
 	EventSigningKeys

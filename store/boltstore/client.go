@@ -55,6 +55,9 @@ func (w *writeTx) DeleteClient(id string) error {
 	if err := w.put(bExpiry, expiryKey(0, clientConsents, []byte(id)), be64(0)); err != nil {
 		return err
 	}
+	if err := w.del(bSyncState, []byte(id)); err != nil {
+		return err
+	}
 	w.event(store.Event{Kind: store.EventClients})
 	return w.del(bClient, []byte(id))
 }

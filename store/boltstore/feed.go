@@ -1,13 +1,23 @@
 package boltstore
 
 import (
+	"strconv"
+
 	"github.com/caddyito/caddyito/store"
 )
 
-var keyFeedID = []byte("feed_id")
+var (
+	keyFeedID     = []byte("feed_id")
+	keyFeedDigest = []byte("feed_digest")
+)
 
 func (r *readTx) Feed() (store.Feed, error) {
-	return store.Feed{ID: string(r.get(bMeta, keyFeedID)), Head: r.head()}, nil
+	return store.Feed{ID: string(r.get(bMeta, keyFeedID)), Head: r.head(), Digest: r.feedDigest()}, nil
+}
+
+func (r *readTx) feedDigest() (d store.Digest) {
+	copy(d[:], r.get(bMeta, keyFeedDigest)) // nothing before the first change
+	return d
 }
 
 // head is the last seq given out. Its row is always there: the record that took
@@ -40,7 +50,9 @@ func (r *readTx) Changes(after uint64, limit int) ([]store.Change, error) {
 // moveRow moves a record's row from the seq it had, 0 for none, to the end.
 func (w *writeTx) moveRow(from uint64, n *record, deleted bool) error {
 	n.version = w.head() + 1
+	digest, id := w.feedDigest(), strconv.FormatInt(n.id, 10)
 	if from != 0 {
+		digest.Remove(n.typ, id, from, false) // a tombstone never moves
 		if err := w.del(bFeed, be64(from)); err != nil {
 			return err
 		}
@@ -50,6 +62,10 @@ func (w *writeTx) moveRow(from uint64, n *record, deleted bool) error {
 		row[0] = 1
 	}
 	row = append(append(row, idKey(n.id)...), n.typ...)
+	digest.Add(n.typ, id, n.version, deleted)
+	if err := w.put(bMeta, keyFeedDigest, digest[:]); err != nil {
+		return err
+	}
 	w.event(store.Event{Kind: store.EventFeed})
 	return w.add(bFeed, be64(n.version), row)
 }

@@ -6,9 +6,29 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-// A mirror's records are kept under its number, which stands before its state.
-// A mirror that was deleted and begins anew has another number.
-const mirrorHead = 8
+// A mirror's records are kept under its number, which stands before its state,
+// as do their digest and the highest of their versions. A mirror that was
+// deleted and begins anew has another number.
+const (
+	mirrorNumber = 8
+	mirrorHead   = mirrorNumber + len(store.Digest{}) + 8
+)
+
+// sums are what is kept of a mirror's records as a whole.
+type sums struct {
+	digest store.Digest
+	top    uint64
+}
+
+func readSums(v []byte) (s sums) {
+	copy(s.digest[:], v[mirrorNumber:])
+	s.top = number(v[mirrorHead-8:])
+	return s
+}
+
+func headOf(number []byte, s sums) []byte {
+	return append(append(bytes.Clone(number), s.digest[:]...), be64(s.top)...)
+}
 
 func recordKey(number []byte, typ, id string) []byte {
 	return append(part(bytes.Clone(number), typ), id...)
@@ -20,7 +40,7 @@ func (r *readTx) mirror(name string) []byte {
 	if v == nil {
 		return nil
 	}
-	return v[:mirrorHead:mirrorHead]
+	return v[:mirrorNumber:mirrorNumber]
 }
 
 func (r *readTx) MirrorState(mirror string) (store.MirrorState, error) {
@@ -31,6 +51,8 @@ func (r *readTx) MirrorState(mirror string) (store.MirrorState, error) {
 	if err != nil {
 		return store.MirrorState{}, err
 	}
+	kept := readSums(r.get(bMirror, []byte(mirror)))
+	s.Digest, s.Top = kept.digest, kept.top
 	return *s, nil
 }
 
@@ -70,8 +92,8 @@ func (w *writeTx) PutMirrorState(mirror string, s store.MirrorState) error {
 	if err != nil {
 		return err
 	}
-	s.At = normal(s.At)
-	value, err := encode(bMirror, bytes.Clone(n), &s)
+	s.At, s.IssuedAt = normal(s.At), normal(s.IssuedAt)
+	value, err := encode(bMirror, headOf(n, readSums(w.get(bMirror, []byte(mirror)))), &s)
 	if err != nil {
 		return err
 	}
@@ -90,7 +112,7 @@ func (w *writeTx) openMirror(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := encode(bMirror, be64(n), &store.MirrorState{})
+	value, err := encode(bMirror, headOf(be64(n), sums{}), &store.MirrorState{})
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +137,43 @@ func (w *writeTx) PutMirrorRecord(mirror string, r *store.Record) error {
 	if bytes.Equal(old, value) {
 		return nil
 	}
+	if err := w.addToSums(mirror, old, r); err != nil {
+		return err
+	}
 	w.event(store.Event{Kind: store.EventMirror, Realm: mirror, Type: r.Type, ID: r.ID})
 	return w.replace(bMirrorRecord, key, old, value)
+}
+
+// addToSums counts a record in the place of what was kept of it, if anything.
+func (w *writeTx) addToSums(mirror string, old []byte, r *store.Record) error {
+	v := bytes.Clone(w.get(bMirror, []byte(mirror)))
+	s := readSums(v)
+	if old != nil {
+		o, err := decode[store.Record](bMirrorRecord, old)
+		if err != nil {
+			return err
+		}
+		s.digest.Remove(o.Type, o.ID, o.Version, o.Deleted)
+	}
+	s.digest.Add(r.Type, r.ID, r.Version, r.Deleted)
+	s.top = max(s.top, r.Version)
+	return w.put(bMirror, []byte(mirror), append(headOf(v[:mirrorNumber], s), v[mirrorHead:]...))
+}
+
+func (w *writeTx) ReplaceMirror(mirror, by string) error {
+	v := bytes.Clone(w.get(bMirror, []byte(by)))
+	if v == nil {
+		return store.ErrNotFound
+	}
+	if err := w.DeleteMirror(mirror); err != nil {
+		return err
+	}
+	w.event(store.Event{Kind: store.EventMirror, Realm: by})
+	w.event(store.Event{Kind: store.EventMirror, Realm: mirror})
+	if err := w.del(bMirror, []byte(by)); err != nil {
+		return err
+	}
+	return w.put(bMirror, []byte(mirror), v)
 }
 
 func (w *writeTx) DeleteMirror(mirror string) error {

@@ -63,11 +63,34 @@ func Open(path string, o Options) (*Store, error) {
 	if err == nil && id != marker {
 		err = writeMarker(path, id)
 	}
+	if err == nil {
+		err = endLeases(db)
+	}
 	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("preparing the database %s: %w", path, err)
 	}
 	return &Store{path: path, db: db, watchers: map[*watcher]bool{}}, nil
+}
+
+// endLeases ends those of a process that crashed: nobody else has the file open.
+func endLeases(db *bbolt.DB) error {
+	name := []byte(bucketNames[bLease])
+	var held bool
+	if err := db.View(func(tx *bbolt.Tx) error {
+		k, _ := tx.Bucket(name).Cursor().First()
+		held = k != nil
+		return nil
+	}); err != nil || !held {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		if err := tx.DeleteBucket(name); err != nil {
+			return err
+		}
+		_, err := tx.CreateBucket(name)
+		return err
+	})
 }
 
 func openBolt(path string, o Options, readOnly bool) (db *bbolt.DB, err error) {

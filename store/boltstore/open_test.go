@@ -286,3 +286,32 @@ func TestOpenUnwritable(t *testing.T) {
 		t.Error("a directory served as a database")
 	}
 }
+
+func TestLeasesEndWithTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	acquire := func(s *boltstore.Store, holder string) (has bool) {
+		t.Helper()
+		if err := s.Update(t.Context(), func(tx store.WriteTx) (err error) {
+			has, err = store.AcquireLease(tx, "push", holder, time.Now(), time.Hour)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return has
+	}
+	s, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !acquire(s, "a") || acquire(s, "b") {
+		t.Fatal("a lease has one holder")
+	}
+	s.Close() // without releasing it, as in a crash
+	if s, err = boltstore.Open(path, boltstore.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if !acquire(s, "b") {
+		t.Error("the lease of a process that is no more is still held")
+	}
+}

@@ -42,8 +42,9 @@ const (
 	bSessionOfSID                   // realm, sid, hash -> present
 	bConsent                        // user id, client id -> Consent
 	bSigningKey                     // kid -> SigningKey
-	bMirror                         // name -> number, MirrorState
+	bMirror                         // name -> number, Digest, Top, MirrorState
 	bMirrorRecord                   // mirror's number, type, id -> Record
+	bSyncState                      // client id -> SyncState
 	bLease                          // name -> Lease
 	bExpiry                         // time, kind, key -> present, or where to go on
 	bucketCount
@@ -52,7 +53,7 @@ const (
 var bucketNames = [bucketCount]string{
 	"meta", "counter", "user", "object", "unique", "reference", "superuser", "feed", "grave", "credential",
 	"client", "epoch", "grant", "token", "family_of_user", "ticket", "mark", "session", "session_of_subject",
-	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "lease", "expiry",
+	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "sync_state", "lease", "expiry",
 }
 
 // present is the value of an index entry.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +36,9 @@ func Run(t *testing.T, open Open) {
 		{"object uniqueness", testObjectUniqueness},
 		{"feed", testFeed},
 		{"feed under load", testFeedUnderLoad},
+		{"feed digest", testFeedDigest},
+		{"sync state", testSyncState},
+		{"sync state event", testSyncStateEvent},
 		{"client", testClient},
 		{"client delete", testClientDelete},
 		{"family", testFamily},
@@ -51,6 +55,8 @@ func Run(t *testing.T, open Open) {
 		{"signing key", testSigningKey},
 		{"mirror", testMirror},
 		{"mirror delete", testMirrorDelete},
+		{"mirror digest", testMirrorDigest},
+		{"mirror replace", testMirrorReplace},
 		{"lease", testLease},
 		{"lease race", testLeaseRace},
 		{"transaction", testTransaction},
@@ -226,5 +232,7 @@ func usernames(users []*store.User) []string {
 	}
 	return names
 }
+
+func decimal(id int64) string { return strconv.FormatInt(id, 10) }
 
 func name(prefix string, i int) string { return fmt.Sprintf("%s%03d", prefix, i) }
