@@ -36,6 +36,8 @@ const adminBase = "/auth/"
 //	POST                   /auth/clients/{id}/rotate-secret
 //	GET, POST              /auth/objects/{type}     ?after=<id>&limit=<n>
 //	GET, PATCH, DELETE     /auth/objects/{type}/{id}
+//	GET                    /auth/sync
+//	POST                   /auth/sync/{client}/resync
 //
 // Bodies are JSON. An error is {"error": "...", "problems": [{field, message}]}.
 type adminAPI struct {
@@ -70,6 +72,7 @@ func (api *adminAPI) routes() {
 	api.userRoutes()
 	api.clientRoutes()
 	api.objectRoutes()
+	api.syncRoutes()
 	api.handle("/auth/", func(_ *App, r *http.Request) (any, error) {
 		return nil, refuse(http.StatusNotFound, "there is no %s %s here", r.Method, r.URL.Path)
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 func (api *adminAPI) clientRoutes() {
@@ -32,17 +33,22 @@ const (
 // clientView is a client as the API shows it: without its secrets, but with how
 // many there are.
 type clientView struct {
-	ID                     string    `json:"id"`
-	Name                   string    `json:"name,omitempty"`
-	Source                 string    `json:"source"`
-	Public                 bool      `json:"public"`
-	RedirectURIs           []string  `json:"redirect_uris"`
-	PostLogoutRedirectURIs []string  `json:"post_logout_redirect_uris,omitempty"`
-	SkipConsent            bool      `json:"skip_consent"`
-	AllowNoPKCE            bool      `json:"allow_no_pkce"`
-	Scopes                 []string  `json:"scopes,omitempty"`
-	Disabled               bool      `json:"disabled"`
-	CreatedAt              time.Time `json:"created_at,omitzero"`
+	ID                     string   `json:"id"`
+	Name                   string   `json:"name,omitempty"`
+	Source                 string   `json:"source"`
+	Public                 bool     `json:"public"`
+	RedirectURIs           []string `json:"redirect_uris"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	SkipConsent            bool     `json:"skip_consent"`
+	AllowNoPKCE            bool     `json:"allow_no_pkce"`
+	Scopes                 []string `json:"scopes,omitempty"`
+	// Sync is what the config or registration says; SyncTarget where the client
+	// is told of changes, nothing if it is not.
+	Sync       store.SyncMode `json:"sync,omitempty"`
+	SyncURL    string         `json:"sync_url,omitempty"`
+	SyncTarget string         `json:"sync_target,omitempty"`
+	Disabled   bool           `json:"disabled"`
+	CreatedAt  time.Time      `json:"created_at,omitzero"`
 	// SecretsExpire is for each secret in force when it ends; zero: it lasts.
 	SecretsExpire []time.Time `json:"secrets_expire,omitempty"`
 	// Secret is shown once: when it was made.
@@ -56,6 +62,7 @@ func viewOf(c *store.Client, source string) *clientView {
 		ID: c.ID, Name: c.Name, Source: source, Public: c.Public,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
+		Sync: c.Sync, SyncURL: c.SyncURL, SyncTarget: c.SyncTarget(),
 		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
 	}
 	if v.RedirectURIs == nil {
@@ -73,7 +80,7 @@ func (a *App) unstored() map[string]*clientView {
 	for id, g := range a.enrolled {
 		out[id] = viewOf(&store.Client{
 			ID: id, Name: g.Name, RedirectURIs: g.RedirectURIs,
-			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs, SkipConsent: true,
+			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs, SkipConsent: true, SyncURL: g.SyncURL,
 		}, sourceEnrolled)
 	}
 	for _, s := range a.servers {
@@ -136,6 +143,9 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		SkipConsent            bool     `json:"skip_consent"`
 		AllowNoPKCE            bool     `json:"allow_no_pkce"`
 		Scopes                 []string `json:"scopes"`
+
+		Sync    store.SyncMode `json:"sync"`
+		SyncURL string         `json:"sync_url"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
@@ -144,6 +154,7 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		ID: body.ID, Name: body.Name, Public: body.Public,
 		RedirectURIs: body.RedirectURIs, PostLogoutRedirectURIs: body.PostLogoutRedirectURIs,
 		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
+		Sync: body.Sync, SyncURL: body.SyncURL,
 		CreatedAt: time.Now().UTC(),
 	}
 	if err := checkClient(&c); err != nil {
@@ -205,6 +216,19 @@ func checkClient(c *store.Client) error {
 	}
 	for _, uri := range c.PostLogoutRedirectURIs {
 		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
+	}
+	switch c.Sync {
+	case "", store.SyncAll, store.SyncOff:
+	default:
+		bad("sync", errors.New("must be all or off"))
+	}
+	if c.SyncURL != "" {
+		bad("sync_url", usersync.CheckURL(c.SyncURL))
+	}
+	if asked := c.Sync == store.SyncAll || c.SyncURL != ""; asked && c.Public {
+		bad("sync", errors.New("a public client has no secret, which sync needs"))
+	} else if asked && c.Sync != store.SyncOff && c.SyncTarget() == "" {
+		bad("sync_url", errors.New("is needed: where is the client told of changes?"))
 	}
 	if c.Public && c.AllowNoPKCE {
 		bad("allow_no_pkce", errors.New("a public client cannot do without PKCE"))

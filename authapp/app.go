@@ -45,10 +45,12 @@ type App struct {
 	enrolled  enrolment
 	realms    []string // of the gates whose server is in this process
 	transport *transport
-	stopSweep func()
-	running   []func() // how to stop the members that were started, in order
-	ready     chan struct{}
-	failed    chan struct{}
+	// syncTransport is that of servers to gates.
+	syncTransport *syncTransport
+	stopSweep     func()
+	running       []func() // how to stop the members that were started, in order
+	ready         chan struct{}
+	failed        chan struct{}
 }
 
 // CaddyModule returns the Caddy module information.

@@ -19,6 +19,8 @@ func clientCommand() *cobra.Command {
 	f.StringArray("redirect", nil, "A redirect URI, compared exactly (repeatable); that of a gate is https://<site>/oidc/callback")
 	f.StringArray("post-logout", nil, "Where people may return to after signing out (repeatable; default for a gate: https://<site>/)")
 	f.StringSlice("scope", nil, "A scope that the client may ask for (repeatable; default: all)")
+	f.String("sync", "", "Whether the client is told of users as they change: all or off (default: all for a gate, else off)")
+	f.String("sync-url", "", "Where it is told (default for a gate: https://<site>/oidc/sync)")
 	f.Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
 	f.Bool("skip-consent", false, "Do not ask people; for clients of your own")
 	f.Bool("allow-no-pkce", false, "Let the client leave PKCE out; for old software")
@@ -50,6 +52,8 @@ func createClientCmd(s *session, args []string) error {
 	public, _ := f.GetBool("public")
 	skip, _ := f.GetBool("skip-consent")
 	noPKCE, _ := f.GetBool("allow-no-pkce")
+	sync, _ := f.GetString("sync")
+	syncURL, _ := f.GetString("sync-url")
 	if len(postLogout) == 0 {
 		for _, uri := range redirects {
 			if site, ok := gateSite(uri); ok {
@@ -61,6 +65,7 @@ func createClientCmd(s *session, args []string) error {
 	err := s.call(http.MethodPost, "/auth/clients", map[string]any{
 		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
 		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
+		"sync": sync, "sync_url": syncURL,
 	}, &c)
 	if err != nil {
 		return err
@@ -156,6 +161,7 @@ func (s *session) printClient(c *clientView) error {
 		row(w, "kind", c.kind())
 		row(w, "consent", c.consent())
 		row(w, "redirect URIs", strings.Join(c.RedirectURIs, " "))
+		row(w, "told of changes", c.SyncTarget)
 		row(w, "after logout", strings.Join(c.PostLogoutRedirectURIs, " "))
 		for i, end := range c.SecretsExpire {
 			text := "lasts"

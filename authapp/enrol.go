@@ -43,6 +43,7 @@ func (a *App) enrol(gates []*placedGate) error {
 				e.PostLogoutRedirectURIs = append(e.PostLogoutRedirectURIs, o+"/")
 			}
 		}
+		e.SyncURL = group[0].origins[0] + group[0].prefix() + "/sync"
 		e.RedirectURIs, e.PostLogoutRedirectURIs = sortedSet(e.RedirectURIs), sortedSet(e.PostLogoutRedirectURIs)
 		a.enrolled[id] = e
 	}

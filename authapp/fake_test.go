@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -212,6 +213,11 @@ func (g *fakeGate) StartGate(env GateEnv) error {
 	defer events.Unlock()
 	events.gates[g.Name] = g
 	return nil
+}
+
+func (g *fakeGate) ServeSync(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	note("sync %s %s %s", g.Name, r.URL, body)
 }
 
 func (g *fakeGate) StopGate() { note("stop gate %s", g.Name) }

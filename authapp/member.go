@@ -1,6 +1,7 @@
 package authapp
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/caddyito/caddyito/store"
@@ -29,6 +30,18 @@ type ClientLister interface {
 	ConfiguredClients() []store.Client
 }
 
+// SyncServer is a ServerModule that tells clients of changes.
+type SyncServer interface {
+	// SyncTargets lists them. It may be asked once StartServer returned.
+	SyncTargets(context.Context) ([]SyncTarget, error)
+}
+
+// SyncTarget is a client that is told of changes, and where.
+type SyncTarget struct {
+	ClientID string
+	URL      string
+}
+
 // ServerEnv is what a server is started with.
 type ServerEnv struct {
 	Store     store.Store
@@ -39,6 +52,11 @@ type ServerEnv struct {
 	// Gate finds a gate of this process that is enrolled at this server.
 	// Complete once the app's Start returned.
 	Gate func(clientID string) (EnrolledGate, bool)
+	// Gates lists those it finds, once the app is Ready.
+	Gates func() []EnrolledGate
+	// SyncTransport reaches gates, to tell them of changes: those of this
+	// process without the network.
+	SyncTransport http.RoundTripper
 }
 
 // EnrolledGate is a gate that stands in the same Caddy as its server and so
@@ -49,6 +67,7 @@ type EnrolledGate struct {
 	Secret                 string // derived from the master key, so the same after a restart
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
+	SyncURL                string // where it is told of changes
 
 	issuer string // of the server at which it is enrolled
 }
@@ -60,6 +79,8 @@ type GateModule interface {
 	// StartGate is called once, from the app's Start, after every server
 	// started. Requests that come before it returned wait for it.
 	StartGate(GateEnv) error
+	// ServeSync takes a batch of changes from a server of this process.
+	ServeSync(http.ResponseWriter, *http.Request)
 	// StopGate ends what StartGate began. Requests may still be under way.
 	StopGate()
 }

@@ -3,6 +3,7 @@ package authapp
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type placedGate struct {
 // after every reload.
 func (a *App) startServers(where sites) error {
 	a.transport = newTransport()
+	a.syncTransport = newSyncTransport()
 	servers := slices.Clone(a.servers)
 	slices.SortStableFunc(servers, func(x, y ServerModule) int {
 		return slices.Compare(where.of(x).origins, where.of(y).origins)
@@ -34,7 +36,8 @@ func (a *App) startServers(where sites) error {
 	for _, s := range servers {
 		at := where.of(s)
 		err := s.StartServer(ServerEnv{
-			Store: a.shared.Store, MasterKey: a.shared.key, Origins: at.origins, Gate: a.gateOf(s),
+			Store: a.shared.Store, MasterKey: a.shared.key, Origins: at.origins,
+			Gate: a.gateOf(s), Gates: a.gatesOf(s), SyncTransport: a.syncTransport,
 		})
 		if err != nil {
 			return fmt.Errorf("auth_server at %s: %w", at, err)
@@ -61,6 +64,21 @@ func (a *App) gateOf(s ServerModule) func(string) (EnrolledGate, bool) {
 		}
 		g, ok := a.enrolled[clientID]
 		return g, ok && normalIssuer(g.issuer) == normalIssuer(s.Issuer())
+	}
+}
+
+// gatesOf lists the gates that are enrolled at a server.
+func (a *App) gatesOf(s ServerModule) func() []EnrolledGate {
+	find := a.gateOf(s)
+	return func() []EnrolledGate {
+		<-a.ready // until then it is being written
+		var list []EnrolledGate
+		for _, id := range slices.Sorted(maps.Keys(a.enrolled)) {
+			if g, ok := find(id); ok {
+				list = append(list, g)
+			}
+		}
+		return list
 	}
 }
 
@@ -100,6 +118,9 @@ func (a *App) startGates(where sites) error {
 			return fmt.Errorf("auth_client at %s: %w", g.site, err)
 		}
 		a.running = append(a.running, g.module.StopGate)
+		for _, o := range g.origins {
+			a.syncTransport.add(o+g.prefix()+"/sync", g.module)
+		}
 		if g.server != nil && !slices.Contains(a.realms, name) {
 			a.realms = append(a.realms, name)
 		}

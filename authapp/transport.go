@@ -41,7 +41,7 @@ func newTransport() *transport {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s, ok := t.servers[normalOrigin(r.URL)]; ok {
-		return serveInProcess(s, r)
+		return serveInProcess(s.ServeAuth, r)
 	}
 	return t.network.RoundTrip(r)
 }
@@ -62,7 +62,7 @@ func normalOrigin(u *url.URL) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-func serveInProcess(s ServerModule, r *http.Request) (*http.Response, error) {
+func serveInProcess(serve http.HandlerFunc, r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close() // a RoundTripper must, on every path
 	}
@@ -70,7 +70,7 @@ func serveInProcess(s ServerModule, r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	w := &responseBuffer{header: http.Header{}}
-	if err := serveSafely(s, w, asServed(r)); err != nil {
+	if err := serveSafely(serve, w, asServed(r)); err != nil {
 		return nil, fmt.Errorf("%s %s in process: %w", r.Method, r.URL.Path, err)
 	}
 	// A caller that gave up meanwhile hears so, as from the network.
@@ -80,13 +80,13 @@ func serveInProcess(s ServerModule, r *http.Request) (*http.Response, error) {
 	return w.response(r), nil
 }
 
-func serveSafely(s ServerModule, w *responseBuffer, r *http.Request) (err error) {
+func serveSafely(serve http.HandlerFunc, w *responseBuffer, r *http.Request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the handler panicked: %v", p)
 		}
 	}()
-	s.ServeAuth(w, r)
+	serve(w, r)
 	return w.err
 }
 

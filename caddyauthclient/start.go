@@ -2,6 +2,7 @@ package caddyauthclient
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/caddyito/caddyito/authapp"
@@ -52,7 +53,18 @@ func (h *Handler) StartGate(env authapp.GateEnv) error {
 	}
 	h.shared = env.Shared
 	h.gate.Store(g)
+	g.StartSync(h.app.Ready()) // an enrolled gate is known to its server from then on
 	return nil
+}
+
+// ServeSync takes a batch of changes from a server of this process.
+func (h *Handler) ServeSync(w http.ResponseWriter, r *http.Request) {
+	g := h.gate.Load()
+	if g == nil {
+		http.Error(w, "auth_client has not started", http.StatusServiceUnavailable)
+		return
+	}
+	g.ServeSync(w, r)
 }
 
 // StopGate ends the gate's own work. The pointer stays, for the requests that

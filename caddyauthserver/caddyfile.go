@@ -40,6 +40,8 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			skip_consent
 //			allow_no_pkce
 //			scopes               <scope>...
+//			sync                 all|off
+//			sync_url             <url>
 //		}
 //		session {
 //			idle     <duration>
@@ -107,6 +109,8 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
 		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
 		{Name: "scopes", Repeatable: true, Read: directive.Texts(&c.Scopes)},
+		{Name: "sync", Read: directive.Text((*string)(&c.Sync))},
+		{Name: "sync_url", Read: directive.Text(&c.SyncURL)},
 	})
 	if err != nil {
 		return err

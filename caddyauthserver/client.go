@@ -7,6 +7,7 @@ import (
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // MinSecretLength of a client's secret, in bytes: as much as 256 bits take at
@@ -39,11 +40,21 @@ type Client struct {
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
 	// Scopes the client may ask for. Default: all.
 	Scopes []string `json:"scopes,omitempty"`
+	// Sync says whether the client is told of users as they change: "all" or
+	// "off". Default: "all" for a gate, which is known by its redirect URI
+	// (https://<site>/oidc/callback), or with a sync URL; otherwise "off".
+	Sync store.SyncMode `json:"sync,omitempty"`
+	// SyncURL is where it is told. Default for a gate: https://<site>/oidc/sync.
+	// Placeholders are replaced at start.
+	SyncURL string `json:"sync_url,omitempty"`
 }
 
 func (c *Client) expand() error {
 	option := "client " + c.ID + ": "
 	if err := directive.Expand(option+"secret", &c.Secret); err != nil {
+		return err
+	}
+	if err := directive.Expand(option+"sync_url", &c.SyncURL); err != nil {
 		return err
 	}
 	if err := directive.ExpandAll(option+"redirect", c.RedirectURIs); err != nil {
@@ -82,6 +93,27 @@ func (c *Client) check(expanded bool) error {
 			return err
 		}
 	}
+	return c.checkSync()
+}
+
+func (c *Client) checkSync() error {
+	switch c.Sync {
+	case "", store.SyncAll, store.SyncOff:
+	default:
+		return fmt.Errorf("client %s: sync is '%s' or '%s', not '%s'", c.ID, store.SyncAll, store.SyncOff, c.Sync)
+	}
+	if c.SyncURL != "" && !directive.HasPlaceholder(c.SyncURL) {
+		if err := usersync.CheckURL(c.SyncURL); err != nil {
+			return fmt.Errorf("client %s: %w", c.ID, err)
+		}
+	}
+	asked := c.Sync == store.SyncAll || c.SyncURL != ""
+	switch sc := (&store.Client{RedirectURIs: c.RedirectURIs, SyncURL: c.SyncURL}); {
+	case asked && c.Public:
+		return fmt.Errorf("client %s is public; sync needs a secret", c.ID)
+	case asked && sc.SyncTarget() == "":
+		return fmt.Errorf("client %s: say where it is told of changes: sync_url https://...", c.ID)
+	}
 	return nil
 }
 
@@ -103,19 +135,7 @@ func checkRedirect(option, uri string, expanded bool) error {
 func (s *Server) staticClients(env authapp.ServerEnv) func(id string) (*provider.StaticClient, bool) {
 	configured := make(map[string]*provider.StaticClient, len(s.Clients))
 	for _, c := range s.Clients {
-		configured[c.ID] = &provider.StaticClient{
-			Client: store.Client{
-				ID:                     c.ID,
-				Name:                   c.Name,
-				Public:                 c.Public,
-				RedirectURIs:           c.RedirectURIs,
-				PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-				SkipConsent:            c.SkipConsent,
-				AllowNoPKCE:            c.AllowNoPKCE,
-				Scopes:                 c.Scopes,
-			},
-			Secret: c.Secret,
-		}
+		configured[c.ID] = c.static()
 	}
 	return func(id string) (*provider.StaticClient, bool) {
 		if c, ok := configured[id]; ok {
@@ -128,16 +148,60 @@ func (s *Server) staticClients(env authapp.ServerEnv) func(id string) (*provider
 		if !ok {
 			return nil, false
 		}
-		// Who runs the server runs this gate too: nothing to consent to.
-		return &provider.StaticClient{
-			Client: store.Client{
-				ID:                     g.ClientID,
-				Name:                   g.Name,
-				RedirectURIs:           g.RedirectURIs,
-				PostLogoutRedirectURIs: g.PostLogoutRedirectURIs,
-				SkipConsent:            true,
-			},
-			Secret: g.Secret,
-		}, true
+		return enrolledClient(g), true
+	}
+}
+
+// listStaticClients lists what staticClients finds.
+func (s *Server) listStaticClients(env authapp.ServerEnv) func() []*provider.StaticClient {
+	return func() []*provider.StaticClient {
+		var all []*provider.StaticClient
+		taken := map[string]bool{}
+		for _, c := range s.Clients {
+			all = append(all, c.static())
+			taken[c.ID] = true
+		}
+		if env.Gates == nil {
+			return all
+		}
+		for _, g := range env.Gates() {
+			if !taken[g.ClientID] {
+				all = append(all, enrolledClient(g))
+			}
+		}
+		return all
+	}
+}
+
+func (c *Client) static() *provider.StaticClient {
+	return &provider.StaticClient{
+		Client: store.Client{
+			ID:                     c.ID,
+			Name:                   c.Name,
+			Public:                 c.Public,
+			RedirectURIs:           c.RedirectURIs,
+			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+			SkipConsent:            c.SkipConsent,
+			AllowNoPKCE:            c.AllowNoPKCE,
+			Scopes:                 c.Scopes,
+			Sync:                   c.Sync,
+			SyncURL:                c.SyncURL,
+		},
+		Secret: c.Secret,
+	}
+}
+
+func enrolledClient(g authapp.EnrolledGate) *provider.StaticClient {
+	return &provider.StaticClient{
+		Client: store.Client{
+			ID:                     g.ClientID,
+			Name:                   g.Name,
+			RedirectURIs:           g.RedirectURIs,
+			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs,
+			// Who runs the server runs this gate too: nothing to consent to.
+			SkipConsent: true,
+			SyncURL:     g.SyncURL,
+		},
+		Secret: g.Secret,
 	}
 }

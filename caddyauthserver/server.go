@@ -91,6 +91,9 @@ func (s *Server) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s.app = app
+	if site, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		site.RegisterOnShutdown(s.endPolls)
+	}
 	return app.AddServer(s)
 }
 
@@ -168,4 +171,5 @@ var (
 	_ caddy.Validator             = (*Server)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Server)(nil)
 	_ authapp.ServerModule        = (*Server)(nil)
+	_ authapp.SyncServer          = (*Server)(nil)
 )

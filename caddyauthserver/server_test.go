@@ -112,4 +112,13 @@ func TestStaticClients(t *testing.T) {
 	if c, ok := s.staticClients(authapp.ServerEnv{})("x"); ok {
 		t.Errorf("without gates: %+v", c)
 	}
+	list := s.listStaticClients(authapp.ServerEnv{Gates: func() []authapp.EnrolledGate {
+		return []authapp.EnrolledGate{{ClientID: "wiki", Secret: "derived"}, {ClientID: "g.example", Secret: "derived", SyncURL: "https://g.example/oidc/sync"}}
+	}})()
+	if len(list) != 2 || list[0].Secret != "s" || list[1].ID != "g.example" || list[1].SyncTarget() != "https://g.example/oidc/sync" {
+		t.Errorf("listed: %+v", list)
+	}
+	if list := s.listStaticClients(authapp.ServerEnv{})(); len(list) != 1 {
+		t.Errorf("listed without gates: %+v", list)
+	}
 }

@@ -27,6 +27,8 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		MasterKey:            env.MasterKey,
 		Schema:               s.Schema(),
 		StaticClient:         s.staticClients(env),
+		StaticClients:        s.listStaticClients(env),
+		SyncTransport:        env.SyncTransport,
 		Brand:                s.Brand,
 		CodeLifetime:         time.Duration(s.Lifetimes.Code),
 		AccessTokenLifetime:  time.Duration(s.Lifetimes.AccessToken),
@@ -46,6 +48,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		s.StopServer() // the app stops only those that started
 		return fmt.Errorf("auth_server %s: %w", issuer, err)
 	}
+	p.StartSync(s.app.Ready()) // not before the gates of this process stand
 	return nil
 }
 
@@ -61,6 +64,28 @@ func (s *Server) prepare(ctx context.Context, env authapp.ServerEnv, p *provider
 func (s *Server) StopServer() {
 	if p := s.provider.Load(); p != nil {
 		p.Close()
+	}
+}
+
+// SyncTargets are the clients that are told of changes, and where.
+func (s *Server) SyncTargets(ctx context.Context) ([]authapp.SyncTarget, error) {
+	p := s.provider.Load()
+	if p == nil {
+		return nil, nil
+	}
+	clients, err := p.SyncClients(ctx)
+	var targets []authapp.SyncTarget
+	for _, c := range clients {
+		targets = append(targets, authapp.SyncTarget{ClientID: c.ID, URL: c.URL})
+	}
+	return targets, err
+}
+
+// endPolls is called when the site begins to shut down, which waits for
+// requests.
+func (s *Server) endPolls() {
+	if p := s.provider.Load(); p != nil {
+		p.EndPolls()
 	}
 }
 

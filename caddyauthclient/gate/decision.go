@@ -67,6 +67,8 @@ func (g *Gate) ownPath(u *url.URL) string {
 		return "logout"
 	case "/me", "/me/":
 		return "me"
+	case "/sync", "/sync/":
+		return "sync"
 	}
 	return ""
 }

@@ -35,7 +35,7 @@ type issuer struct {
 	// of one attempt.
 	authorize []string
 
-	userinfo, profile, revocation, endSession string
+	userinfo, profile, revocation, endSession, sync string
 	// namesItself: the issuer puts iss into its answers (RFC 9207).
 	namesItself bool
 
@@ -132,6 +132,7 @@ func (d *discovery) look() (*issuer, error) {
 		EndSession  string   `json:"end_session_endpoint"`
 		Revocation  string   `json:"revocation_endpoint"`
 		Profile     string   `json:"caddyito_profile_endpoint"`
+		Sync        string   `json:"caddyito_sync_endpoint"`
 		NamesItself bool     `json:"authorization_response_iss_parameter_supported"`
 		Scopes      []string `json:"scopes_supported"`
 		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
@@ -147,6 +148,7 @@ func (d *discovery) look() (*issuer, error) {
 		profile:     m.Profile,
 		revocation:  m.Revocation,
 		endSession:  m.EndSession,
+		sync:        m.Sync,
 		namesItself: m.NamesItself,
 		fetched:     d.cfg.Now(),
 	}
@@ -162,6 +164,7 @@ func (d *discovery) look() (*issuer, error) {
 		{"caddyito_profile_endpoint", is.profile, false},
 		{"revocation_endpoint", is.revocation, false},
 		{"end_session_endpoint", is.endSession, false},
+		{"caddyito_sync_endpoint", is.sync, false},
 	} {
 		if err := checkEndpoint(d.cfg.Issuer, e.url, e.needed); err != nil {
 			return nil, fmt.Errorf("metadata of %s: %s: %w", d.cfg.Issuer, e.name, err)

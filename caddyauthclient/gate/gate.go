@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // Gate stands in front of an app. Its methods are safe for concurrent use.
@@ -36,6 +37,9 @@ type Gate struct {
 
 	hostWarned    atomic.Int64 // when an unknown host was last warned of
 	partialWarned atomic.Bool  // that there are identities that do not hold all values
+
+	receiver *usersync.Receiver
+	stopPull func() // nil before StartSync
 
 	closed    atomic.Bool
 	stopWatch func()
@@ -75,6 +79,7 @@ func New(c Config) (*Gate, error) {
 		spent:    newSpent(),
 	}
 	g.issuer = newDiscovery(&g.cfg, origins)
+	g.receiver = g.newReceiver()
 	g.stopWatch = c.Store.Watch(g.follow)
 	return g, nil
 }
@@ -85,6 +90,9 @@ func New(c Config) (*Gate, error) {
 func (g *Gate) Close() {
 	if g.closed.Swap(true) {
 		return
+	}
+	if g.stopPull != nil {
+		g.stopPull()
 	}
 	g.stopWatch()
 	g.touches.close()

@@ -25,6 +25,8 @@ func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
 		g.serveLogout(w, r, o)
 	case "me":
 		g.serveMe(w, r, o)
+	case "sync":
+		g.ServeSync(w, r)
 	default:
 		g.pages.Message(w, r, http.StatusNotFound, webpage.Message{Title: "Not found", LinkText: "Go to the start", LinkURL: "/"})
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // Config is what a Provider is made of.
@@ -32,6 +33,12 @@ type Config struct {
 	// StaticClient finds a client that is not in the store: one of the
 	// Caddyfile, or a gate in this process. It goes before the store. May be nil.
 	StaticClient func(id string) (*StaticClient, bool)
+
+	// StaticClients lists them, for those that are told of changes. May be nil.
+	StaticClients func() []*StaticClient
+	// SyncTransport reaches clients that are told of changes. Default
+	// usersync.Transport().
+	SyncTransport http.RoundTripper
 
 	// Brand is how pages look.
 	Brand webpage.Brand
@@ -126,6 +133,9 @@ func (c *Config) complete() error {
 			}
 			return host
 		}
+	}
+	if c.SyncTransport == nil {
+		c.SyncTransport = usersync.Transport()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

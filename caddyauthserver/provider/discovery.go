@@ -23,6 +23,8 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"end_session_endpoint":   p.url("logout"),
 		// Not of any standard: the whole user, for scope "read".
 		"caddyito_profile_endpoint": p.url("profile"),
+		// Nor this: changes of users and objects, for gates.
+		"caddyito_sync_endpoint": p.url("sync"),
 
 		"scopes_supported":                               scopeNames(),
 		"claims_supported":                               claimNames,

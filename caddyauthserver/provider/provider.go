@@ -12,6 +12,7 @@ import (
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // Provider is an OpenID provider. It is safe for concurrent use.
@@ -22,6 +23,7 @@ type Provider struct {
 	passwords *password.Hasher
 	keys      *keyring
 	limits    *limiter
+	sync      *usersync.Server
 	cookies   cookieNames
 	routes    map[string]route
 	csrfKey   [32]byte
@@ -62,6 +64,7 @@ func New(c Config) (*Provider, error) {
 		deviceKey: c.MasterKey.Derive("provider/device"),
 	}
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
+	p.sync = p.newSync()
 	get, post := []string{"GET", "HEAD"}, []string{"POST"}
 	both := []string{"GET", "HEAD", "POST"}
 	p.routes = map[string]route{
@@ -79,6 +82,7 @@ func New(c Config) (*Provider, error) {
 		p.path("jwks"):      {p.jwks, get, true},
 		p.path("logout"):    {p.logout, both, false},
 		p.path("setup"):     {p.setup, both, false},
+		p.path("sync"):      {p.servePull, []string{"GET"}, false},
 	}
 	return p, nil
 }
@@ -90,8 +94,11 @@ func (p *Provider) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Close ends what New began.
-func (p *Provider) Close() { p.keys.close() }
+// Close ends what New and StartSync began.
+func (p *Provider) Close() {
+	p.sync.Close()
+	p.keys.close()
+}
 
 // Handles says whether path is one of the provider's own: the two well-known
 // documents, and everything under the prefix.

@@ -1,0 +1,118 @@
+package authapp
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func (api *adminAPI) syncRoutes() {
+	api.handle("GET /auth/sync", api.syncStatus)
+	api.handle("POST /auth/sync/{client}/resync", api.resync)
+}
+
+// syncView is how far the clients' mirrors are.
+type syncView struct {
+	Feed    string            `json:"feed"`
+	Head    uint64            `json:"head"`
+	Clients []*syncClientView `json:"clients"`
+}
+
+// syncClientView is how far one is.
+type syncClientView struct {
+	ClientID string `json:"client_id"`
+	URL      string `json:"url"`
+	Seq      uint64 `json:"seq"`
+	// Lag is how many changes the mirror has yet to take, at the most;
+	// LagSeconds how long ago it was last heard of, if there are any.
+	Lag        uint64    `json:"lag"`
+	LagSeconds int64     `json:"lag_seconds"`
+	PushedAt   time.Time `json:"pushed_at,omitzero"`
+	PulledAt   time.Time `json:"pulled_at,omitzero"`
+	Error      string    `json:"error,omitempty"`
+	FailedAt   time.Time `json:"failed_at,omitzero"`
+	Parked     bool      `json:"parked"`
+	Resync     bool      `json:"resync"`
+}
+
+func (a *App) syncTargets(r *http.Request) ([]SyncTarget, error) {
+	var all []SyncTarget
+	for _, s := range a.servers {
+		if s, ok := s.(SyncServer); ok {
+			targets, err := s.SyncTargets(r.Context())
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, targets...)
+		}
+	}
+	slices.SortFunc(all, func(x, y SyncTarget) int { return cmp.Compare(x.ClientID, y.ClientID) })
+	return slices.CompactFunc(all, func(x, y SyncTarget) bool { return x.ClientID == y.ClientID }), nil
+}
+
+func (api *adminAPI) syncStatus(a *App, r *http.Request) (any, error) {
+	targets, err := a.syncTargets(r)
+	if err != nil {
+		return nil, err
+	}
+	var v syncView
+	err = a.Store().View(r.Context(), func(tx store.ReadTx) error {
+		feed, err := tx.Feed()
+		if err != nil {
+			return err
+		}
+		v = syncView{Feed: feed.ID, Head: feed.Head, Clients: []*syncClientView{}}
+		for _, t := range targets {
+			s, err := tx.SyncState(t.ClientID)
+			if err != nil {
+				return err
+			}
+			v.Clients = append(v.Clients, viewOfSync(t, s, feed, time.Now()))
+		}
+		return nil
+	})
+	return v, err
+}
+
+func viewOfSync(t SyncTarget, s *store.SyncState, feed store.Feed, now time.Time) *syncClientView {
+	c := &syncClientView{
+		ClientID: t.ClientID, URL: t.URL, PushedAt: s.PushedAt, PulledAt: s.PulledAt,
+		Error: s.Error, FailedAt: s.FailedAt, Parked: s.Parked, Resync: s.Resync,
+	}
+	if s.FeedID == feed.ID { // or it holds nothing of this feed
+		c.Seq = min(s.Seq, feed.Head)
+	}
+	c.Lag = feed.Head - c.Seq
+	last := s.PushedAt
+	if s.PulledAt.After(last) {
+		last = s.PulledAt
+	}
+	if c.Lag > 0 && !last.IsZero() {
+		c.LagSeconds = int64(now.Sub(last) / time.Second)
+	}
+	return c
+}
+
+// resync has a client sent everything anew. The pusher sees the mark and takes
+// it away when the client begins.
+func (api *adminAPI) resync(a *App, r *http.Request) (any, error) {
+	id := r.PathValue("client")
+	targets, err := a.syncTargets(r)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(targets, func(t SyncTarget) bool { return t.ClientID == id }) {
+		return nil, refuse(http.StatusNotFound, "there is no client %q that is told of changes; caddy auth sync status lists them", id)
+	}
+	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		s, err := tx.SyncState(id)
+		if err != nil {
+			return err
+		}
+		s.Resync = true
+		return tx.PutSyncState(s)
+	})
+}

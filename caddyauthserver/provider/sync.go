@@ -1,0 +1,104 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
+)
+
+func (p *Provider) newSync() *usersync.Server {
+	return usersync.NewServer(usersync.Config{
+		Store:     p.Store,
+		Issuer:    p.Issuer,
+		Schema:    p.Schema,
+		Clients:   p.SyncClients,
+		Transport: p.SyncTransport,
+		Log:       p.Logger,
+		Now:       p.Now,
+	})
+}
+
+// StartSync begins to tell clients of changes once ready is closed.
+func (p *Provider) StartSync(ready <-chan struct{}) { p.sync.Start(ready) }
+
+// EndPolls ends requests that wait for a change, so that a shutdown need not.
+func (p *Provider) EndPolls() { p.sync.EndPolls() }
+
+// servePull is /o/sync: a gate asks for what it missed. It shows its secret by
+// Basic authentication; tokens of whichever kind buy nothing here.
+func (p *Provider) servePull(w http.ResponseWriter, r *http.Request) {
+	cred, err := clientCredentials(r.Header["Authorization"], nil) // no form: only Basic is left
+	if err != nil {
+		p.oauthError(w, p.invalidClient())
+		return
+	}
+	c, err := p.authenticateClient(r, nil)
+	if err != nil {
+		p.oauthFailure(w, r, "authenticating client", err)
+		return
+	}
+	if c.SyncTarget() == "" {
+		p.oauthError(w, &oauthError{
+			status: http.StatusForbidden, code: "unauthorized_client",
+			description: "sync is off for this client, or it is not taken for a gate",
+		})
+		return
+	}
+	p.sync.ServePull(w, r, c.ID, cred.secret)
+}
+
+// SyncClients lists the clients that are told of changes: those of the config,
+// the gates of this process, and those of the store.
+func (p *Provider) SyncClients(ctx context.Context) ([]usersync.Client, error) {
+	var configured, registered []usersync.Client
+	if p.StaticClients != nil {
+		for _, sc := range p.StaticClients() {
+			configured = appendSync(configured, &client{Client: sc.Client, secrets: []string{sc.Secret}})
+		}
+	}
+	err := p.Store.View(ctx, func(tx store.ReadTx) error {
+		registered = nil
+		const page = 100
+		for after := ""; ; {
+			stored, err := tx.Clients(after, page)
+			if err != nil {
+				return err
+			}
+			for _, sc := range stored {
+				after = sc.ID
+				if _, static := p.staticClient(sc.ID); static {
+					continue
+				}
+				c, err := p.clientIn(tx, sc.ID)
+				if errors.Is(err, errUnknownClient) {
+					continue // disabled
+				}
+				if err != nil {
+					// The others shall not suffer.
+					p.Logger.Error("cannot read a client, so that it is not told of changes", "client_id", sc.ID, "error", err)
+					continue
+				}
+				registered = appendSync(registered, c)
+			}
+			if len(stored) < page {
+				return nil
+			}
+		}
+	})
+	return append(configured, registered...), err
+}
+
+// appendSync appends c if it is told of changes.
+func appendSync(list []usersync.Client, c *client) []usersync.Client {
+	url := c.SyncTarget()
+	if url == "" || len(c.secrets) == 0 {
+		return list
+	}
+	secrets := slices.Clone(c.secrets)
+	slices.Reverse(secrets) // the newest first
+	return append(list, usersync.Client{ID: c.ID, URL: url, Secrets: secrets})
+}

@@ -1,0 +1,164 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// enforced waits until the person's next request to the gate shows what is
+// wanted. A change travels by itself; nobody signs in again.
+func enforced(t *testing.T, p *person, gate, what string, ok func(status int, me map[string]any) bool) {
+	t.Helper()
+	waitFor(t, 15*time.Second, func() error {
+		me, err := p.me(gate)
+		status := 200
+		if err != nil {
+			status = 0
+			fmt.Sscanf(err.Error(), "%d", &status)
+		}
+		if !ok(status, me) {
+			return fmt.Errorf("%s: the gate still says %v, %v", what, me, err)
+		}
+		return nil
+	})
+}
+
+func companyNamed(name string) func(int, map[string]any) bool {
+	return func(_ int, me map[string]any) bool {
+		company, _ := me["company"].(map[string]any)
+		return company["name"] == name
+	}
+}
+
+func signedOut(status int, _ map[string]any) bool { return status == 401 }
+
+func TestSyncTwoBoxes(t *testing.T) {
+	t.Parallel()
+	b := startBoxes(t)
+	alice, bob := newPerson(t), newPerson(t)
+	alice.open(b.gate+"/").onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
+	bob.open(b.gate+"/").onLogin(b.server).signIn("bob", password).at(b.gate+"/", 200)
+
+	t.Run("who renames the company renames it at the gate", func(t *testing.T) {
+		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Acme & Sons")
+		enforced(t, alice, b.gate, "renamed", companyNamed("Acme & Sons"))
+	})
+
+	t.Run("who is disabled is out", func(t *testing.T) {
+		b.serverCaddy.auth("", "user", "disable", "bob")
+		enforced(t, bob, b.gate, "disabled", signedOut)
+		b.serverCaddy.auth("", "user", "enable", "bob")
+		enforced(t, alice, b.gate, "alice", companyNamed("Acme & Sons"))
+		if resp := bob.fetch("GET", b.gate+"/"); resp.StatusCode != 401 {
+			t.Errorf("enabling gives back a session that was ended: %s", resp.Status)
+		}
+	})
+
+	t.Run("what happens while the gate is down is there when it is up", func(t *testing.T) {
+		b.gateCaddy.stop()
+		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Missed")
+		for i := range 20 {
+			b.serverCaddy.auth("", "user", "create", fmt.Sprintf("new%d", i))
+		}
+		b.gateCaddy.start(b.gateFile)
+		enforced(t, alice, b.gate, "renamed while down", companyNamed("Missed"))
+		waitFor(t, 15*time.Second, func() error { return b.settled() })
+	})
+
+	t.Run("a mirror that was deleted fills itself", func(t *testing.T) {
+		b.gateCaddy.stop()
+		if err := os.RemoveAll(filepath.Join(b.gateCaddy.dataDir(), "caddyito")); err != nil {
+			t.Fatal(err)
+		}
+		b.gateCaddy.start(b.gateFile)
+		waitFor(t, 15*time.Second, func() error { return b.settled() })
+		p := newPerson(t)
+		p.open(b.gate+"/").onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
+		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Anew")
+		enforced(t, p, b.gate, "renamed after it was deleted", companyNamed("Anew"))
+	})
+
+	t.Run("a crash of either side loses nothing", func(t *testing.T) {
+		p := newPerson(t)
+		p.open(b.gate+"/").onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
+		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Before")
+		b.serverCaddy.kill()
+		b.serverCaddy.start(b.serverFile)
+		enforced(t, p, b.gate, "the server crashed", companyNamed("Before"))
+		b.serverCaddy.auth("", "object", "set", "company", "1", "name=After")
+		b.gateCaddy.kill()
+		b.gateCaddy.start(b.gateFile)
+		enforced(t, p, b.gate, "the gate crashed", companyNamed("After"))
+	})
+
+	t.Run("a reload of the server hands over", func(t *testing.T) {
+		p := newPerson(t)
+		p.open(b.gate+"/").onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
+		if err := b.serverCaddy.reload(b.serverFile); err != nil {
+			t.Fatal(err)
+		}
+		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Reloaded")
+		enforced(t, p, b.gate, "after a reload", companyNamed("Reloaded"))
+	})
+
+	t.Run("resync", func(t *testing.T) {
+		b.serverCaddy.auth("", "sync", "resync", "wiki")
+		waitFor(t, 15*time.Second, func() error {
+			if err := b.settled(); err != nil {
+				return err
+			}
+			if s := b.serverCaddy.authJSON("", "sync", "status"); strings.Contains(fmt.Sprint(s), "resync:true") {
+				return fmt.Errorf("still to be done: %v", s)
+			}
+			return nil
+		})
+	})
+
+	t.Run("who is deleted is out", func(t *testing.T) {
+		p := newPerson(t)
+		p.open(b.gate+"/").onLogin(b.server).signIn("bob", password).at(b.gate+"/", 200)
+		b.serverCaddy.auth("", "user", "delete", "bob", "--yes")
+		enforced(t, p, b.gate, "deleted", signedOut)
+	})
+}
+
+// settled says whether the server knows the gate to have everything.
+func (b *boxes) settled() error {
+	s := b.serverCaddy.authJSON("", "sync", "status")
+	clients, _ := s["clients"].([]any)
+	if len(clients) != 1 {
+		return fmt.Errorf("sync status lists %v", s)
+	}
+	c := clients[0].(map[string]any)
+	if c["client_id"] != "wiki" || c["lag"] != 0.0 || c["error"] != nil || c["seq"] != s["head"] {
+		return fmt.Errorf("the gate has not everything: %v", s)
+	}
+	return nil
+}
+
+func TestSyncOneBox(t *testing.T) {
+	t.Parallel()
+	app := startApp(t)
+	server, gate := "http://"+freeAddr(t), "http://"+freeAddr(t)
+	c := startCaddy(t, fmt.Sprintf("%s {\n\tauth_server\n}\n%s {\n\tauth_client\n\treverse_proxy %s\n}\n", server, gate, app.addr))
+	c.people()
+	p := newPerson(t)
+	p.open(gate+"/").onLogin(server).signIn("alice", password).at(gate+"/", 200)
+	c.auth("", "object", "set", "company", "1", "name=Renamed")
+	enforced(t, p, gate, "renamed", companyNamed("Renamed"))
+	c.auth("", "user", "disable", "alice")
+	enforced(t, p, gate, "disabled", signedOut)
+	s := fmt.Sprint(c.authJSON("", "sync", "status"))
+	if strings.Contains(s, "error") || !strings.Contains(s, "lag:0") {
+		t.Errorf("sync status: %s", s)
+	}
+	begun := time.Now()
+	c.stop()
+	if took := time.Since(begun); took > 15*time.Second {
+		t.Errorf("the process took %s to stop: it waits for a pull", took)
+	}
+}

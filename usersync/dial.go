@@ -1,0 +1,113 @@
+package usersync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// CheckURL says what is wrong with where a client wants to be told of changes:
+// https, or http on this machine.
+func CheckURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return fmt.Errorf("%.200q is not a URL as in https://wiki.example.com/oidc/sync", address)
+	case u.User != nil || u.Fragment != "":
+		return fmt.Errorf("%.200q: a sync URL has neither user nor fragment", address)
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme != "http":
+		return fmt.Errorf("%.200q: a sync URL begins with https://", address)
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
+		return fmt.Errorf("%.200q: users are sent over https only, except on this machine (localhost)", address)
+	}
+	return nil
+}
+
+// Transport reaches clients over the network: https, and http on this machine.
+// What a name resolves to is checked when it is dialled, so that a name that
+// changes meanwhile leads nowhere else. No proxy is used.
+func Transport() http.RoundTripper {
+	return &guarded{https: newTransport(checkPublic), http: newTransport(checkLoopback)}
+}
+
+type guarded struct{ https, http *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := CheckURL(r.URL.String()); err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, err
+	}
+	if r.URL.Scheme == "https" {
+		return g.https.RoundTrip(r)
+	}
+	return g.http.RoundTrip(r)
+}
+
+// CloseIdleConnections is called by http.Client.
+func (g *guarded) CloseIdleConnections() {
+	g.https.CloseIdleConnections()
+	g.http.CloseIdleConnections()
+}
+
+func newTransport(check func(netip.Addr) error) *http.Transport {
+	dialer := &net.Dialer{
+		Timeout: 5 * time.Second, KeepAlive: 30 * time.Second,
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			at, err := netip.ParseAddrPort(address)
+			if err != nil {
+				return fmt.Errorf("%s is not an address: %w", address, err)
+			}
+			return check(at.Addr().Unmap().WithZone(""))
+		},
+	}
+	return &http.Transport{
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  5 * time.Second,
+		MaxResponseHeaderBytes: 16 << 10,
+		MaxIdleConnsPerHost:    1,
+		IdleConnTimeout:        2 * heartbeat,
+	}
+}
+
+// metadata are addresses at which clouds hand out credentials, besides the
+// link-local ones.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("fd00:ec2::254"),   // AWS
+	netip.MustParseAddr("100.100.100.200"), // Alibaba
+	netip.MustParseAddr("192.0.0.192"),     // Oracle
+	netip.MustParseAddr("168.63.129.16"),   // Azure
+}
+
+// checkPublic lets private networks in: that is where gates stand.
+func checkPublic(a netip.Addr) error {
+	if a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsMulticast() || a.IsInterfaceLocalMulticast() || a.IsUnspecified() {
+		return fmt.Errorf("%s is no address of a client", a)
+	}
+	for _, m := range metadata {
+		if a == m {
+			return fmt.Errorf("%s is no address of a client", a)
+		}
+	}
+	return nil
+}
+
+func checkLoopback(a netip.Addr) error {
+	if !a.IsLoopback() {
+		return errors.New("users are sent over https only, except on this machine")
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+// Package usersync is the life of a change, from the server's feed to the
+// mirrors of its clients:
+//
+//	server                                          gate
+//	------                                          ----
+//	store: a change moves its row of the feed
+//	   | Watch
+//	   v
+//	pusher.go   one feeder per client, behind
+//	   |        one lease per issuer
+//	   v
+//	source.go   rows after the client's cursor
+//	   v
+//	batch.go    Sign            ---- POST --->      receiver.go
+//	                                                   | batch.go: Verify
+//	pull.go     GET, long poll  <--- GET -----      puller.go
+//	                            --- batch --->         v
+//	                                                mirror.go: one transaction
+//	            cursor          <- feed, upto -     applies what is newer, moves
+//	                                                the cursor, ends sessions
+//
+// The mirror's own (feed, seq) is the truth, and the server's cursor of a client
+// a memory of the last answer. Records travel whole and with their version, so a
+// batch that comes twice, late or out of order changes nothing. Where a batch
+// reaches the head of the feed it carries a digest of all that the mirror should
+// hold; a mirror that differs is filled anew beside the old one, and takes its
+// place when it is complete.
+//
+// Neighbours: provider serves the pull and names it in its metadata, gate serves
+// the push, and what they run in the background is started by their Caddy
+// modules. dial.go keeps the server's requests away from where no client is.
+package usersync

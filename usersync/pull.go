@@ -1,0 +1,129 @@
+package usersync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// pollTime is how long a pull waits for a change.
+const pollTime = 25 * time.Second
+
+// ServePull answers a client, which the caller has authenticated by that secret,
+// with the next batch after ?feed=&after=. If there is nothing new it waits for
+// something, and in the end sends a batch without changes.
+func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, clientID, secret string) {
+	at, err := pullQuery(r.URL.RawQuery)
+	if err != nil {
+		answer(w, http.StatusBadRequest, map[string]string{"err": codeInvalid, "description": err.Error()})
+		return
+	}
+	key, err := Key(secret, s.cfg.Issuer)
+	if err != nil {
+		answer(w, http.StatusForbidden, map[string]string{"err": codeForbidden, "description": err.Error()})
+		return
+	}
+	body, err := s.pull(r.Context(), clientID, key, at)
+	if err != nil {
+		if r.Context().Err() == nil {
+			s.cfg.Log.Error("cannot answer a client that asks for changes", "client_id", clientID, "error", err)
+		}
+		w.Header().Set("Retry-After", "5")
+		answer(w, http.StatusServiceUnavailable, map[string]string{"err": codeInvalid, "description": "not available right now"})
+		return
+	}
+	w.Header().Set("Content-Type", ContentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	w.Write(body)
+}
+
+func (s *Server) pull(ctx context.Context, clientID string, key []byte, at Position) ([]byte, error) {
+	resync, err := s.pulled(ctx, clientID, at)
+	if err != nil {
+		return nil, err
+	}
+	if resync {
+		at = Position{}
+	}
+	s.heard(clientID)
+	patience := time.NewTimer(pollTime)
+	defer patience.Stop()
+	for waited := false; ; {
+		changed := s.changed.next()
+		var b *Batch
+		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
+			b, err = nextBatch(tx, s.cfg.Schema, at.Feed, at.Upto)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		b.Issuer, b.Audience, b.Resync = s.cfg.Issuer, clientID, b.Resync || resync
+		if waited || at.Feed != b.Feed || b.Resync || b.Head > at.Upto {
+			return Sign(b, key, s.cfg.Now())
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			waited = true
+		case <-s.closing:
+			waited = true
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// pulled notes that the client asked, and thereby where it stands. One that
+// stays there is noted now and then. It says whether the client is to be sent
+// everything anew, once.
+func (s *Server) pulled(ctx context.Context, clientID string, at Position) (resync bool, err error) {
+	now := s.cfg.Now()
+	var known *store.SyncState
+	err = s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
+		known, err = tx.SyncState(clientID)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("reading where a client stands: %w", err)
+	}
+	if !known.Resync && known.FeedID == at.Feed && known.Seq == at.Upto && now.Sub(known.PulledAt) < heartbeat {
+		return false, nil
+	}
+	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
+		st, err := tx.SyncState(clientID)
+		if err != nil {
+			return err
+		}
+		resync = st.Resync
+		st.FeedID, st.Seq, st.PulledAt, st.Resync = at.Feed, at.Upto, now, false
+		return tx.PutSyncState(st)
+	})
+	if err != nil {
+		return false, fmt.Errorf("noting where a client stands: %w", err)
+	}
+	return resync, nil
+}
+
+// pullQuery reads ?feed=&after=, each once at the most.
+func pullQuery(raw string) (Position, error) {
+	q, err := url.ParseQuery(raw)
+	if err != nil || len(raw) > 1000 || len(q["feed"]) > 1 || len(q["after"]) > 1 {
+		return Position{}, errors.New("ask with ?feed=<feed>&after=<seq>")
+	}
+	p := Position{Feed: q.Get("feed")}
+	if text := q.Get("after"); text != "" {
+		if p.Upto, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return Position{}, errors.New("after is a number: the seq the mirror has reached")
+		}
+	}
+	return p, nil
+}

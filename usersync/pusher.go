@@ -1,0 +1,305 @@
+package usersync
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+const (
+	pushTimeout = 30 * time.Second
+	maxAnswer   = 4 << 10
+	// heartbeat is how often a client that has everything is asked whether it
+	// does.
+	heartbeat = time.Minute
+	// firstPause is waited after a failure, and doubled with each, up to maxPause.
+	firstPause = time.Second
+	maxPause   = 5 * time.Minute
+	// remember is how often the position is written while there is more to send.
+	remember = time.Second
+)
+
+// feeder keeps the mirror of one client up to date. It goes by what the mirror
+// says of itself: the first batch holds nothing and asks where it stands. So
+// nobody who does not answer as a mirror is ever sent a user.
+type feeder struct {
+	server *Server
+	client Client
+	cancel context.CancelFunc
+	done   chan struct{}
+	woken  chan struct{} // look whether there is something to do
+	haste  chan struct{} // the client is alive: do not wait on
+
+	at      *Position // nil before the mirror said
+	settled bool      // the mirror has everything, and it is the same
+	secret  int       // which of the secrets the client takes
+	failed  int       // failures in a row
+	anew    time.Time // when the mirror was last sent everything
+	state   store.SyncState
+	written time.Time // when state was
+}
+
+func (c Client) same(o Client) bool {
+	return c.ID == o.ID && c.URL == o.URL && slices.Equal(c.Secrets, o.Secrets)
+}
+
+func (s *Server) startFeeder(ctx context.Context, c Client) *feeder {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &feeder{
+		server: s, client: c, cancel: cancel, done: make(chan struct{}),
+		woken: make(chan struct{}, 1), haste: make(chan struct{}, 1),
+		state: store.SyncState{ClientID: c.ID},
+	}
+	go func() {
+		defer close(f.done)
+		f.run(ctx)
+	}()
+	return f
+}
+
+func (f *feeder) stop() {
+	f.cancel()
+	<-f.done
+}
+
+func (f *feeder) wake()  { signal(f.woken) }
+func (f *feeder) hurry() { signal(f.haste) }
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func (f *feeder) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		changed := f.server.changed.next()
+		err := f.step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			f.fail(ctx, err)
+			f.wait(ctx, nil, nil, jitter(min(firstPause<<min(f.failed-1, 16), maxPause)))
+		case f.settled:
+			f.wait(ctx, changed, f.woken, jitter(heartbeat))
+		}
+	}
+}
+
+func (f *feeder) wait(ctx context.Context, changed <-chan struct{}, woken chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-changed:
+	case <-woken:
+	case <-f.haste:
+	case <-ctx.Done():
+	}
+}
+
+// jitter is d give or take a quarter, so that many do not come at once.
+func jitter(d time.Duration) time.Duration {
+	return d - d/4 + rand.N(d/2)
+}
+
+// step sends one batch and learns where the mirror stands.
+func (f *feeder) step(ctx context.Context) error {
+	b, resync, err := f.batch(ctx)
+	if err != nil {
+		return err
+	}
+	p, ok, err := f.send(ctx, b)
+	if err != nil {
+		return err
+	}
+	now := f.server.cfg.Now()
+	if !ok && f.at != nil && p.Upto == 0 && b.Head > 0 {
+		// The mirror begins anew. If filling it did not help, there is something
+		// wrong that more of the same will not mend.
+		if again := now.Sub(f.anew) < time.Hour; again && b.Digest != nil {
+			f.at, f.failed = &p, max(f.failed, 8)
+			return errors.New("the mirror differs from the server although it was just filled anew")
+		}
+		f.anew = now
+		f.server.cfg.Log.Warn("the mirror of a client is filled anew", "client_id", f.client.ID)
+	}
+	asked := f.at == nil
+	f.at = &p
+	f.settled = !asked && ok && p.Feed == b.Feed && p.Upto >= b.Head
+	if f.failed > 0 {
+		f.server.cfg.Log.Info("a client takes changes again", "client_id", f.client.ID)
+		f.failed = 0
+	}
+	if f.settled || resync || f.state.Error != "" || now.Sub(f.written) >= remember {
+		return f.remember(ctx, func(s *store.SyncState) {
+			s.FeedID, s.Seq, s.PushedAt = p.Feed, p.Upto, now
+			s.Error, s.Parked, s.FailedAt = "", false, time.Time{}
+			s.Resync = s.Resync && !resync
+		})
+	}
+	return nil
+}
+
+// batch is the next one to send: nothing while it is unknown where the mirror
+// stands.
+func (f *feeder) batch(ctx context.Context) (b *Batch, resync bool, err error) {
+	err = f.server.cfg.Store.View(ctx, func(tx store.ReadTx) error {
+		if f.at == nil {
+			feed, err := tx.Feed()
+			b = &Batch{Feed: feed.ID, Head: feed.Head}
+			return err
+		}
+		s, err := tx.SyncState(f.client.ID)
+		if err != nil {
+			return err
+		}
+		at := *f.at
+		if resync = s.Resync; resync {
+			at = Position{}
+		}
+		if b, err = nextBatch(tx, f.server.cfg.Schema, at.Feed, at.Upto); err != nil {
+			return err
+		}
+		b.Resync = b.Resync || resync
+		return nil
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("reading changes: %w", err)
+	}
+	b.Issuer, b.Audience = f.server.cfg.Issuer, f.client.ID
+	return b, resync, nil
+}
+
+// parkedError is a refusal that sending again does not change.
+type parkedError struct{ error }
+
+// send posts the batch, with each secret until one is taken.
+func (f *feeder) send(ctx context.Context, b *Batch) (p Position, ok bool, err error) {
+	for range f.client.Secrets {
+		var status int
+		p, status, err = f.post(ctx, b, f.client.Secrets[f.secret])
+		if status != http.StatusUnauthorized {
+			return p, status == http.StatusOK, err
+		}
+		f.secret = (f.secret + 1) % len(f.client.Secrets)
+	}
+	return p, false, err
+}
+
+func (f *feeder) post(ctx context.Context, b *Batch, secret string) (p Position, status int, err error) {
+	key, err := Key(secret, f.server.cfg.Issuer)
+	if err != nil {
+		return p, 0, parkedError{err}
+	}
+	body, err := Sign(b, key, f.server.cfg.Now())
+	if err != nil {
+		return p, 0, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.client.URL, bytes.NewReader(body))
+	if err != nil {
+		return p, 0, parkedError{fmt.Errorf("the sync URL is wrong: %w", err)}
+	}
+	r.Header.Set("Content-Type", ContentType)
+	r.Header.Set("Accept", "application/json")
+	resp, err := f.server.http.Do(r)
+	if err != nil {
+		return p, 0, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return p, resp.StatusCode, fmt.Errorf("reading the answer: %w", err)
+	}
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusConflict:
+		if json.Unmarshal(text, &p) != nil || p.Feed == "" || len(p.Feed) > 200 {
+			return p, resp.StatusCode, parkedError{errors.New("what answers there is no gate: it does not say where it stands")}
+		}
+		return p, resp.StatusCode, nil
+	case http.StatusTooManyRequests, http.StatusRequestTimeout:
+		return p, resp.StatusCode, refusal(resp, text)
+	}
+	if resp.StatusCode < 500 {
+		return p, resp.StatusCode, parkedError{refusal(resp, text)}
+	}
+	return p, resp.StatusCode, refusal(resp, text)
+}
+
+// refusal tells what the client said, on one line and not at length.
+func refusal(resp *http.Response, text []byte) error {
+	var e struct{ Description string }
+	_ = json.Unmarshal(text, &e) // it may be anything
+	e.Description = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return -1
+	}, e.Description)
+	if len(e.Description) > 300 {
+		e.Description = strings.ToValidUTF8(e.Description[:300], "")
+	}
+	if e.Description == "" {
+		return fmt.Errorf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	return fmt.Errorf("it answers %d: %s", resp.StatusCode, e.Description)
+}
+
+// fail notes what went wrong, for the log and whoever looks at the status.
+func (f *feeder) fail(ctx context.Context, err error) {
+	f.settled = false
+	f.at = nil // what was sent may have been taken: ask
+	f.failed++
+	_, parked := errors.AsType[parkedError](err)
+	if f.failed == 1 || err.Error() != f.state.Error {
+		f.server.cfg.Log.Warn("cannot tell a client of changes; trying again, with growing pauses",
+			"client_id", f.client.ID, "url", f.client.URL, "parked", parked, "error", err)
+	}
+	now := f.server.cfg.Now()
+	if err := f.remember(ctx, func(s *store.SyncState) {
+		s.Error, s.Parked, s.FailedAt = err.Error(), parked, now
+	}); err != nil && ctx.Err() == nil {
+		f.server.cfg.Log.Error("cannot note the state of sync", "client_id", f.client.ID, "error", err)
+	}
+}
+
+// remember writes what is known of the client's mirror.
+func (f *feeder) remember(ctx context.Context, change func(*store.SyncState)) error {
+	err := f.server.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
+		s, err := tx.SyncState(f.client.ID)
+		if err != nil {
+			return err
+		}
+		change(s)
+		if err := tx.PutSyncState(s); err != nil {
+			return err
+		}
+		f.state = *s
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("noting where a client stands: %w", err)
+	}
+	f.written = f.server.cfg.Now()
+	return nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}

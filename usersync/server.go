@@ -1,0 +1,251 @@
+package usersync
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	Store  store.Store
+	Issuer string
+	Schema *store.Schema
+	// Clients lists those that are told of changes.
+	Clients func(context.Context) ([]Client, error)
+	// Transport reaches them.
+	Transport http.RoundTripper
+	Log       *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Client is one that is told of changes.
+type Client struct {
+	ID  string
+	URL string
+	// Secrets that are in force, the newest first: which one a client uses while
+	// it is rotated, it shows by what it accepts.
+	Secrets []string
+}
+
+// Server tells clients of changes: it pushes while it runs, and answers those
+// who pull.
+type Server struct {
+	cfg    Config
+	holder string // of the lease
+	http   *http.Client
+
+	changed bell // the feed moved
+	clients bell // clients changed, or one is to be sent everything anew
+
+	mu      sync.Mutex // guards feeders
+	feeders map[string]*feeder
+
+	closing   chan struct{}
+	closeOnce sync.Once
+	stopWatch func()
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
+}
+
+// NewServer makes a Server that answers pulls. It pushes nothing before Start.
+func NewServer(c Config) *Server {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Server{
+		cfg: c, holder: rand.Text(), feeders: map[string]*feeder{}, closing: make(chan struct{}),
+		http: &http.Client{
+			Transport: c.Transport,
+			Timeout:   pushTimeout,
+			// A client moves by registering its new address.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	s.stopWatch = c.Store.Watch(s.follow)
+	return s
+}
+
+func (s *Server) follow(e store.Event) {
+	switch e.Kind {
+	case store.EventAll:
+		s.changed.ring()
+		s.clients.ring()
+	case store.EventFeed:
+		s.changed.ring()
+	case store.EventClients:
+		s.clients.ring()
+	}
+}
+
+// Start begins to push once ready is closed.
+func (s *Server) Start(ready <-chan struct{}) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.running.Go(func() {
+		select {
+		case <-ready:
+			s.push(ctx)
+		case <-ctx.Done():
+		}
+	})
+}
+
+// EndPolls ends the pulls that wait for a change, now and from here on, so that
+// nobody has to wait for them who wants to shut down.
+func (s *Server) EndPolls() { s.closeOnce.Do(func() { close(s.closing) }) }
+
+// Close ends everything and waits for it.
+func (s *Server) Close() {
+	s.EndPolls()
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.running.Wait()
+	s.stopWatch()
+	s.http.CloseIdleConnections()
+}
+
+const (
+	leaseTime  = time.Minute
+	leaseRenew = 20 * time.Second
+	// leaseLook is how often who waits for the lease looks. The old config of a
+	// reload gives it up when it stops.
+	leaseLook = 200 * time.Millisecond
+)
+
+func (s *Server) leaseName() string { return "sync-pusher " + s.cfg.Issuer }
+
+// push has a feeder run for every client, as long as the lease is held.
+func (s *Server) push(ctx context.Context) {
+	defer s.release()
+	defer s.stopFeeders()
+	var heldUntil time.Time
+	told := false // that clients changed
+	for ctx.Err() == nil {
+		clients := s.clients.next()
+		now := s.cfg.Now()
+		held, err := s.acquire(ctx, now)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.cfg.Log.Error("cannot take or renew the lease for sync; trying again", "error", err)
+			if !now.Before(heldUntil) {
+				s.stopFeeders()
+			}
+			s.sleep(ctx, time.Second, nil)
+			continue
+		case !held:
+			s.stopFeeders()
+			s.sleep(ctx, leaseLook, nil)
+			continue
+		}
+		heldUntil = now.Add(leaseTime)
+		if err := s.startFeeders(ctx, told); err != nil && ctx.Err() == nil {
+			s.cfg.Log.Error("cannot list the clients for sync; trying again", "error", err)
+		}
+		told = s.sleep(ctx, leaseRenew, clients)
+	}
+}
+
+func (s *Server) acquire(ctx context.Context, now time.Time) (held bool, err error) {
+	var other bool
+	err = s.cfg.Store.View(ctx, func(tx store.ReadTx) error {
+		l, err := tx.Lease(s.leaseName())
+		other = err == nil && l.Holder != s.holder && now.Before(l.ExpiresAt)
+		return ignoreNotFound(err)
+	})
+	if err != nil || other {
+		return false, err
+	}
+	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
+		var err error
+		held, err = store.AcquireLease(tx, s.leaseName(), s.holder, now, leaseTime)
+		return err
+	})
+	return held, err
+}
+
+// release gives the lease to whoever waits for it.
+func (s *Server) release() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
+		return store.ReleaseLease(tx, s.leaseName(), s.holder)
+	})
+	if err != nil {
+		s.cfg.Log.Warn("cannot give up the lease for sync; the next to push waits until it runs out", "error", err)
+	}
+}
+
+// startFeeders brings the feeders in line with the clients there are, and wakes
+// those that stay if it was told of something.
+func (s *Server) startFeeders(ctx context.Context, told bool) error {
+	clients, err := s.cfg.Clients(ctx)
+	if err != nil {
+		return fmt.Errorf("listing clients: %w", err)
+	}
+	wanted := map[string]Client{}
+	for _, c := range clients {
+		wanted[c.ID] = c
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, f := range s.feeders {
+		if c, ok := wanted[id]; !ok || !f.client.same(c) {
+			f.stop()
+			delete(s.feeders, id)
+		}
+	}
+	for id, c := range wanted {
+		f := s.feeders[id]
+		if f == nil {
+			s.feeders[id] = s.startFeeder(ctx, c)
+		} else if told {
+			f.wake()
+		}
+	}
+	return nil
+}
+
+func (s *Server) stopFeeders() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.feeders {
+		f.cancel() // all at once, then wait
+	}
+	for id, f := range s.feeders {
+		f.stop()
+		delete(s.feeders, id)
+	}
+}
+
+// heard is told that a client is alive.
+func (s *Server) heard(clientID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.feeders[clientID]; f != nil {
+		f.hurry()
+	}
+}
+
+// sleep waits for d, ctx, or early, and says whether it was early.
+func (s *Server) sleep(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-early:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
+}
