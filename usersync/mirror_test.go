@@ -1,0 +1,317 @@
+package usersync
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func apply(t testing.TB, m *Mirror, b *Batch) (Position, bool) {
+	t.Helper()
+	p, ok, err := m.Apply(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, ok
+}
+
+// fill brings the mirror to the head, as a sender does.
+func fill(t testing.TB, m *Mirror, s store.Store) {
+	t.Helper()
+	p, err := m.Position(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		b := next(t, s, p)
+		b.IssuedAt = time.Now().Unix()
+		var ok bool
+		if p, ok = apply(t, m, b); ok && p.Upto == b.Head {
+			return
+		}
+	}
+	t.Fatal("the mirror never gets there")
+}
+
+func same(t testing.TB, m *Mirror, s store.Store) {
+	t.Helper()
+	feed, state := feedOf(t, s), mirrorState(t, m.Store, m.Name)
+	if state.FeedID != feed.ID || state.Seq != feed.Head || state.Digest != feed.Digest {
+		t.Errorf("the mirror stands at %s %d with digest %x; the server at %s %d with %x",
+			state.FeedID, state.Seq, state.Digest, feed.ID, feed.Head, feed.Digest)
+	}
+}
+
+func TestMirrorHolds(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 1200)
+	m := newMirror(t, openStore(t))
+	fill(t, m, s)
+	same(t, m, s)
+	u := record(t, m.Store, "user", 1)
+	if u.Fields["username"] != "u0" || u.Fields["company"] != (store.Ref{Type: "company", ID: 1}) || u.Fields["is_active"] != true {
+		t.Errorf("the mirror has %v", u.Fields)
+	}
+	for _, name := range []string{"is_staff", "is_superuser"} {
+		if v, there := u.Fields[name]; there {
+			t.Errorf("%s = %v left the server", name, v)
+		}
+	}
+}
+
+func TestPrivateFieldsStay(t *testing.T) {
+	s := openStore(t)
+	update(t, s, func(tx store.WriteTx) error {
+		if err := tx.PutObject(&store.Object{Type: "company", Fields: store.Fields{"name": "Acme", "margin": "9", "gone": "x"}}, nil); err != nil {
+			return err
+		}
+		return tx.PutUser(&store.User{Username: "a", IsActive: true, DateJoined: day, Fields: store.Fields{"phone": "1", "salary": "2", "gone": "x"}}, nil)
+	})
+	schema := &store.Schema{
+		User:    []store.Field{{Name: "phone", Type: store.Text}, {Name: "salary", Type: store.Text, Private: true}},
+		Objects: []store.ObjectType{{Name: "company", Fields: []store.Field{{Name: "name", Type: store.Text}, {Name: "margin", Type: store.Text, Private: true}}}},
+	}
+	view(t, s, func(tx store.ReadTx) error {
+		b, err := nextBatch(tx, schema, "", 0)
+		if err != nil {
+			return err
+		}
+		for _, c := range b.Changes {
+			for _, name := range []string{"salary", "margin", "gone"} {
+				if _, there := c.Data[name]; there {
+					t.Errorf("%s of a %s left the server", name, c.Type)
+				}
+			}
+		}
+		if b.Changes[1].Data["phone"] != "1" || b.Changes[0].Data["name"] != "Acme" {
+			t.Errorf("what may leave does not: %+v", b.Changes)
+		}
+		return nil
+	})
+}
+
+// A push makes nobody an admin, even one that a server signed.
+func TestPushMakesNoAdmin(t *testing.T) {
+	m := newMirror(t, openStore(t))
+	apply(t, m, &Batch{Feed: "f", Upto: 1, Head: 1, IssuedAt: day.Unix(), Changes: []Change{{Type: "user", ID: 1, Version: 1, Data: store.Fields{
+		"username": "a", "is_active": true, "is_superuser": true, "is_staff": true, "version": int64(9), "id": int64(2), "sub": "x", "Bad-Name": "x",
+	}}}})
+	got := record(t, m.Store, "user", 1)
+	if len(got.Fields) != 2 || got.Fields["username"] != "a" {
+		t.Errorf("the mirror took %v", got.Fields)
+	}
+}
+
+// Every order and repetition of batches ends in the same mirror.
+func TestAnyOrder(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 15 {
+		s := openStore(t)
+		directory(t, s, 3)
+		m := newMirror(t, openStore(t))
+		var sent []*Batch
+		at := []Position{{}}
+		for range 25 {
+			id := r.Int64N(6) + 1
+			update(t, s, func(tx store.WriteTx) error {
+				u, err := tx.User(id)
+				switch {
+				case err != nil:
+					return tx.PutUser(&store.User{Username: "n" + strconv.Itoa(r.Int()), IsActive: true, DateJoined: day}, nil)
+				case r.IntN(4) == 0:
+					return tx.DeleteUser(id)
+				}
+				u.FirstName = strconv.Itoa(r.Int())
+				return tx.PutUser(u, nil)
+			})
+			b := next(t, s, at[r.IntN(len(at))])
+			sent = append(sent, b)
+			at = append(at, Position{b.Feed, b.Upto})
+		}
+		for range 80 { // lost, repeated, in any order
+			p, ok := apply(t, m, sent[r.IntN(len(sent))])
+			if ok && p.Upto > feedOf(t, s).Head {
+				t.Fatalf("the mirror is at %d of %d", p.Upto, feedOf(t, s).Head)
+			}
+		}
+		fill(t, m, s)
+		same(t, m, s)
+		digest := mirrorState(t, m.Store, "wiki").Digest
+		for _, i := range r.Perm(len(sent)) { // replayed
+			apply(t, m, sent[i])
+		}
+		if got := mirrorState(t, m.Store, "wiki").Digest; got != digest {
+			t.Error("replayed batches changed the mirror")
+		}
+		same(t, m, s)
+	}
+}
+
+func TestSessionsEnd(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 3)
+	m := newMirror(t, openStore(t))
+	fill(t, m, s)
+	signIn := func(id string) {
+		update(t, m.Store, func(tx store.WriteTx) error {
+			return tx.PutSession(&store.Session{Realm: "wiki", Hash: store.HashOf(id), Subject: id, CreatedAt: day, AuthTime: day,
+				LastSeen: day, IdleExpiresAt: day.AddDate(9, 0, 0), ExpiresAt: day.AddDate(9, 0, 0)})
+		})
+	}
+	signedIn := func(id string) bool {
+		var sessions []*store.Session
+		view(t, m.Store, func(tx store.ReadTx) (err error) {
+			sessions, err = tx.SessionsOf("wiki", id)
+			return err
+		})
+		return len(sessions) > 0
+	}
+	for _, id := range []string{"1", "2", "3"} {
+		signIn(id)
+	}
+	before := next(t, s, Position{})
+	setUser(t, s, 1, func(u *store.User) { u.IsActive = false })
+	update(t, s, func(tx store.WriteTx) error { return tx.DeleteUser(2) })
+	setUser(t, s, 3, func(u *store.User) { u.FirstName = "still here" })
+	fill(t, m, s)
+	if signedIn("1") || signedIn("2") || !signedIn("3") {
+		t.Errorf("signed in: disabled %v, deleted %v, renamed %v; want only the last", signedIn("1"), signedIn("2"), signedIn("3"))
+	}
+	apply(t, m, before) // a replay brings nobody back
+	if r := record(t, m.Store, "user", 1); r.Fields["is_active"] != false {
+		t.Errorf("a replay enabled a user: %v", r.Fields)
+	}
+	if r := record(t, m.Store, "user", 2); !r.Deleted {
+		t.Errorf("a replay brought back a user: %v", r)
+	}
+}
+
+// A mirror that came to hold something else repairs itself, and is of use
+// meanwhile.
+func TestDigestRepairs(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 1200)
+	m := newMirror(t, openStore(t))
+	fill(t, m, s)
+	update(t, m.Store, func(tx store.WriteTx) error { // somebody meddled
+		return tx.PutMirrorRecord("wiki", &store.Record{Type: "user", ID: "7777", Version: 3, Fields: store.Fields{"username": "ghost", "is_active": true}})
+	})
+	setUser(t, s, 5, func(u *store.User) { u.FirstName = "Eve" })
+	feed := feedOf(t, s)
+	p, ok := apply(t, m, next(t, s, Position{feed.ID, feed.Head - 1}))
+	if ok || p != (Position{feed.ID, 0}) {
+		t.Fatalf("a mirror that differs says %v at %+v; want 0, to be filled anew", ok, p)
+	}
+	if record(t, m.Store, "user", 5).Fields["first_name"] != "Eve" {
+		t.Error("what came with the batch that found it is not in force")
+	}
+	p, ok = apply(t, m, next(t, s, p))
+	if !ok || p.Upto < batchChanges || p.Upto >= feed.Head {
+		t.Fatalf("the first batch of filling anew: %v, %+v", ok, p)
+	}
+	if record(t, m.Store, "user", 1100) == nil {
+		t.Error("the mirror is of no use while it is filled anew")
+	}
+	fill(t, m, s)
+	same(t, m, s)
+	if r := record(t, m.Store, "user", 7777); r != nil {
+		t.Errorf("what was not seen is still there: %v", r)
+	}
+	if at := mirrorState(t, m.Store, m.fresh()); at != (store.MirrorState{}) {
+		t.Errorf("the fresh mirror is left over: %+v", at)
+	}
+}
+
+// A sign-in may bring a record before the feed does.
+func TestSignInAhead(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 2)
+	m := newMirror(t, openStore(t))
+	fill(t, m, s)
+	b := next(t, s, Position{feedOf(t, s).ID, feedOf(t, s).Head})
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "New" })
+	var rec *store.Record
+	view(t, s, func(tx store.ReadTx) error {
+		u, err := tx.User(1)
+		rec = u.Record()
+		return err
+	})
+	update(t, m.Store, func(tx store.WriteTx) error {
+		_, err := store.ApplyRecord(tx, "wiki", rec)
+		return err
+	})
+	if p, ok := apply(t, m, b); !ok {
+		t.Errorf("a mirror that is ahead is taken for a damaged one: %+v", p)
+	}
+	fill(t, m, s)
+	same(t, m, s)
+}
+
+// Another feed: the server's database is another, or a backup was restored.
+func TestOtherFeed(t *testing.T) {
+	old, restored := openStore(t), openStore(t)
+	directory(t, old, 30)
+	directory(t, restored, 5)
+	m := newMirror(t, openStore(t))
+	fill(t, m, old)
+	replay := next(t, old, Position{})
+	replay.IssuedAt = time.Now().Add(-time.Minute).Unix()
+	feed := feedOf(t, restored)
+	b := next(t, restored, Position{feed.ID, 2})
+	b.IssuedAt = time.Now().Unix()
+	if p, ok := apply(t, m, b); ok || p != (Position{feed.ID, 0}) {
+		t.Errorf("a batch from the midst of another feed: %v, %+v; want it from 0", ok, p)
+	}
+	fill(t, m, restored)
+	same(t, m, restored)
+	if record(t, m.Store, "user", 20) != nil {
+		t.Error("a user whom the other feed does not have is still there")
+	}
+	apply(t, m, replay)
+	same(t, m, restored) // a replay does not lead back
+}
+
+// A copy of an older database under a running gate: the same feed, but behind.
+func TestFeedWentBack(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 5)
+	m := newMirror(t, openStore(t))
+	fill(t, m, s)
+	feed := feedOf(t, s)
+	update(t, m.Store, func(tx store.WriteTx) error {
+		if err := tx.PutMirrorRecord("wiki", &store.Record{Type: "user", ID: "99", Version: feed.Head + 50, Fields: store.Fields{"username": "later"}}); err != nil {
+			return err
+		}
+		return tx.PutMirrorState("wiki", store.MirrorState{FeedID: feed.ID, Seq: feed.Head + 50})
+	})
+	b := next(t, s, Position{feed.ID, feed.Head + 50})
+	if !b.Resync || b.After != 0 {
+		t.Fatalf("to a mirror ahead of the feed goes %+v; want a resync", b)
+	}
+	fill(t, m, s)
+	same(t, m, s)
+	if record(t, m.Store, "user", 99) != nil {
+		t.Error("what the server does not know any more is still there")
+	}
+}
+
+// A mirror that sign-ins filled before there was sync may hold records of
+// anything.
+func TestSyncAfterSignIns(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 5)
+	m := newMirror(t, openStore(t))
+	update(t, m.Store, func(tx store.WriteTx) error {
+		return tx.PutMirrorRecord("wiki", &store.Record{Type: "user", ID: "1", Version: 1 << 40, Fields: store.Fields{"username": "of an older server", "is_active": true}})
+	})
+	fill(t, m, s)
+	same(t, m, s)
+	if record(t, m.Store, "user", 1).Fields["username"] != "u0" {
+		t.Error("the mirror holds on to what it had")
+	}
+}

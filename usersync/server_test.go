@@ -1,0 +1,293 @@
+package usersync
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func wiki(g *gateServer) Client { return Client{ID: "wiki", URL: g.URL, Secrets: []string{secret}} }
+
+func syncState(t testing.TB, s store.Store) (st *store.SyncState) {
+	t.Helper()
+	view(t, s, func(tx store.ReadTx) (err error) {
+		st, err = tx.SyncState("wiki")
+		return err
+	})
+	return st
+}
+
+func TestPush(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 1200) // some batches
+	startServer(t, s, wiki(g))
+	await(t, "the gate is filled", func() bool { return g.follows(t, s) })
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "Eve" })
+	await(t, "the change is there", func() bool { return g.follows(t, s) })
+	if r := record(t, g.store, "user", 1); r.Fields["first_name"] != "Eve" {
+		t.Errorf("the gate has %v", r.Fields)
+	}
+	await(t, "the server knows", func() bool {
+		st := syncState(t, s)
+		return st.Seq == feedOf(t, s).Head && st.Error == "" && !st.PushedAt.IsZero()
+	})
+}
+
+// Who does not answer as a gate is sent no user.
+func TestGreeting(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 3)
+	var mu sync.Mutex
+	var bodies []string
+	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		bodies = append(bodies, string(body))
+		mu.Unlock()
+		fmt.Fprint(w, "<html>Hello</html>")
+	}))
+	defer stranger.Close()
+	startServer(t, s, Client{ID: "wiki", URL: stranger.URL, Secrets: []string{secret}})
+	await(t, "the client is parked", func() bool { return syncState(t, s).Parked })
+	await(t, "it is tried again", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(bodies) >= 2
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for _, body := range bodies {
+		b, err := Verify([]byte(body), key(t), issuer, "wiki", time.Now())
+		if err != nil || len(b.Changes) > 0 {
+			t.Errorf("sent %+v, %v", b, err)
+		}
+	}
+}
+
+// A client that hangs delays no other.
+func TestSlowClient(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 3)
+	hang := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	}))
+	defer slow.Close()
+	defer close(hang)
+	g := newGate(t, nil)
+	startServer(t, s, Client{ID: "slow", URL: slow.URL, Secrets: []string{secret}}, wiki(g))
+	for i := range 5 {
+		setUser(t, s, 1, func(u *store.User) { u.FirstName = fmt.Sprint(i) })
+		await(t, "the other follows", func() bool { return g.follows(t, s) })
+	}
+}
+
+// A gate whose answers are lost, whose batches come twice and which fails at
+// times ends up with all there is.
+func TestBadRoads(t *testing.T) {
+	var n atomic.Int64
+	g := newGate(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch n.Add(1) {
+			case 2: // done, but the answer is lost
+				h.ServeHTTP(httptest.NewRecorder(), r)
+				panic(http.ErrAbortHandler)
+			case 4: // not done
+				http.Error(w, "no", http.StatusInternalServerError)
+			default:
+				h.ServeHTTP(w, r)
+			}
+		})
+	})
+	g.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s := openStore(t)
+	directory(t, s, 1200)
+	startServer(t, s, wiki(g))
+	await(t, "the gate is filled", func() bool { return g.follows(t, s) })
+}
+
+func TestRotatedSecret(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 3)
+	c := wiki(g)
+	c.Secrets = []string{strings.Repeat("new", 11), secret} // the gate still has the old one
+	startServer(t, s, c)
+	await(t, "the gate is filled", func() bool { return g.follows(t, s) })
+	if st := syncState(t, s); st.Error != "" {
+		t.Errorf("the other secret counts as a failure: %+v", st)
+	}
+}
+
+func TestParked(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 3)
+	c := wiki(g)
+	c.Secrets = []string{strings.Repeat("another", 5)}
+	startServer(t, s, c)
+	await(t, "it is parked", func() bool { return syncState(t, s).Parked })
+	if st := syncState(t, s); !strings.Contains(st.Error, "different client secrets") || st.FailedAt.IsZero() {
+		t.Errorf("the state is %+v", st)
+	}
+	if st := mirrorState(t, g.store, "wiki"); st.Seq != 0 {
+		t.Errorf("the mirror took something: %+v", st)
+	}
+}
+
+func TestResync(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 600)
+	startServer(t, s, wiki(g))
+	await(t, "the gate is filled", func() bool { return g.follows(t, s) })
+	// A record that was meddled with, of the right version: no digest tells.
+	update(t, g.store, func(tx store.WriteTx) error {
+		r, err := tx.MirrorRecord("wiki", "user", "1")
+		if err != nil {
+			return err
+		}
+		r.Fields["username"] = "damaged"
+		return tx.PutMirrorRecord("wiki", r)
+	})
+	update(t, s, func(tx store.WriteTx) error {
+		st, err := tx.SyncState("wiki")
+		if err != nil {
+			return err
+		}
+		st.Resync = true
+		return tx.PutSyncState(st)
+	})
+	await(t, "it is repaired", func() bool {
+		return record(t, g.store, "user", 1).Fields["username"] == "u0" && g.follows(t, s) && !syncState(t, s).Resync
+	})
+}
+
+// The mirror's own position is the truth: who lost it is sent everything.
+func TestMirrorLost(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 3)
+	srv := startServer(t, s, wiki(g))
+	await(t, "the gate is filled", func() bool { return g.follows(t, s) })
+	update(t, g.store, func(tx store.WriteTx) error { return tx.DeleteMirror("wiki") })
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "x" })
+	await(t, "it is filled again", func() bool { return g.follows(t, s) })
+	srv.Close()
+	update(t, g.store, func(tx store.WriteTx) error { return tx.DeleteMirror("wiki") })
+	startServer(t, s, wiki(g)) // without any change
+	await(t, "it is filled by who starts", func() bool { return g.follows(t, s) })
+}
+
+// Two servers on one store, as in a reload: one pushes, and when it ends the
+// other does, at once.
+func TestHandover(t *testing.T) {
+	var posts atomic.Int64
+	g := newGate(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { posts.Add(1); h.ServeHTTP(w, r) })
+	})
+	s := openStore(t)
+	directory(t, s, 3)
+	one := startServer(t, s, wiki(g))
+	await(t, "the gate is filled", func() bool { return g.follows(t, s) })
+	two := startServer(t, s, wiki(g))
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "x" })
+	await(t, "the change is there", func() bool { return g.follows(t, s) })
+	two.mu.Lock()
+	if len(two.feeders) > 0 {
+		t.Error("both push")
+	}
+	two.mu.Unlock()
+	one.Close()
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "y" })
+	await(t, "the other goes on", func() bool { return g.follows(t, s) })
+}
+
+func TestPull(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 1200)
+	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(srv.Close)
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, shown, _ := r.BasicAuth(); id != "wiki" || shown != secret {
+			w.WriteHeader(401)
+			return
+		}
+		srv.ServePull(w, r, "wiki", secret)
+	}))
+	defer provider.Close()
+	m := newMirror(t, openStore(t))
+	p := &Puller{
+		Receiver:  &Receiver{Mirror: m, Log: slog.New(slog.DiscardHandler)},
+		Endpoint:  func() (string, error) { return provider.URL + "/o/sync", nil },
+		Transport: http.DefaultTransport, Log: slog.New(slog.DiscardHandler),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); p.Run(ctx) }()
+	follows := func() bool {
+		feed, st := feedOf(t, s), mirrorState(t, m.Store, "wiki")
+		return st.Seq == feed.Head && st.Digest == feed.Digest
+	}
+	await(t, "the mirror is filled", follows)
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "x" })
+	await(t, "the change is there", follows)
+	await(t, "the server knows", func() bool {
+		st := syncState(t, s)
+		return st.Seq == feedOf(t, s).Head && !st.PulledAt.IsZero()
+	})
+	update(t, s, func(tx store.WriteTx) error { return tx.PutSyncState(&store.SyncState{ClientID: "wiki", Resync: true}) })
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "y" })
+	await(t, "it is filled anew", func() bool { return !syncState(t, s).Resync && follows() })
+
+	// Whoever wants to shut down need not wait for a pull.
+	srv.EndPolls()
+	provider.Config.SetKeepAlivesEnabled(false)
+	cancel()
+	<-done
+}
+
+func TestEndPolls(t *testing.T) {
+	s := openStore(t)
+	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
+	defer srv.Close()
+	answered := make(chan *httptest.ResponseRecorder)
+	go func() {
+		w := httptest.NewRecorder()
+		srv.ServePull(w, httptest.NewRequest("GET", "/o/sync?after=0&feed="+feedOf(t, s).ID, nil), "wiki", secret)
+		answered <- w
+	}()
+	await(t, "it asks", func() bool { return !syncState(t, s).PulledAt.IsZero() })
+	select {
+	case w := <-answered:
+		t.Fatalf("there is nothing new, but it is told %d %s", w.Code, w.Body)
+	default:
+	}
+	srv.EndPolls()
+	w := <-answered
+	b, err := Verify(w.Body.Bytes(), key(t), issuer, "wiki", time.Now())
+	if err != nil || len(b.Changes) > 0 {
+		t.Errorf("at the end it is told %+v, %v", b, err)
+	}
+}
+
+func TestPullQuery(t *testing.T) {
+	for _, bad := range []string{"feed=a&feed=b", "after=1&after=2", "after=-1", "after=x", "after=18446744073709551616", "%zz", "feed=" + strings.Repeat("x", 1000)} {
+		if p, err := pullQuery(bad); err == nil {
+			t.Errorf("%.60q is taken for %+v", bad, p)
+		}
+	}
+	if p, err := pullQuery("feed=f&after=18446744073709551615"); err != nil || p != (Position{"f", 1<<64 - 1}) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}
