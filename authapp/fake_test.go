@@ -217,7 +217,7 @@ func (g *fakeGate) StartGate(env GateEnv) error {
 
 func (g *fakeGate) ServeSync(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	note("sync %s %s %s", g.Name, r.URL, body)
+	fmt.Fprintf(w, "%s takes %s", g.Name, body)
 }
 
 func (g *fakeGate) StopGate() { note("stop gate %s", g.Name) }

@@ -10,7 +10,8 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-// serveMe is /oidc/me: who am I, from the mirror, with relations nested.
+// serveMe is /oidc/me: who am I, from the mirror, with relations nested, and how
+// far the mirror is where a server keeps it up to date.
 func (g *Gate) serveMe(w http.ResponseWriter, r *http.Request, o *origin) {
 	if !allowMethods(w, r, http.MethodGet, http.MethodHead) {
 		return
@@ -31,7 +32,13 @@ func (g *Gate) serveMe(w http.ResponseWriter, r *http.Request, o *origin) {
 		if err != nil {
 			return err
 		}
-		me, err = g.nested(tx, rec, nil)
+		if me, err = g.nested(tx, rec, nil); err != nil {
+			return err
+		}
+		state, err := tx.MirrorState(g.cfg.Name)
+		if _, taken := me["mirror"]; err == nil && !taken && state.FeedID != "" {
+			me["mirror"] = map[string]any{"seq": state.Seq, "at": state.At}
+		}
 		return err
 	})
 	if err != nil {
