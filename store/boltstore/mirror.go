@@ -149,7 +149,7 @@ func (w *writeTx) addToSums(mirror string, old []byte, r *store.Record) error {
 	v := bytes.Clone(w.get(bMirror, []byte(mirror)))
 	s := readSums(v)
 	if old != nil {
-		o, err := decode[store.Record](bMirrorRecord, old)
+		o, err := decodeRecord(old)
 		if err != nil {
 			return err
 		}
