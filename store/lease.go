@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Lease gives one holder at a time a task that only one may do.
+// Lease gives one holder at a time a task that only one may do. A store that one
+// process at a time can have open ends them all when it is opened.
 type Lease struct {
 	Name      string    `json:"name"`
 	Holder    string    `json:"holder"`
