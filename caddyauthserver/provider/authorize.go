@@ -179,9 +179,9 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		family := &store.Family{
 			ID: store.NewSecret(), ClientID: a.client.ID, UserID: in.user.ID, Scopes: slices.Clone(a.scopes),
 			SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: now,
-			// Until it is redeemed there is nothing to outlive the code.
-			ExpiresAt: now.Add(p.CodeLifetime + time.Minute),
 		}
+		// Until it is redeemed there is nothing to outlive the code.
+		family.ExpiresAt = p.familyEnd(family, now.Add(p.CodeLifetime+time.Minute))
 		code, err = p.grants(tx, a.client, now).newCode(ctx, family, a)
 		return err
 	})

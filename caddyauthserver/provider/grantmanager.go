@@ -154,7 +154,7 @@ func (t *txTokens) Create(_ context.Context, ti oauth2.TokenInfo) error {
 	// The family lives as long as it can be refreshed, and so does the memory
 	// of what was spent.
 	f := *t.family
-	f.ExpiresAt = t.now.Add(max(t.p.RefreshTokenLifetime, t.p.AccessTokenLifetime))
+	f.ExpiresAt = t.p.familyEnd(&f, t.now.Add(max(t.p.RefreshTokenLifetime, t.p.AccessTokenLifetime)))
 	if err := t.tx.PutFamily(&f); err != nil {
 		return fmt.Errorf("prolonging family: %w", err)
 	}

@@ -1,7 +1,9 @@
 package provider
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -63,21 +65,50 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case in == nil:
-		p.loggedOut(w, r, req)
-		return
 	case confirmed && p.csrfValid(r, values, logoutPurpose(in)):
 	case !confirmed && req.hint != nil && req.hint.SID == in.session.SID:
 	default:
 		p.askLogout(w, r, req, in)
 		return
 	}
-	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error { return endSession(tx, in.session) })
-	if err != nil {
+	if err := p.endAll(r.Context(), in, req.hint); err != nil {
 		p.unavailable(w, r, "signing out", err)
 		return
 	}
-	p.Logger.Info("signed out", "user_id", in.user.ID)
+	if in != nil {
+		p.Logger.Info("signed out", "user_id", in.user.ID)
+	}
 	p.loggedOut(w, r, req)
+}
+
+// endAll ends the browser's session, if there is one, and what clients got
+// through the session that a hint names, if that is over: it may have ended by
+// itself, before anybody signed out.
+func (p *Provider) endAll(ctx context.Context, in *signedIn, hint *idTokenClaims) error {
+	if in == nil && hint == nil {
+		return nil
+	}
+	return p.Store.Update(ctx, func(tx store.WriteTx) error {
+		if in != nil {
+			if err := endSession(tx, in.session); err != nil {
+				return err
+			}
+		}
+		if hint == nil || hint.SID == "" {
+			return nil
+		}
+		sessions, err := tx.SessionsOf(store.ServerRealm, hint.Subject)
+		if err != nil {
+			return fmt.Errorf("reading sessions: %w", err)
+		}
+		for _, s := range sessions {
+			// Whoever shows a hint need not be the browser whose session it is.
+			if s.SID == hint.SID && s.Live(p.now()) {
+				return nil
+			}
+		}
+		return endFamilies(tx, hint.Subject, hint.SID)
+	})
 }
 
 // parseLogout trusts a redirect only if a valid hint says for which client it
@@ -151,9 +182,13 @@ func (req *logoutRequest) again() url.Values {
 	return q
 }
 
-// loggedOut takes the cookie away and leads on.
+// loggedOut takes the cookie away and leads on. A post from another site comes
+// without the cookie: that there is no session says nothing of the browser then,
+// and to take the cookie away would sign it out.
 func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, req *logoutRequest) {
-	p.setCookie(w, p.cookies.session, "", -1)
+	if len(r.CookiesNamed(p.cookies.session)) > 0 {
+		p.setCookie(w, p.cookies.session, "", -1)
+	}
 	if req.redirect != "" {
 		seeOther(w, req.redirect)
 		return

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -203,5 +204,83 @@ func TestHintOfARetiredKey(t *testing.T) {
 	s.update(func(tx store.WriteTx) error { return tx.DeleteSigningKey(kid) })
 	if a := b.logout("id_token_hint", id, "post_logout_redirect_uri", appLoggedOut); a.Header.Get("Location") != "" {
 		t.Errorf("deleted: %d %s", a.StatusCode, a.location())
+	}
+}
+
+// A post from another site comes without the cookie, and its answer must not
+// take it away.
+func TestLogoutFromElsewhere(t *testing.T) {
+	s := newServer(t)
+	b := s.browser().signIn("alice", alicePassword)
+	id := b.tokens("openid").id
+	u, _ := url.Parse(s.url)
+	for _, form := range []url.Values{
+		{"csrf": {"x"}},
+		{"csrf": {"x"}, "request": {url.Values{"id_token_hint": {id}}.Encode()}},
+	} {
+		stranger := s.browser()
+		req := stranger.request("POST", "/o/logout", form)
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		b.jar.SetCookies(u, stranger.do(req).Cookies())
+		if !b.signedIn() {
+			t.Fatal("signed out by another site")
+		}
+	}
+	gone := *b.sessionCookie()
+	b.get("/o/logout?" + url.Values{"id_token_hint": {id}}.Encode())
+	b.jar.SetCookies(u, []*http.Cookie{&gone})
+	if b.logout(); b.sessionCookie() != nil {
+		t.Error("the cookie of an ended session stays")
+	}
+}
+
+// A session that ended by itself can still be signed out of by its client, with
+// all that came from it; one that lives elsewhere cannot.
+func TestLogoutAfterTheSessionEnded(t *testing.T) {
+	for name, again := range map[string]bool{"nobody is signed in": false, "somebody else is": true} {
+		s := newServer(t)
+		b := s.browser()
+		online, away := b.tokens("openid"), b.tokens("openid offline_access")
+		s.browser().logout("id_token_hint", online.id)
+		if a := s.call("GET", "/o/userinfo", "Bearer "+online.access, nil); a.StatusCode != http.StatusOK {
+			t.Fatalf("%s: a hint from elsewhere ended what a living session bought: %d", name, a.StatusCode)
+		}
+		s.clock.add(25 * time.Hour)
+		if b.signedIn() {
+			t.Fatal("the session outlived its idle limit")
+		}
+		if again {
+			b = s.browser().signIn("bob", "bob's password")
+		}
+		a := b.logout("id_token_hint", online.id)
+		if again {
+			online = tokensOf(t, s.token(as("app", appSecret), refreshForm(online.refresh))) // not before the yes
+			b.post("/o/logout", a.form())
+		}
+		wantError(t, s.token(as("app", appSecret), refreshForm(online.refresh)), 400, "invalid_grant")
+		tokensOf(t, s.token(as("app", appSecret), refreshForm(away.refresh)))
+	}
+}
+
+// Nor do tokens outlast the longest session, if nobody ever signs out.
+func TestTokensEndWithTheLongestSession(t *testing.T) {
+	s := newServer(t, func(c *provider.Config) { c.SessionAbsolute = 10 * 24 * time.Hour })
+	b := s.browser()
+	online, away := b.tokens("openid"), b.tokens("openid offline_access")
+	s.clock.add(6 * 24 * time.Hour)
+	online = tokensOf(t, s.token(as("app", appSecret), refreshForm(online.refresh)))
+	s.clock.add(4*24*time.Hour - time.Minute)
+	a := s.token(as("app", appSecret), refreshForm(online.refresh))
+	online = tokensOf(t, a)
+	if v := a.decode(t)["expires_in"]; v != 60.0 {
+		t.Errorf("a minute before, expires_in is %v", v)
+	}
+	s.clock.add(time.Minute)
+	if a := s.call("GET", "/o/userinfo", "Bearer "+online.access, nil); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the access token: %d", a.StatusCode)
+	}
+	wantError(t, s.token(as("app", appSecret), refreshForm(online.refresh)), 400, "invalid_grant")
+	if v := tokensOf(t, s.token(as("app", appSecret), refreshForm(away.refresh))); v.access == "" {
+		t.Error("offline access ended too")
 	}
 }

@@ -113,7 +113,7 @@ func (p *Provider) startSession(tx store.WriteTx, r *http.Request, s *store.Sess
 		if err == nil {
 			if old.Subject == s.Subject {
 				started.SID = old.SID
-			} else if err := endFamilies(tx, old); err != nil {
+			} else if err := endFamilies(tx, old.Subject, old.SID); err != nil {
 				return err
 			}
 			if err := tx.DeleteSession(store.ServerRealm, hash); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -133,22 +133,22 @@ func endSession(tx store.WriteTx, s *store.Session) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("ending session: %w", err)
 	}
-	return endFamilies(tx, s)
+	return endFamilies(tx, s.Subject, s.SID)
 }
 
 // endFamilies ends the tokens that came from a session, except where the person
 // gave access for while they are away (OpenID Connect Core section 11).
-func endFamilies(tx store.WriteTx, s *store.Session) error {
-	userID, err := strconv.ParseInt(s.Subject, 10, 64)
+func endFamilies(tx store.WriteTx, subject, sid string) error {
+	userID, err := strconv.ParseInt(subject, 10, 64)
 	if err != nil {
-		return fmt.Errorf("session has subject %q: %w", s.Subject, err)
+		return fmt.Errorf("session has subject %q: %w", subject, err)
 	}
 	families, err := tx.Families(userID)
 	if err != nil {
 		return fmt.Errorf("reading the session's tokens: %w", err)
 	}
 	for _, f := range families {
-		if f.SID != s.SID || offline(f) {
+		if f.SID != sid || offline(f) {
 			continue
 		}
 		if err := tx.DeleteFamily(f.ID); err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -49,10 +49,12 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.oauthFailure(w, r, "token request", err)
 		return
 	}
+	now := p.now()
+	lifetime := p.familyEnd(b.family, now.Add(p.AccessTokenLifetime)).Sub(now)
 	answer := map[string]any{
 		"access_token":  b.access,
 		"token_type":    "Bearer",
-		"expires_in":    int(p.AccessTokenLifetime / time.Second),
+		"expires_in":    int(lifetime / time.Second),
 		"refresh_token": b.refresh,
 		"scope":         strings.Join(b.scopes, " "),
 	}
@@ -170,6 +172,16 @@ func killFamily(tx store.WriteTx, id string) (*store.Family, error) {
 		return nil, fmt.Errorf("ending family: %w", err)
 	}
 	return f, nil
+}
+
+// familyEnd is at, or before that the latest time to which the session can last
+// from which the family came: a session that ends without anybody signing out
+// ends no family.
+func (p *Provider) familyEnd(f *store.Family, at time.Time) time.Time {
+	if end := f.AuthTime.Add(p.SessionAbsolute); !offline(f) && end.Before(at) {
+		return end
+	}
+	return at
 }
 
 // offline says whether the person gave access for while they are away.
