@@ -89,6 +89,7 @@ type Handler struct {
 	// Brand is how the gate's own pages look.
 	Brand webpage.Brand `json:"brand,omitzero"`
 
+	front  *gate.Front
 	app    *authapp.App
 	log    *slog.Logger
 	access *accesslog.Log
@@ -109,6 +110,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.log = ctx.Slogger()
 	h.access = accesslog.New(ctx)
+	h.front = gate.NewFront(h.Headers, h.Prefix, h.Authorization)
 	if h.Match != nil {
 		match, err := ctx.LoadModule(h, "Match")
 		if err != nil {
@@ -185,12 +187,12 @@ func (h *Handler) Validate() error {
 
 // ServeHTTP lets a request pass, or answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	credentials := r.Header["Authorization"]
+	h.front.CleanHeaders(r)
 	if !h.app.Wait(r.Context()) {
-		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_client has not started"))
+		return h.tooEarly(w, r)
 	}
 	g := h.gate.Load()
-	credentials := r.Header["Authorization"]
-	g.CleanHeaders(r)
 
 	// Whoever rewrote the URL in front of the gate (try_files, uri,
 	// handle_path) did not mean the gate's own.
@@ -209,16 +211,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return next.ServeHTTP(w, r)
 		}
 	}
-	if h.shared {
-		restoreCookies(r)
-	}
+	restoreCookies(r)
 	d := g.Decide(r)
 	switch d.Verdict {
 	case gate.Pass:
-		if h.shared {
-			keepCookies(r)
-		}
-		g.Apply(r, d)
+		h.apply(g, r, d)
 		setIdentity(r, g, d.Identity)
 		if d.Identity != nil {
 			g.MarkPrivate(w)
@@ -231,6 +228,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if own = own || g.Owns(r.URL); !own {
 		if err := refusal(d); err != nil && hasErrorRoute(r, err) {
 			w.Header().Set("Cache-Control", "no-store")
+			h.apply(g, r, gate.Decision{}) // the error route may ask an app
 			return err
 		}
 	}
@@ -262,11 +260,34 @@ func (h *Handler) passBy(g *gate.Gate, r *http.Request, credentials []string) {
 	if credentials != nil {
 		r.Header["Authorization"] = credentials // its use is none of this gate's business
 	}
-	if h.shared {
-		keepCookies(r)
-	}
-	g.Apply(r, gate.Decision{})
+	h.apply(g, r, gate.Decision{})
 	reapply(r)
+}
+
+// apply is g.Apply, and keeps the cookies for a gate further on.
+func (h *Handler) apply(g *gate.Gate, r *http.Request, d gate.Decision) {
+	cookies := r.Header["Cookie"]
+	if h.shared {
+		cookies = slices.Clone(cookies)
+	}
+	if others := g.Apply(r, d); others || h.shared {
+		keepCookies(r, cookies)
+	}
+}
+
+// tooEarly refuses a request that came before the gate is started. The error
+// routes may ask an app, and Caddy logs what the error is about.
+func (h *Handler) tooEarly(w http.ResponseWriter, r *http.Request) error {
+	h.front.RemoveCookies(r)
+	if h.front.Owns(r.URL) || h.front.Owns(originalURL(r)) {
+		h.access.Serve(w, r, true, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "5")
+			w.Header().Set("Cache-Control", "no-store")
+			http.Error(w, "Signing in has not started yet. Try again in a moment.", http.StatusServiceUnavailable)
+		})
+		return nil
+	}
+	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_client has not started"))
 }
 
 // Interface guards

@@ -18,8 +18,8 @@ const identityVar = "auth_client.identity"
 // gateVar is the *gate.Gate that it was.
 const gateVar = "auth_client.gate"
 
-// cookieVar is the Cookie header before a gate took its cookies out, where
-// another gate looks for the same.
+// cookieVar is the Cookie header before a gate took cookies out, where another
+// gate may look for them.
 const cookieVar = "auth_client.cookie"
 
 const placeholders = "http.auth.user."
@@ -82,12 +82,12 @@ func reapply(r *http.Request) {
 	}
 }
 
-// keepCookies remembers the request's cookies for a gate further on. The first
-// gate does: what the next one sees lacks some already.
-func keepCookies(r *http.Request) {
+// keepCookies remembers what the request's cookies were, for a gate further on.
+// The first gate does: what the next one sees lacks some already.
+func keepCookies(r *http.Request, cookies []string) {
 	ctx := r.Context()
-	if cookies := r.Header["Cookie"]; cookies != nil && caddyhttp.GetVar(ctx, cookieVar) == nil {
-		caddyhttp.SetVar(ctx, cookieVar, slices.Clone(cookies))
+	if cookies != nil && caddyhttp.GetVar(ctx, cookieVar) == nil {
+		caddyhttp.SetVar(ctx, cookieVar, cookies)
 	}
 }
 

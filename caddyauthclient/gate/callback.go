@@ -101,12 +101,12 @@ func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is
 		g.exchangeFailed(w, r, is, a, err)
 		return
 	}
-	records, err := g.profile(ctx, is, token, idToken)
+	records, feed, err := g.profile(ctx, is, token, idToken)
 	if err != nil {
 		g.exchangeFailed(w, r, is, a, err)
 		return
 	}
-	secret, err := g.beginSession(ctx, r, o, records, idToken)
+	secret, err := g.beginSession(ctx, r, o, records, feed, idToken)
 	if errors.Is(err, errDisabled) {
 		g.log.Warn("refused a sign-in: the user is disabled", "user", records[0].ID)
 		g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
@@ -127,6 +127,19 @@ func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is
 	g.log.Info("signed_in", "user", records[0].ID, "origin", o.url)
 	o.setCookie(w, o.sessionCookie, secret)
 	g.redirect(w, http.StatusSeeOther, a.path)
+}
+
+// followFeed makes the mirror one of the server's feed. What it holds of another
+// says nothing about this server's people, and neither do sessions.
+func (g *Gate) followFeed(tx store.WriteTx, feed string) error {
+	state, err := tx.MirrorState(g.cfg.Name)
+	if err != nil || feed == "" || state.FeedID == feed {
+		return err
+	}
+	if err := store.ForgetMirror(tx, g.cfg.Name); err != nil {
+		return err
+	}
+	return tx.PutMirrorState(g.cfg.Name, store.MirrorState{FeedID: feed})
 }
 
 func (g *Gate) exchange(ctx context.Context, is *issuer, o *origin, a *attempt, code string) (*oauth2.Token, error) {
@@ -255,13 +268,16 @@ var errDisabled = errors.New("the user is disabled")
 // beginSession writes, in one transaction, what the issuer says of the person
 // (the first record) and of what they refer to, and a session under a new id,
 // which it returns.
-func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, records []*store.Record, t *verified) (string, error) {
+func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, records []*store.Record, feed string, t *verified) (string, error) {
 	secret := store.NewSecret()
 	now := g.cfg.Now().UTC()
 	old, hasOld := secretCookie(r.Header, o.sessionCookie)
 	var refused error
 	err := g.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
 		refused = nil
+		if err := g.followFeed(tx, feed); err != nil {
+			return err
+		}
 		for _, rec := range records {
 			if _, err := store.ApplyRecord(tx, g.cfg.Name, rec); err != nil {
 				return err
@@ -282,6 +298,9 @@ func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, rec
 				return err
 			}
 		}
+		if err := g.limitSessions(tx, records[0].ID); err != nil {
+			return err
+		}
 		return tx.PutSession(&store.Session{
 			Realm:         g.cfg.Name,
 			Hash:          hashSecret(secret),
@@ -301,6 +320,24 @@ func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, rec
 		return "", err
 	}
 	return secret, refused
+}
+
+// maxSessions of one person at one gate. Whoever signs in again and again (a
+// program that keeps no cookies) loses the oldest, and does not fill the store.
+const maxSessions = 100
+
+// limitSessions makes room for one more.
+func (g *Gate) limitSessions(tx store.WriteTx, subject string) error {
+	sessions, err := tx.SessionsOf(g.cfg.Name, subject) // newest first
+	if err != nil {
+		return err
+	}
+	for i := maxSessions - 1; i < len(sessions); i++ {
+		if err := tx.DeleteSession(g.cfg.Name, sessions[i].Hash); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 func truncate(s string, n int) string {

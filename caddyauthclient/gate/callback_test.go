@@ -690,3 +690,25 @@ func TestAttemptRoundTrip(t *testing.T) {
 		t.Error("the challenge is not that of the verifier")
 	}
 }
+
+// A program that signs in again and again does not fill the store.
+func TestSessionsOfOnePersonAreBounded(t *testing.T) {
+	house := newHouse(t)
+	first := newBrowser(house.gate)
+	wantStatus(t, first.signIn(house.issuer, "/"), 303)
+	var last *browser
+	for range maxSessions {
+		house.clock.add(time.Second)
+		last = newBrowser(house.gate)
+		wantStatus(t, last.signIn(house.issuer, "/"), 303)
+	}
+	house.update(func(tx store.WriteTx) error {
+		sessions, err := tx.SessionsOf("wiki", "u-1")
+		if len(sessions) != maxSessions {
+			t.Errorf("%d sessions", len(sessions))
+		}
+		return err
+	})
+	seen(t, last.get("/"))
+	wantStatus(t, first.get("/"), 302)
+}

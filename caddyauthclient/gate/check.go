@@ -11,9 +11,6 @@ import (
 // DefaultPrefix of the gate's own paths.
 const DefaultPrefix = "/oidc"
 
-// Owns says whether u is one of the gate's own URLs.
-func (g *Gate) Owns(u *url.URL) bool { return g.ownPath(u) != "" }
-
 // Ambiguous says whether software behind the gate might read the path of u as
 // another one. Whoever decides by path whether the gate is asked at all must
 // ask it then.
@@ -35,7 +32,7 @@ func (h Header) Check() error {
 }
 
 // SameAs says whether software may take one header for the other: names differ
-// by case, or by "_" or "." for "-" only.
+// by case, or by what is neither letter nor digit, only.
 func (h Header) SameAs(o Header) bool { return foldHeader(h.Name) == foldHeader(o.Name) }
 
 // CheckPath says what is wrong with a path of Public or of a Rule.

@@ -34,47 +34,81 @@ func secretCookie(h http.Header, name string) (string, bool) {
 	return value, true
 }
 
-// removeCookies takes the cookies of these names out of the request and leaves
-// the others as they are, byte for byte.
-func removeCookies(h http.Header, a, b string) {
-	lines := h["Cookie"]
-	kept := 0
-	for _, line := range lines {
-		if line = withoutCookies(line, a, b); line != "" {
-			lines[kept] = line
-			kept++
-		}
-	}
-	if kept == len(lines) {
-		return
-	}
-	if kept == 0 {
-		delete(h, "Cookie")
-		return
-	}
-	h["Cookie"] = lines[:kept]
+// cookieMark begins the names of the cookies of all gates and servers, perhaps
+// after "__Host-".
+const cookieMark = "caddyito-"
+
+func isOfGateOrServer(name string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(name, "__Host-"), cookieMark)
 }
 
-func withoutCookies(line, a, b string) string {
-	isOurs := func(pair string) bool {
-		n, _, _ := cutPair(pair)
-		return n == a || n == b
-	}
+// removeCookies takes the cookies of gates and servers out of the request and
+// leaves the others as they are, byte for byte. Not only those of o, by which
+// the request came: all ports of a host share one jar (RFC 6265 section 8.5),
+// also on https, and an app could use what it is sent. It says whether there
+// were any that are not o's; then the lines of h are left as they are, for
+// another gate, and h has new ones.
+func removeCookies(h http.Header, o *origin) (others bool) {
+	lines := h["Cookie"]
 	found := false
-	for rest := line; len(rest) > 0 && !found; {
-		var pair string
-		pair, rest = nextCookie(rest)
-		found = isOurs(pair)
+	for _, line := range lines {
+		if !strings.Contains(line, cookieMark) {
+			continue
+		}
+		found = true
+		for rest := line; len(rest) > 0 && !others; {
+			var pair string
+			pair, rest = nextCookie(rest)
+			others = o.isOthers(pair)
+		}
 	}
 	if !found {
+		return false
+	}
+	kept := lines[:0]
+	if others {
+		kept = nil
+	}
+	for _, line := range lines {
+		if line = withoutCookies(line, o); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+	} else {
+		h["Cookie"] = kept
+	}
+	return others
+}
+
+// isOthers says whether the pair is a cookie of another gate, or of a server.
+func (o *origin) isOthers(pair string) bool {
+	name, _, _ := cutPair(pair)
+	return isOfGateOrServer(name) && (o == nil || name != o.sessionCookie && name != o.browserCookie)
+}
+
+// isRemoved says whether the pair is a cookie that the app is not to see. That
+// of a server behind the gate, at the same origin, is passed on: one in front of
+// it has taken its own out.
+func (o *origin) isRemoved(pair string) bool {
+	name, _, _ := cutPair(pair)
+	if o != nil && o.serverCookie != "" && strings.HasPrefix(name, o.serverCookie) {
+		return name == o.sessionCookie || name == o.browserCookie
+	}
+	return isOfGateOrServer(name)
+}
+
+func withoutCookies(line string, o *origin) string {
+	if !strings.Contains(line, cookieMark) {
 		return line
 	}
-	kept := make([]byte, 0, len(line))
+	var kept []byte
 	begun, removed := false, false
 	for rest := line; len(rest) > 0; {
 		var pair string
 		pair, rest = nextCookie(rest)
-		if isOurs(pair) {
+		if o.isRemoved(pair) {
 			removed = true
 			continue
 		}
@@ -83,8 +117,14 @@ func withoutCookies(line, a, b string) string {
 		} else if removed {
 			pair = strings.TrimLeft(pair, " \t")
 		}
+		if kept == nil {
+			kept = make([]byte, 0, len(line))
+		}
 		kept = append(kept, pair...)
 		begun = true
+	}
+	if !removed {
+		return line
 	}
 	return string(kept)
 }

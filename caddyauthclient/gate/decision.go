@@ -2,7 +2,6 @@ package gate
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -50,28 +49,6 @@ const (
 	reasonRules
 	reasonStore
 )
-
-// ownPath is the name of the gate's own path that u is ("login"), or "". A
-// slash at the end is accepted; another way to write the path is not.
-func (g *Gate) ownPath(u *url.URL) string {
-	rest, ok := strings.CutPrefix(u.Path, g.cfg.Prefix)
-	if !ok || u.RawPath != "" {
-		return ""
-	}
-	switch rest {
-	case "/login", "/login/":
-		return "login"
-	case "/callback", "/callback/":
-		return "callback"
-	case "/logout", "/logout/":
-		return "logout"
-	case "/me", "/me/":
-		return "me"
-	case "/sync", "/sync/":
-		return "sync"
-	}
-	return ""
-}
 
 // isPageLoad says whether a person waits for a page, so that a redirect to sign
 // in helps. Browsers say so (Fetch Metadata); of others, asking for HTML must

@@ -14,12 +14,12 @@ import (
 
 // Gate stands in front of an app. Its methods are safe for concurrent use.
 type Gate struct {
+	*Front
 	cfg     Config
 	log     *slog.Logger
 	pages   *webpage.Renderer
 	origins []origin
 	policy  *policy
-	managed managed
 
 	sessions *cache[store.Hash, *session]
 	people   *cache[string, *Identity]
@@ -68,7 +68,7 @@ func New(c Config) (*Gate, error) {
 		pages:    pages,
 		origins:  origins,
 		policy:   policy,
-		managed:  newManaged(c.Headers),
+		Front:    NewFront(c.Headers, c.Prefix, c.Authorization),
 		sessions: newCache[store.Hash, *session](c.CacheSize, nil),
 		people:   newCache[string](c.CacheSize, func(id *Identity) { id.stale.Store(true) }),
 		shapes:   shapes{headers: c.Headers},

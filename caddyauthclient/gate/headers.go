@@ -27,7 +27,7 @@ func newManaged(headers []Header) managed {
 }
 
 // has says whether name is that of an identity header, or would be taken for it
-// by software that reads "_" or "." as "-".
+// by software that reads "_", "." or "~" as "-".
 func (m *managed) has(name string) bool {
 	if len(name) > 63 || m.lengths&(1<<len(name)) == 0 {
 		return false
@@ -42,7 +42,7 @@ next:
 			switch {
 			case c >= 'A' && c <= 'Z':
 				c += 'a' - 'A'
-			case c == '_' || c == '.':
+			case !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9'):
 				c = '-'
 			}
 			if c != want[i] {
@@ -52,23 +52,6 @@ next:
 		return true
 	}
 	return false
-}
-
-// CleanHeaders deletes from r every identity header, however it is spelled, so
-// that none but the gate can set one. It is to be called on every request,
-// public or not, before anything else.
-func (g *Gate) CleanHeaders(r *http.Request) {
-	m := &g.managed
-	for name := range r.Header {
-		if m.has(name) {
-			delete(r.Header, name)
-		}
-	}
-	if g.cfg.Authorization == "strip" {
-		delete(r.Header, "Authorization")
-	}
-	m.cleanConnection(r.Header)
-	m.cleanTrailer(r)
 }
 
 // cleanConnection keeps a client from naming an identity header in Connection:
@@ -134,18 +117,18 @@ func (b *trailerBody) Read(p []byte) (int, error) {
 
 // Apply makes r, which d is about, ready for the app: it sets the identity
 // headers of who sent it (none for a stranger on a public path) and takes the
-// gate's own cookies away. CleanHeaders must have been called. For a request
-// that nobody decided about, d is one with no more than an Identity, or none.
-func (g *Gate) Apply(r *http.Request, d Decision) {
+// cookies of gates and servers away. CleanHeaders must have been called. For a
+// request that nobody decided about, d is one with no more than an Identity, or
+// none. It says whether it took cookies that are not this gate's own; then what
+// r.Header["Cookie"] was has not changed, and can be given to another gate.
+func (g *Gate) Apply(r *http.Request, d Decision) (othersCookies bool) {
 	id, o := d.Identity, d.origin
 	if o == nil {
 		o = g.originOf(r)
 	}
-	if o != nil {
-		removeCookies(r.Header, o.sessionCookie, o.browserCookie)
-	}
+	others := removeCookies(r.Header, o)
 	if id == nil || len(id.shape.headers) == 0 {
-		return
+		return others
 	}
 	// One array for all values, but no two slices share room: whoever appends
 	// to or changes one touches no other, nor the identity.
@@ -158,6 +141,7 @@ func (g *Gate) Apply(r *http.Request, d Decision) {
 			r.Header[g.managed.fields[i].Name] = values[i : i+1 : i+1]
 		}
 	}
+	return others
 }
 
 // MarkPrivate keeps the answer to a signed-in person out of shared caches. It

@@ -17,7 +17,7 @@ import (
 )
 
 var spoofed = []string{
-	"Remote-User", "remote-user", "REMOTE-USER", "Remote_User", "remote_user", "Remote.User", "rEmOtE_uSeR",
+	"Remote~User", "Remote!User", "Remote'Groups", "remote+email", "Remote-User", "remote-user", "REMOTE-USER", "Remote_User", "remote_user", "Remote.User", "rEmOtE_uSeR",
 	"Remote-Groups", "remote_groups", "Remote.Email", "X-Company-Name", "X_Company.Name",
 }
 
@@ -293,8 +293,17 @@ func TestCookies(t *testing.T) {
 		"a=1; s=x; b=2": "a=1; b=2", "s=x; a=1": "a=1", "a=1; s=x": "a=1", "s=x": "", "s=x; t=y": "", "a=1;s=x;b= 2 ": "a=1;b= 2 ",
 		"a=1;  b=2": "a=1;  b=2", "a=\"s=x\"": "a=\"s=x\"", "s": "", "s =x; a": "a", "; s=x; ;a": "; ;a",
 	} {
+		line = strings.NewReplacer("s=", "caddyito-s=", "s =", "caddyito-s =", "t=", "__Host-caddyito-t-browser=").Replace(line)
+		want = strings.ReplaceAll(want, "s=", "caddyito-s=")
+		if line == "s" {
+			line = "caddyito-s"
+		}
 		header := http.Header{"Cookie": {line, "keep=1"}}
-		removeCookies(header, "s", "t")
+		lines := slices.Clone(header["Cookie"])
+		before := header["Cookie"]
+		if removeCookies(header, nil) && !slices.Equal(before, lines) {
+			t.Errorf("%q became %q for another gate", lines, before)
+		}
 		got := header["Cookie"]
 		wanted := []string{want, "keep=1"}
 		if want == "" {
@@ -306,12 +315,38 @@ func TestCookies(t *testing.T) {
 	}
 }
 
+// All ports of a host share one jar, also on https: the app must see the cookies
+// of no gate and no server. A server behind the gate needs its own.
+func TestCookiesOfOthers(t *testing.T) {
+	sent := "a=1; __Host-caddyito-wiki=x; __Host-caddyito-server=y; __Host-caddyito-server-csrf=z; caddyito-server-9080=v; caddyito-x=w; b=caddyito-x"
+	for issuer, want := range map[string]string{
+		testIssuer:                      "a=1; b=caddyito-x",
+		"https://wiki.example.com":      "a=1; __Host-caddyito-server=y; __Host-caddyito-server-csrf=z; b=caddyito-x",
+		"https://wiki.example.com:8443": "a=1; b=caddyito-x",
+	} {
+		g := bareGate(t, func(c *Config) { c.Issuer = issuer })
+		r := request("GET", "https://wiki.example.com/public/x", h("Cookie", sent))
+		before := r.Header["Cookie"]
+		if !g.Apply(r, g.Decide(r)) || before[0] != sent {
+			t.Errorf("%s: another gate gets %q", issuer, before)
+		}
+		if got := r.Header.Get("Cookie"); got != want {
+			t.Errorf("%s: the app gets %q", issuer, got)
+		}
+		own := request("GET", "https://wiki.example.com/public/x", h("Cookie", "__Host-caddyito-wiki=x; a=1"))
+		if g.Apply(own, g.Decide(own)) || own.Header.Get("Cookie") != "a=1" {
+			t.Errorf("%s: the app gets %q", issuer, own.Header["Cookie"])
+		}
+	}
+}
+
 func FuzzCookies(f *testing.F) {
 	good := strings.Repeat("aB3-_", 9)[:secretLen]
 	f.Add("a=1; s=" + good)
 	f.Add("s=" + good + "; s=" + good)
 	f.Add(`a="; s=x`)
 	f.Add("s=x;;t=y; =; b")
+	f.Add("caddyito-s=x;;__Host-caddyito-t=y; =; b; __Host-a=caddyito-s")
 	f.Fuzz(func(t *testing.T, line string) {
 		header := http.Header{"Cookie": {line}}
 		v, ok := secretCookie(header, "s")
@@ -322,14 +357,14 @@ func FuzzCookies(f *testing.F) {
 		if n := len(r.CookiesNamed("s")); ok && n > 1 {
 			t.Fatalf("%q has %d cookies, but gave one", line, n)
 		}
-		removeCookies(header, "s", "t")
+		removeCookies(header, nil)
 		left := &http.Request{Header: header}
-		if len(left.CookiesNamed("s")) > 0 || len(left.CookiesNamed("t")) > 0 {
+		if slices.ContainsFunc(left.Cookies(), func(c *http.Cookie) bool { return isOfGateOrServer(c.Name) }) {
 			t.Fatalf("%q became %q", line, header)
 		}
 		others := func(r *http.Request) (all []string) {
 			for _, c := range r.Cookies() {
-				if c.Name != "s" && c.Name != "t" {
+				if !isOfGateOrServer(c.Name) {
 					all = append(all, c.String())
 				}
 			}

@@ -26,9 +26,15 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 	secret, signedIn := secretCookie(r.Header, o.sessionCookie)
 	hash := hashSecret(secret)
 	if !g.wantsLogout(r, hash) {
+		if r.Method == http.MethodGet && !isPageLoad(r) {
+			g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
+				Title: "Not signed out", Text: "Signing out takes a link that somebody follows, or a POST by the site itself.",
+			})
+			return
+		}
 		g.pages.Message(w, r, http.StatusOK, webpage.Message{
 			Title:    "Sign out?",
-			Text:     "Another site sent you here. Do you want to sign out?",
+			Text:     "Perhaps another site sent you here. Do you want to sign out?",
 			LinkText: "Sign out", LinkURL: g.cfg.Prefix + "/logout?confirm=" + url.QueryEscape(g.confirmation(hash)),
 		})
 		return
@@ -62,9 +68,10 @@ func (g *Gate) wantsLogout(r *http.Request, hash store.Hash) bool {
 	if r.Method == http.MethodPost {
 		return sameSite.Check(r) == nil
 	}
-	switch first(r.Header, "Sec-Fetch-Site") {
-	case "same-origin", "same-site", "none":
-		return true
+	site := first(r.Header, "Sec-Fetch-Site")
+	if (site == "same-origin" || site == "none") &&
+		first(r.Header, "Sec-Fetch-Mode") == "navigate" && first(r.Header, "Sec-Fetch-Dest") == "document" {
+		return true // no image or frame in a page that somebody else may write in
 	}
 	confirm := r.URL.Query().Get("confirm")
 	return subtle.ConstantTimeCompare([]byte(confirm), []byte(g.confirmation(hash))) == 1

@@ -17,9 +17,12 @@ func TestWhoMaySignOut(t *testing.T) {
 		header http.Header
 		out    bool
 	}{
-		"link in the app":            {"GET", h("Sec-Fetch-Site", "same-origin"), true},
-		"typed":                      {"GET", h("Sec-Fetch-Site", "none"), true},
-		"link of a sibling":          {"GET", h("Sec-Fetch-Site", "same-site"), true},
+		"link in the app":            {"GET", h("Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"), true},
+		"typed":                      {"GET", h("Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"), true},
+		"link of a sibling":          {"GET", h("Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"), false},
+		"frame in the app":           {"GET", h("Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"), false},
+		"image in the app":           {"GET", h("Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"), false},
+		"fetch by the app":           {"GET", h("Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"), false},
 		"link of another site":       {"GET", h("Sec-Fetch-Site", "cross-site"), false},
 		"link, browser does not say": {"GET", h("Accept", "text/html"), false},
 		"form of the app":            {"POST", h("Sec-Fetch-Site", "same-origin", "Origin", "https://wiki.example.com"), true},
@@ -41,7 +44,11 @@ func TestWhoMaySignOut(t *testing.T) {
 			r.Header.Set("Accept", "text/html")
 			w := b.do(r)
 			if !c.out {
-				wantStatus(t, w, 200)
+				status := 200
+				if mode := c.header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+					status = 403
+				}
+				wantStatus(t, w, status)
 				seen(t, b.get("/"))
 				return
 			}

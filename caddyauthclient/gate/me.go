@@ -36,7 +36,7 @@ func (g *Gate) serveMe(w http.ResponseWriter, r *http.Request, o *origin) {
 			return err
 		}
 		state, err := tx.MirrorState(g.cfg.Name)
-		if _, taken := me["mirror"]; err == nil && !taken && state.FeedID != "" {
+		if _, taken := me["mirror"]; err == nil && !taken && !state.At.IsZero() {
 			me["mirror"] = map[string]any{"seq": state.Seq, "at": state.At}
 		}
 		return err

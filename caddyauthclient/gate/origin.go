@@ -18,7 +18,10 @@ type origin struct {
 	// The cookies differ by gate also where gates differ by port only, for all
 	// ports of a host share one jar (RFC 6265 section 8.5).
 	sessionCookie, browserCookie string
-	redirectURI                  string
+	// serverCookie is how the names of the server's cookies begin, if the
+	// server has the same origin; then it may stand behind the gate.
+	serverCookie string
+	redirectURI  string
 }
 
 func (o *origin) secure() bool { return o.scheme == "https" }
@@ -44,9 +47,12 @@ func newOrigins(c *Config) ([]origin, error) {
 		}
 		o.url = o.scheme + "://" + o.host
 		o.redirectURI = o.url + c.Prefix + "/callback"
-		name := "caddyito-" + cookieToken(c.Name)
+		name, server := cookieMark+cookieToken(c.Name), cookieMark+"server"
 		if o.secure() {
-			name = "__Host-" + name
+			name, server = "__Host-"+name, "__Host-"+server
+		}
+		if issuer := strings.ToLower(c.Issuer); issuer == o.url || strings.HasPrefix(issuer, o.url+"/") {
+			o.serverCookie = server
 		}
 		o.sessionCookie, o.browserCookie = name, name+"-browser"
 		list = append(list, o)

@@ -139,6 +139,7 @@ func TestAskedReturn(t *testing.T) {
 		"/\n/evil.example", "/ /evil", "evil.example", "javascript:alert(1)", "https:evil.example", "///evil.example", "/%2f/evil.example", "/%5cevil",
 		"@evil.example", "/@evil.example//x", "http://wiki.example.com@evil.example/", ".evil.example", "", "?x", "#x", "/x#y", "/a\x00", "/ü", "/%zz", "/%",
 		"/%0d%0aLocation:%20x", "/.//evil.example", "/..//evil.example", "/%2e//evil", "/oidc/login", "/oidc/logout",
+		"/x/../oidc/logout", "/x/%2e%2e/oidc/logout", "/x%2f..%2foidc/logout", "/./oidc/logout", "/x/..;/oidc/logout",
 	} {
 		r := httptest.NewRequest("GET", "https://wiki.example.com/oidc/login?return="+url.QueryEscape(s), nil)
 		if got := g.askedReturn(r); got != "/" {

@@ -25,42 +25,49 @@ const (
 var nameGrammar = regexp.MustCompile(`^[a-z][a-z0-9_]{0,49}$`)
 
 // profile asks the issuer who signed in: their record first, then those of the
-// objects they refer to.
-func (g *Gate) profile(ctx context.Context, is *issuer, token *oauth2.Token, t *verified) ([]*store.Record, error) {
+// objects they refer to. feed is the server's feed that their versions are of,
+// "" of an issuer that has none.
+func (g *Gate) profile(ctx context.Context, is *issuer, token *oauth2.Token, t *verified) (records []*store.Record, feed string, err error) {
 	if is.profile != "" && mayReadProfile(is, token) {
 		body, err := g.ask(ctx, is.profile, token)
 		if err != nil {
-			return nil, fmt.Errorf("asking for the profile: %w", err)
+			return nil, "", fmt.Errorf("asking for the profile: %w", err)
 		}
 		records, err := parseProfile(body, t.subject)
 		if err != nil {
-			return nil, fmt.Errorf("reading the profile: %w", err)
+			return nil, "", fmt.Errorf("reading the profile: %w", err)
 		}
-		return records, nil
+		var of struct {
+			Feed string `json:"caddyito_feed"`
+		}
+		if err := json.Unmarshal(body, &of); err != nil {
+			return nil, "", fmt.Errorf("reading the profile: %w", err)
+		}
+		return records, of.Feed, nil
 	}
 	var c claims
 	if err := t.claims(&c); err != nil {
-		return nil, fmt.Errorf("reading the claims of the ID token: %w", err)
+		return nil, "", fmt.Errorf("reading the claims of the ID token: %w", err)
 	}
 	if is.userinfo != "" {
 		body, err := g.ask(ctx, is.userinfo, token)
 		if err != nil {
-			return nil, fmt.Errorf("asking for the userinfo: %w", err)
+			return nil, "", fmt.Errorf("asking for the userinfo: %w", err)
 		}
 		// OpenID Connect Core section 5.3.2: the answer may be another's.
 		c.Subject = ""
 		if err := json.Unmarshal(body, &c); err != nil {
-			return nil, fmt.Errorf("reading the userinfo: %w", err)
+			return nil, "", fmt.Errorf("reading the userinfo: %w", err)
 		}
 		if c.Subject != t.subject {
-			return nil, errors.New("the userinfo is of another subject than the ID token")
+			return nil, "", errors.New("the userinfo is of another subject than the ID token")
 		}
 	}
 	rec, err := c.record(t.subject)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return []*store.Record{rec}, nil
+	return []*store.Record{rec}, "", nil
 }
 
 // mayReadProfile says whether the token was granted the scope of the profile.
@@ -109,6 +116,7 @@ func parseProfile(body []byte, subject string) ([]*store.Record, error) {
 		return nil, errors.New("it is of another subject than the ID token")
 	}
 	delete(user.Fields, "sub")
+	delete(user.Fields, "caddyito_feed") // of the answer, not of the user
 	if user.ID != subject {
 		return nil, errors.New("it is of another subject than the ID token")
 	}

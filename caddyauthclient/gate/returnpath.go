@@ -56,7 +56,8 @@ func (g *Gate) isLocal(s string) bool {
 	if strings.HasPrefix(path, g.cfg.Prefix+"/") {
 		return false
 	}
-	if _, err := url.PathUnescape(path); err != nil {
+	decoded, err := url.PathUnescape(path)
+	if err != nil || ambiguous(&url.URL{Path: decoded}) {
 		return false
 	}
 	for range 4 {

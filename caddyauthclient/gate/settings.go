@@ -122,13 +122,13 @@ func connectionScheme(r *http.Request) string {
 	return "http"
 }
 
-// foldHeader is the form in which names of headers are compared. Many servers
-// behind CGI-like interfaces read "_" and "." as "-".
+// foldHeader is the form in which names of headers are compared. Servers behind
+// CGI-like interfaces read "_", ".", or all that is no letter or digit, as "-".
 func foldHeader(name string) string {
 	return strings.Map(func(c rune) rune {
-		if c == '_' || c == '.' {
-			return '-'
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
 		}
-		return c
+		return '-'
 	}, strings.ToLower(name))
 }

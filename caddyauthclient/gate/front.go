@@ -1,0 +1,72 @@
+package gate
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Front is what a gate knows before it is started: which headers are its own to
+// set, which cookies no app is to see, and which paths are its own. So a request
+// that comes too early can be refused without harm.
+type Front struct {
+	managed managed
+	prefix  string
+	strip   bool // Authorization
+}
+
+// NewFront makes the front of the gate that Config will be of.
+func NewFront(headers []Header, prefix, authorization string) *Front {
+	if headers == nil {
+		headers = DefaultHeaders()
+	}
+	if prefix == "" {
+		prefix = DefaultPrefix
+	}
+	return &Front{managed: newManaged(headers), prefix: prefix, strip: authorization == "strip"}
+}
+
+// CleanHeaders deletes from r every identity header, however it is spelled, so
+// that none but the gate can set one. It is to be called on every request,
+// public or not, before anything else.
+func (f *Front) CleanHeaders(r *http.Request) {
+	m := &f.managed
+	for name := range r.Header {
+		if m.has(name) {
+			delete(r.Header, name)
+		}
+	}
+	if f.strip {
+		delete(r.Header, "Authorization")
+	}
+	m.cleanConnection(r.Header)
+	m.cleanTrailer(r)
+}
+
+// RemoveCookies takes the cookies of every gate and server out of r.
+func (f *Front) RemoveCookies(r *http.Request) { removeCookies(r.Header, nil) }
+
+// Owns says whether u is one of the gate's own URLs.
+func (f *Front) Owns(u *url.URL) bool { return f.ownPath(u) != "" }
+
+// ownPath is the name of the gate's own path that u is ("login"), or "". A
+// slash at the end is accepted; another way to write the path is not.
+func (f *Front) ownPath(u *url.URL) string {
+	rest, ok := strings.CutPrefix(u.Path, f.prefix)
+	if !ok || u.RawPath != "" {
+		return ""
+	}
+	switch rest {
+	case "/login", "/login/":
+		return "login"
+	case "/callback", "/callback/":
+		return "callback"
+	case "/logout", "/logout/":
+		return "logout"
+	case "/me", "/me/":
+		return "me"
+	case "/sync", "/sync/":
+		return "sync"
+	}
+	return ""
+}
