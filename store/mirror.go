@@ -59,6 +59,33 @@ type MirrorWriter interface {
 	ReplaceMirror(mirror, by string) error
 }
 
+// ForgetMirror deletes a mirror and ends the sessions of everyone in it. It is
+// for a mirror whose server is not the one that it was (rebuilt, or restored
+// from a backup: its feed has another ID): there, the same id may be another
+// person's.
+func ForgetMirror(tx interface {
+	MirrorReader
+	MirrorWriter
+	SessionWriter
+}, mirror string) error {
+	const page = 1000
+	for after := ""; ; {
+		users, err := tx.MirrorRecords(mirror, UserType, after, page)
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			if _, err := tx.DeleteSessionsOf(mirror, u.ID, Hash{}); err != nil {
+				return err
+			}
+			after = u.ID
+		}
+		if len(users) < page {
+			return tx.DeleteMirror(mirror)
+		}
+	}
+}
+
 // ApplyRecord writes r into the mirror if it is newer than what is there, and
 // says whether it was. Records with version 0 always are.
 func ApplyRecord(tx interface {

@@ -148,11 +148,29 @@ func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok 
 		return Position{s.FeedID, 0}, false, nil
 	}
 	if at.name != m.Name && s.Seq >= b.Head {
+		if err := m.leave(tx, s.FeedID); err != nil {
+			return p, false, err
+		}
 		if err := tx.ReplaceMirror(m.Name, at.name); err != nil {
 			return p, false, fmt.Errorf("putting the fresh mirror in its place: %w", err)
 		}
 	}
 	return Position{s.FeedID, s.Seq}, true, nil
+}
+
+// leave ends what rests on another feed than the one that is to be followed now.
+func (m *Mirror) leave(tx store.WriteTx, feed string) error {
+	old, err := tx.MirrorState(m.Name)
+	if err != nil {
+		return fmt.Errorf("reading the mirror's state: %w", err)
+	}
+	if old.FeedID == "" || old.FeedID == feed {
+		return nil
+	}
+	if err := store.ForgetMirror(tx, m.Name); err != nil {
+		return fmt.Errorf("ending the sessions of another feed: %w", err)
+	}
+	return nil
 }
 
 // differs says whether the mirror holds something else than the server did when

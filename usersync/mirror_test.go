@@ -267,8 +267,19 @@ func TestOtherFeed(t *testing.T) {
 	if p, ok := apply(t, m, b); ok || p != (Position{feed.ID, 0}) {
 		t.Errorf("a batch from the midst of another feed: %v, %+v; want it from 0", ok, p)
 	}
+	// With the other feed, an id may be another person's.
+	update(t, m.Store, func(tx store.WriteTx) error {
+		return tx.PutSession(&store.Session{Realm: "wiki", Hash: store.HashOf("1"), Subject: "1", CreatedAt: day, AuthTime: day,
+			LastSeen: day, IdleExpiresAt: day.AddDate(9, 0, 0), ExpiresAt: day.AddDate(9, 0, 0)})
+	})
 	fill(t, m, restored)
 	same(t, m, restored)
+	view(t, m.Store, func(tx store.ReadTx) error {
+		if sessions, err := tx.SessionsOf("wiki", "1"); err != nil || len(sessions) > 0 {
+			t.Errorf("a session of the other feed goes on: %v, %v", sessions, err)
+		}
+		return nil
+	})
 	if record(t, m.Store, "user", 20) != nil {
 		t.Error("a user whom the other feed does not have is still there")
 	}

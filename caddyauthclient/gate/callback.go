@@ -136,8 +136,10 @@ func (g *Gate) followFeed(tx store.WriteTx, feed string) error {
 	if err != nil || feed == "" || state.FeedID == feed {
 		return err
 	}
-	if err := store.ForgetMirror(tx, g.cfg.Name); err != nil {
-		return err
+	if state.FeedID != "" {
+		if err := store.ForgetMirror(tx, g.cfg.Name); err != nil {
+			return err
+		}
 	}
 	return tx.PutMirrorState(g.cfg.Name, store.MirrorState{FeedID: feed})
 }

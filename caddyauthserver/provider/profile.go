@@ -20,7 +20,12 @@ const profileDepth = 4
 func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
 	var answer map[string]any
 	if p.withBearer(w, r, "read", func(tx store.ReadTx, b bearer) (err error) {
-		answer, err = p.profileOf(tx, b.user)
+		if answer, err = p.profileOf(tx, b.user); err != nil {
+			return err
+		}
+		// So that a gate notices a server whose ids are not what they were.
+		feed, err := tx.Feed()
+		answer["caddyito_feed"] = feed.ID
 		return err
 	}) {
 		writeJSON(w, http.StatusOK, answer)

@@ -136,6 +136,11 @@ func TestProfile(t *testing.T) {
 		"first_name": "Alice", "last_name": "Lidell", "groups": []any{"editors"}, "is_active": true, "date_joined": at, "last_login": at,
 		"company": company,
 	}
+	s.update(func(tx store.WriteTx) error {
+		feed, err := tx.Feed()
+		want["caddyito_feed"] = feed.ID
+		return err
+	})
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
