@@ -112,6 +112,7 @@ func (p *Provider) attemptsOf(r *http.Request, name string, u *store.User) []att
 	return []attempt{
 		{accountLimit, account},
 		{networkLimit, networkOf(p.ClientIP(r))},
+		{siteLimit, siteOf(p.ClientIP(r))},
 		{overallLimit, ""},
 	}
 }

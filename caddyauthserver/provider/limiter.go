@@ -19,15 +19,16 @@ type limit struct {
 var (
 	accountLimit = limit{10, time.Minute}
 	networkLimit = limit{50, 3 * time.Second}
+	siteLimit    = limit{200, 500 * time.Millisecond}
 	overallLimit = limit{1000, 50 * time.Millisecond}
 )
 
-// limiterSize is how many accounts, and how many networks, are remembered; the
-// least recently tried are forgotten first.
+// limiterSize is how many accounts, networks and sites, of each, are remembered;
+// the least recently tried are forgotten first.
 const limiterSize = 1 << 16
 
-// limiter counts attempts to sign in, in memory: per account, per network and
-// in all. It is the generic cell rate algorithm: for each key, the time at
+// limiter counts attempts to sign in, in memory: per account, per network, per
+// site and in all. It is the generic cell rate algorithm: for each key, the time at
 // which its bucket would be full again.
 type limiter struct {
 	now func() time.Time
@@ -44,7 +45,7 @@ type attempt struct {
 
 func newLimiter(now func() time.Time) *limiter {
 	l := &limiter{now: now, buckets: map[limit]*simplelru.LRU[string, time.Time]{}}
-	for _, lim := range []limit{accountLimit, networkLimit, overallLimit} {
+	for _, lim := range []limit{accountLimit, networkLimit, siteLimit, overallLimit} {
 		l.buckets[lim], _ = simplelru.NewLRU[string, time.Time](limiterSize, nil) // fails only for size 0
 	}
 	return l
@@ -88,15 +89,21 @@ func (l *limiter) refund(attempts ...attempt) {
 }
 
 // networkOf is what one subscriber holds at the least: a /24, or a /64.
-func networkOf(ip string) string {
+func networkOf(ip string) string { return prefixOf(ip, 24, 64) }
+
+// siteOf is what one site holds, so that none has all attempts of the world to
+// itself: a /16, or a /48.
+func siteOf(ip string) string { return prefixOf(ip, 16, 48) }
+
+func prefixOf(ip string, bits4, bits6 int) string {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return printable(ip, 64)
 	}
 	addr = addr.Unmap().WithZone("")
-	bits := 64
+	bits := bits6
 	if addr.Is4() {
-		bits = 24
+		bits = bits4
 	}
 	prefix, err := addr.Prefix(bits)
 	if err != nil {
