@@ -35,6 +35,10 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 			p.message(w, r, http.StatusBadRequest, webpage.Message{Title: "Cannot sign you in", Text: "The application sent a request that cannot be read.", Detail: err.Error()})
 			return
 		}
+		if len(form.Encode()) > maxQuery {
+			p.refuseRequest(w, r, nil, errRequestTooLong)
+			return
+		}
 		seeOther(w, p.urlWith("authorize", form))
 		return
 	}

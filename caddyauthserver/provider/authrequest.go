@@ -42,6 +42,8 @@ type requestError struct {
 	detail string
 }
 
+var errRequestTooLong = &requestError{text: "The application sent a request that is too long."}
+
 func (e *requestError) Error() string { return e.text }
 
 // parseAuthRequest first finds client and redirect URI; if either is not good
@@ -49,7 +51,7 @@ func (e *requestError) Error() string { return e.text }
 // 4.11.2). An *oauthError comes with a request that can carry it back.
 func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*authRequest, error) {
 	if len(rawQuery) > maxQuery {
-		return nil, &requestError{text: "The application sent a request that is too long."}
+		return nil, errRequestTooLong
 	}
 	q, err := url.ParseQuery(rawQuery)
 	if err != nil {
@@ -99,9 +101,10 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		a.state, a.hasState = firstOnly(q, "state")
 		return invalid("a parameter is there more than once")
 	}
-	// Refused rather than ignored: a client that sends one means it.
+	// Refused rather than ignored: a client that sends one means it, unless it is
+	// empty (RFC 6749 section 3.1: that is as if it were omitted).
 	for _, name := range []string{"request", "request_uri", "registration"} {
-		if q.Has(name) {
+		if q.Get(name) != "" {
 			return &oauthError{code: name + "_not_supported", description: name + " is not supported"}
 		}
 	}

@@ -66,17 +66,18 @@ func (p *Provider) bearerToken(w http.ResponseWriter, r *http.Request) (string, 
 		if strings.EqualFold(scheme, "Bearer") {
 			token = strings.TrimSpace(rest)
 			if token == "" {
-				return "", twice
+				return "", &oauthError{code: "invalid_request", description: "the access token is empty", challenge: p.challenge("invalid_request", "")}
 			}
 		}
 	}
 	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
 		form, err := readForm(w, r)
-		if err == nil && len(form["access_token"]) > 0 {
-			if token != "" || len(form["access_token"]) > 1 {
+		if err == nil && form.Has("access_token") {
+			shown := form.Get("access_token")
+			if token != "" && shown != "" || len(form["access_token"]) > 1 {
 				return "", twice
 			}
-			token = form.Get("access_token")
+			token += shown // one of them is empty
 		} else if err != nil && token == "" {
 			return "", &oauthError{code: "invalid_request", description: err.Error(), challenge: p.challenge("invalid_request", "")}
 		}

@@ -77,7 +77,7 @@ func clientCredentials(authorization []string, form url.Values) (credentials, er
 		if !ok {
 			return credentials{}, &oauthError{code: "invalid_client"}
 		}
-		if form.Has("client_secret") {
+		if cred.hasSecret {
 			return credentials{}, &oauthError{code: "invalid_request", description: "client authentication in the header and in the body"}
 		}
 		if cred.id != "" && cred.id != id {

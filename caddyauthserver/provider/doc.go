@@ -34,6 +34,11 @@
 // out, and revoking its access token revokes all of it; with that scope it outlives
 // both.
 //
+// Attempts to sign in count alike for a username and for the e-mail address of the
+// same account, so somebody who knows both and spends the attempts of one can see
+// by the other that they are one account. That is accepted: to count them apart
+// would double what may be guessed.
+//
 // Neighbours: store keeps everything; caddyauthserver/pages draws what people
 // see; internal/password checks passwords; the Caddy module in caddyauthserver
 // makes a Provider from the config and hands it the requests for its paths.

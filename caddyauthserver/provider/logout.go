@@ -36,6 +36,10 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		}
 		if !values.Has("csrf") {
 			// A client's form: cookies do not come with it, but with a GET.
+			if len(values.Encode()) > maxQuery {
+				p.badForm(w, r, errTooLarge)
+				return
+			}
 			seeOther(w, p.urlWith("logout", values))
 			return
 		}

@@ -76,7 +76,7 @@ func (p *Provider) sessionIn(tx interface {
 // do not write. A failure costs nothing but the move.
 func (p *Provider) touch(ctx context.Context, s *store.Session) {
 	now := p.now()
-	if now.Sub(s.LastSeen) < max(p.SessionIdle/24, time.Minute) {
+	if now.Sub(s.LastSeen) < min(max(p.SessionIdle/24, time.Minute), p.SessionIdle/4) {
 		return
 	}
 	err := p.Store.Update(ctx, func(tx store.WriteTx) error {

@@ -77,7 +77,7 @@ func (p *Provider) redeemCode(ctx context.Context, c *client, form url.Values) (
 		return nil, &oauthError{code: "invalid_request", description: "code is missing"}
 	}
 	unusable := invalidGrant("code is unknown, expired, used, or of another client")
-	return p.spend(ctx, store.KindCode, code, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
+	return p.spend(ctx, c, store.KindCode, code, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
 		if f.ClientID != c.ID {
 			return nil, unusable
 		}
@@ -102,7 +102,7 @@ func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values
 		return nil, &oauthError{code: "invalid_request", description: "refresh_token is missing"}
 	}
 	unusable := invalidGrant("refresh_token is unknown, expired, used, or of another client")
-	return p.spend(ctx, store.KindRefresh, refresh, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
+	return p.spend(ctx, c, store.KindRefresh, refresh, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
 		if f.ClientID != c.ID {
 			return nil, unusable
 		}
@@ -119,7 +119,7 @@ func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values
 // spend looks at a one-time token and has buy spend it, in one transaction. A
 // token that was spent before was stolen, now or then: its family goes, and
 // that must be committed although the request is refused.
-func (p *Provider) spend(ctx context.Context, kind store.TokenKind, secret string, unusable *oauthError,
+func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, secret string, unusable *oauthError,
 	buy func(store.WriteTx, *store.Token, *store.Family, time.Time) (*bought, error)) (*bought, error) {
 	var b *bought
 	var replayed *store.Family
@@ -130,7 +130,7 @@ func (p *Provider) spend(ctx context.Context, kind store.TokenKind, secret strin
 		if errors.Is(err, store.ErrNotFound) {
 			_, err = tx.SpendToken(kind, hash)
 			if spent, ok := errors.AsType[*store.SpentError](err); ok {
-				replayed, err = killFamily(tx, spent.Family)
+				replayed, err = killFamily(tx, c, spent.Family)
 				return err
 			}
 			if err == nil {
@@ -163,10 +163,15 @@ func (p *Provider) spend(ctx context.Context, kind store.TokenKind, secret strin
 	return b, nil
 }
 
-func killFamily(tx store.WriteTx, id string) (*store.Family, error) {
+// killFamily ends a family of client c. That of another is store.ErrNotFound: a
+// public client's name is all it takes to ask.
+func killFamily(tx store.WriteTx, c *client, id string) (*store.Family, error) {
 	f, err := tx.Family(id)
 	if err != nil {
 		return nil, err
+	}
+	if f.ClientID != c.ID {
+		return nil, store.ErrNotFound
 	}
 	if err := tx.DeleteFamily(id); err != nil {
 		return nil, fmt.Errorf("ending family: %w", err)
