@@ -41,7 +41,8 @@ type App struct {
 	servers []ServerModule
 	gates   []GateModule
 
-	shared    *sharedStore // nil before Start acquired it and after Cleanup
+	shared    *sharedStore // nil before Start acquired it; stays, for requests that outlive Cleanup
+	release   sync.Once
 	enrolled  enrolment
 	realms    []string // of the gates whose server is in this process
 	transport *transport
@@ -144,7 +145,8 @@ func (a *App) Wait(ctx context.Context) bool {
 	return false
 }
 
-// Store is the open store. It is there once the app is Ready.
+// Store is the open store. It is there once the app is Ready, and stays: to a
+// request that outlives the last config with this store it says ErrClosed.
 func (a *App) Store() store.Store { return a.shared.Store }
 
 // Key is the store's master key. It is there once the app is Ready.
@@ -209,13 +211,12 @@ func (a *App) stopAll() {
 
 // Cleanup gives back the store, if this instance took it. The last one closes
 // it.
-func (a *App) Cleanup() error {
+func (a *App) Cleanup() (err error) {
 	if a.shared == nil {
 		return nil
 	}
-	shared := a.shared
-	a.shared = nil
-	return shared.release()
+	a.release.Do(func() { err = a.shared.release() })
+	return err
 }
 
 // sites finds in the config where every member stands.

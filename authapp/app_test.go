@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -331,4 +332,56 @@ func TestCleanupReleasesOnlyWhatStartTook(t *testing.T) {
 			t.Errorf("cleanup of an app that never started: %v", err)
 		}
 	}
+}
+
+// A request of the admin API may come to its store long after its config went:
+// the body of a slow one, say. While a new config shares the store it is served.
+func TestRequestThatOutlivesItsConfig(t *testing.T) {
+	resetEvents()
+	dir := t.TempDir()
+	site := func(name string) string {
+		return globals(dir) + "http://a.example.com {\n\tfake_server name=" + name + "\n}"
+	}
+	mustLoad(t, site("old"))
+	old := server(t, "old").app
+	api := new(adminAPI)
+	api.log = zap.NewNop()
+	api.app = func() (*App, error) { return old, nil }
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	api.routes()
+	api.handle("GET /auth/slow", func(a *App, r *http.Request) (any, error) {
+		begun <- struct{}{}
+		<-goOn
+		return nil, a.Store().View(r.Context(), func(store.ReadTx) error { return nil })
+	})
+	slow := func() <-chan int {
+		status := make(chan int)
+		go func() {
+			w := httptest.NewRecorder()
+			api.mux.ServeHTTP(w, httptest.NewRequest("GET", "/auth/slow", nil))
+			status <- w.Code
+		}()
+		<-begun
+		return status
+	}
+	status := slow()
+	mustLoad(t, site("new"))
+	goOn <- struct{}{}
+	if got := <-status; got != http.StatusNoContent {
+		t.Errorf("after a reload: status %d", got)
+	}
+	status = slow()
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	goOn <- struct{}{}
+	if got := <-status; got != http.StatusServiceUnavailable {
+		t.Errorf("after the store was closed: status %d", got)
+	}
+	// Given back twice, it would be taken from the config that has it.
+	mustLoad(t, site("newer"))
+	if err := old.Cleanup(); err != nil {
+		t.Error(err)
+	}
+	metaOf(t, server(t, "newer").env.Store)
 }
