@@ -1,7 +1,9 @@
 package authapp
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -101,23 +103,36 @@ func checkApart(gates []*placedGate) error {
 	return nil
 }
 
-// gateNames are the names of the gates' mirrors: the client id, except that
-// gates which use one client at different addresses keep apart.
+// gateNames are the names of the gates' mirrors and sessions. Gates that use one
+// client at different addresses keep apart, whatever their order.
 func gateNames(gates []*placedGate) []string {
 	names := make([]string, len(gates))
-	taken := map[string]bool{}
 	for i, g := range gates {
-		for j, o := range gates[:i] {
-			if o.clientID == g.clientID && o.issuer == g.issuer && g.meets(o) {
-				names[i] = names[j]
-				break
+		names[i] = Realm(g.clientID, g.issuer)
+		if slices.ContainsFunc(gates, func(o *placedGate) bool { return o.clientID == g.clientID && o.issuer == g.issuer && !g.meets(o) }) {
+			// The first address of all that share this one's.
+			first := g
+			for _, o := range gates {
+				if o.clientID == g.clientID && o.issuer == g.issuer && g.meets(o) && slices.Compare(o.origins, first.origins) < 0 {
+					first = o
+				}
 			}
-		}
-		if names[i] == "" {
-			names[i] = unique(g.clientID, taken)
+			names[i] += "-" + short(first.origins[0]+first.prefix())
 		}
 	}
 	return names
+}
+
+// Realm is the name of a gate's mirror and of its sessions' realm, when it is
+// the only one that uses its client. It holds the issuer, so that what came from
+// one never counts for another; and no client id makes it store.ServerRealm.
+func Realm(clientID, issuer string) string {
+	return clientID + "-" + short(normalIssuer(issuer))
+}
+
+func short(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:4])
 }
 
 func count(names []string, name string) int {
