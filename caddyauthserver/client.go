@@ -112,7 +112,7 @@ func (c *Client) checkSync() error {
 	case asked && c.Public:
 		return fmt.Errorf("client %s is public; sync needs a secret", c.ID)
 	case asked && sc.SyncTarget() == "":
-		return fmt.Errorf("client %s: say where it is told of changes: sync_url https://...", c.ID)
+		return fmt.Errorf("client %s: say where it is told of changes: sync_url <url>", c.ID)
 	}
 	return nil
 }
@@ -150,6 +150,15 @@ func (s *Server) staticClients(env authapp.ServerEnv) func(id string) (*provider
 		}
 		return enrolledClient(g), true
 	}
+}
+
+// ConfiguredClients lists the clients of the config, for the admin API.
+func (s *Server) ConfiguredClients() []store.Client {
+	clients := make([]store.Client, len(s.Clients))
+	for i, c := range s.Clients {
+		clients[i] = c.static().Client
+	}
+	return clients
 }
 
 // listStaticClients lists what staticClients finds.

@@ -171,5 +171,6 @@ var (
 	_ caddy.Validator             = (*Server)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Server)(nil)
 	_ authapp.ServerModule        = (*Server)(nil)
+	_ authapp.ClientLister        = (*Server)(nil)
 	_ authapp.SyncServer          = (*Server)(nil)
 )
