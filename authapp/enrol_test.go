@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 const authSite = "http://auth.example.com {\n\tfake_server name=s\n}\n"
@@ -40,7 +42,7 @@ http://wiki.example.com, http://localhost:18191 {
 		t.Errorf("issuer %q, want it exactly as the server says", g.env.Issuer)
 	}
 	e, _ := s.env.Gate(g.env.ClientID)
-	if e.Secret != g.env.ClientSecret || g.env.Name != g.env.ClientID {
+	if e.Secret != g.env.ClientSecret || g.env.Name != Realm(g.env.ClientID, g.env.Issuer) {
 		t.Errorf("gate has %q %q, server %q", g.env.Name, g.env.ClientSecret, e.Secret)
 	}
 	if _, ok := s.env.Gate("nobody"); ok {
@@ -144,8 +146,19 @@ func TestNamesOfGatesWithOneClient(t *testing.T) {
 		return &placedGate{clientID: id, issuer: "https://i", origins: origins}
 	}
 	got := gateNames([]*placedGate{at("w", "https://a"), at("w", "https://b"), at("x", "https://c"), at("w", "https://a", "https://z")})
-	if want := []string{"w", "w~2", "x", "w"}; !slices.Equal(got, want) {
-		t.Errorf("names %v, want %v", got, want)
+	if got[0] != got[3] || got[0] == got[1] || got[2] != Realm("x", "https://i") {
+		t.Errorf("names %v", got)
+	}
+	turned := gateNames([]*placedGate{at("w", "https://a", "https://z"), at("x", "https://c"), at("w", "https://b"), at("w", "https://a")})
+	if turned[0] != got[3] || turned[1] != got[2] || turned[2] != got[1] || turned[3] != got[0] {
+		t.Errorf("in another order %v, want those of %v", turned, got)
+	}
+	// Another issuer's people are others, also with the same client id.
+	if Realm("w", "https://i") == Realm("w", "https://j") || Realm("w", "https://i") != Realm("w", "https://i/") {
+		t.Error("a realm is one issuer's")
+	}
+	if Realm(store.ServerRealm, "https://i") == store.ServerRealm {
+		t.Error("a gate shares the server's realm")
 	}
 }
 

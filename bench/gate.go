@@ -110,7 +110,7 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 		b.note("starting %s: %s", v.front, v.name)
 		n := max(v.users, 1)
 		if stores[n] == nil {
-			if stores[n], err = seed(ctx, filepath.Join(b.dir, fmt.Sprint("seed-", n)), n); err != nil {
+			if stores[n], err = seed(ctx, filepath.Join(b.dir, fmt.Sprint("seed-", n)), realm(b.upstream.addr), n); err != nil {
 				return err
 			}
 		}
@@ -132,10 +132,11 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := check(ctx, v, p.addr, sessions.ids); err != nil {
+		cookies := sessions.cookies()
+		if err := check(ctx, v, p.addr, cookies); err != nil {
 			return fmt.Errorf("%s, %s: %w", v.front, v.name, err)
 		}
-		b.rows = append(b.rows, &row{front: v.front, name: v.name, caddy: p, status: 200, sessions: sessions.ids, resting: rest.Anonymous})
+		b.rows = append(b.rows, &row{front: v.front, name: v.name, caddy: p, status: 200, sessions: cookies, resting: rest.Anonymous})
 		if v.front == responded && v.users == 1 {
 			b.rows = append(b.rows, &row{front: v.front, name: strangers, caddy: p, status: 302, sessions: []string{""}})
 		}
@@ -183,7 +184,8 @@ func check(ctx context.Context, v variant, addr string, sessions []string) error
 	if !gated {
 		return nil
 	}
-	for _, session := range []string{"", "x" + sessions[0][1:]} {
+	name, value, _ := strings.Cut(sessions[0], "=")
+	for _, session := range []string{"", name + "=x" + value[1:]} {
 		if status, _, err := fetch(ctx, addr, "/", session); err != nil || status != 302 {
 			return fmt.Errorf("a stranger is answered %d, not sent to sign in (%v)", status, err)
 		}

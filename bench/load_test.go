@@ -16,7 +16,7 @@ func TestLoad(t *testing.T) {
 	var seen sync.Map
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		served.Add(1)
-		c, _ := r.Cookie(cookieName)
+		c, _ := r.Cookie("session")
 		seen.Store(c.Value, true)
 		io.WriteString(w, body)
 	}))
@@ -25,7 +25,7 @@ func TestLoad(t *testing.T) {
 	sessions := []string{"a", "b", "c", "d", "e", "f", "g"}
 	var requests [][]byte
 	for _, s := range sessions {
-		requests = append(requests, request(addr, "/", s))
+		requests = append(requests, request(addr, "/", "session="+s))
 	}
 	l, err := dialLoad(t.Context(), addr, 3, 200, requests)
 	if err != nil {

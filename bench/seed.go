@@ -17,12 +17,14 @@ import (
 type seeded struct {
 	dir string
 	ids []string // of the sessions, as in the cookie
+	// realm of the sessions: the gate's name, part of its cookies' names.
+	realm string
 }
 
 // seed makes a store that holds users, one company for every hundred of them,
 // and a session for each.
-func seed(ctx context.Context, dir string, users int) (*seeded, error) {
-	s := &seeded{dir: dir, ids: make([]string, users)}
+func seed(ctx context.Context, dir, realm string, users int) (*seeded, error) {
+	s := &seeded{dir: dir, realm: realm, ids: make([]string, users)}
 	path := filepath.Join(dir, "caddy", "caddyito", "auth.db") // below Caddy's data directory
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the store of the gate: %w", err)
@@ -39,7 +41,7 @@ func seed(ctx context.Context, dir string, users int) (*seeded, error) {
 	for from := 0; from < users; from += batch {
 		err := db.Update(ctx, func(tx store.WriteTx) error {
 			for i := from; i < min(from+batch, users); i++ {
-				if err := signIn(tx, i, s.ids[i]); err != nil {
+				if err := signIn(tx, realm, i, s.ids[i]); err != nil {
 					return err
 				}
 			}
@@ -53,7 +55,7 @@ func seed(ctx context.Context, dir string, users int) (*seeded, error) {
 }
 
 // signIn leaves behind what a login does: the user, the company, a session.
-func signIn(tx store.WriteTx, i int, session string) error {
+func signIn(tx store.WriteTx, realm string, i int, session string) error {
 	now := time.Now()
 	company := store.Object{ID: int64(i/100 + 1), Version: uint64(2*i + 1), Type: "company",
 		Fields: store.Fields{"name": "Company " + strconv.Itoa(i/100+1), "primary_activity": "Buyer"}}
@@ -63,15 +65,24 @@ func signIn(tx store.WriteTx, i int, session string) error {
 		Fields: store.Fields{"company": store.Ref{Type: "company", ID: company.ID}}}
 	record := user.Record()
 	for _, r := range []*store.Record{company.Record(), record} {
-		if err := tx.PutMirrorRecord(clientID, r); err != nil {
+		if err := tx.PutMirrorRecord(realm, r); err != nil {
 			return err
 		}
 	}
 	return tx.PutSession(&store.Session{
-		Realm: clientID, Hash: store.HashOf(session), Subject: record.ID, SID: store.NewSecret(),
+		Realm: realm, Hash: store.HashOf(session), Subject: record.ID, SID: store.NewSecret(),
 		CreatedAt: now, AuthTime: now, LastSeen: now, IdleExpiresAt: now.Add(24 * time.Hour), ExpiresAt: now.Add(7 * 24 * time.Hour),
 		IP: "127.0.0.1", UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
 	})
+}
+
+// cookies are what the browsers of the sessions send.
+func (s *seeded) cookies() []string {
+	cookies := make([]string, len(s.ids))
+	for i, id := range s.ids {
+		cookies[i] = "caddyito-" + s.realm + "=" + id
+	}
+	return cookies
 }
 
 func username(i int) string { return "user" + strconv.Itoa(i+1) }

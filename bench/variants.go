@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/caddyito/caddyito/authapp"
 )
 
 // The two handlers that everything is put in front of. Behind reverse_proxy is
@@ -57,13 +59,17 @@ type setting struct {
 	session  string // that the stub knows
 }
 
-// Of the client that the gates are, and so the name of their mirrors.
+// Of the client that the gates are.
 const (
 	clientID     = "bench"
 	clientSecret = "bench-secret-of-the-client-bench-0123456789"
-	// The gate's session cookie on a site without https.
-	cookieName = "caddyito-" + clientID
 )
+
+// cookieName is that of the gate's session on a site without https.
+func cookieName(upstream string) string { return "caddyito-" + realm(upstream) }
+
+// realm of the sessions of a gate whose issuer is the upstream.
+func realm(upstream string) string { return authapp.Realm(clientID, "http://"+upstream) }
 
 // caddyfile is the whole config of a variant.
 func (v variant) caddyfile(s setting) string {
@@ -73,7 +79,7 @@ func (v variant) caddyfile(s setting) string {
 	}
 	before := strings.NewReplacer(
 		"$ISSUER", "http://"+s.upstream, "$CLIENT", clientID, "$SECRET", clientSecret,
-		"$COOKIE", cookieName, "$SESSION", s.session,
+		"$COOKIE", cookieName(s.upstream), "$SESSION", s.session,
 	).Replace(v.before)
 	return fmt.Sprintf(`{
 	admin off
@@ -92,10 +98,9 @@ http://%s {
 
 // request is what a browser sends that opens a page. All variants get the same,
 // the plain one too, but for strangers, who have no cookie.
-func request(addr, path, session string) []byte {
-	var cookie string
-	if session != "" {
-		cookie = "Cookie: " + cookieName + "=" + session + "\r\n"
+func request(addr, path, cookie string) []byte {
+	if cookie != "" {
+		cookie = "Cookie: " + cookie + "\r\n"
 	}
 	return []byte("GET " + path + " HTTP/1.1\r\n" +
 		"Host: " + addr + "\r\n" +
