@@ -66,7 +66,7 @@ func TestReloadUnderLoad(t *testing.T) {
 				t.Errorf("a sign-in came to %s with %d\n%s", p.url, p.status, p.body)
 				return
 			}
-			p.signIn("alice", password)
+			p.signIn("bob", password) // of one person only the newest hundred sessions are kept
 			if p.status != 200 || p.url.String() != b.gate+"/new" {
 				t.Errorf("a sign-in came to %s with %d\n%s", p.url, p.status, p.body)
 				return
