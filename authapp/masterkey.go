@@ -7,12 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddyito/caddyito/internal/durable"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -99,22 +99,10 @@ func (s keySource) create() (store.MasterKey, error) {
 		os.Remove(s.path) // half a key would stand in the way of the next start
 		return key, fmt.Errorf("creating the master key: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return key, fmt.Errorf("creating the master key: %w", err)
 	}
 	return key, nil
-}
-
-// syncDir makes the names in a directory durable, where the system can.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // masterKey finds the key of a store that was just opened, and makes it if both

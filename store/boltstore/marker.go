@@ -6,8 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
+
+	"github.com/caddyito/caddyito/internal/durable"
 )
 
 // The marker is a file beside the database that names the installation. It
@@ -45,22 +46,10 @@ func writeMarker(path, id string) error {
 		err = os.Rename(f.Name(), markerPath(path))
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = durable.SyncDir(dir)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the marker of the database: %w", err)
 	}
 	return nil
-}
-
-// syncDir makes the names in a directory durable, where the system can.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
