@@ -80,6 +80,10 @@ func groups(gates []*placedGate) [][]*placedGate {
 	return out
 }
 
+func (g *placedGate) sameClient(o *placedGate) bool {
+	return g.clientID == o.clientID && normalIssuer(g.issuer) == normalIssuer(o.issuer)
+}
+
 func (g *placedGate) meets(o *placedGate) bool {
 	return g.server == o.server && g.prefix() == o.prefix() &&
 		slices.ContainsFunc(g.origins, func(origin string) bool { return slices.Contains(o.origins, origin) })
@@ -90,7 +94,7 @@ func (g *placedGate) meets(o *placedGate) bool {
 func checkApart(gates []*placedGate) error {
 	for i, g := range gates {
 		for _, o := range gates[:i] {
-			if o.clientID == g.clientID && normalIssuer(o.issuer) == normalIssuer(g.issuer) || o.prefix() != g.prefix() {
+			if o.sameClient(g) || o.prefix() != g.prefix() {
 				continue
 			}
 			for _, origin := range g.origins {
@@ -109,14 +113,17 @@ func gateNames(gates []*placedGate) []string {
 	names := make([]string, len(gates))
 	for i, g := range gates {
 		names[i] = Realm(g.clientID, g.issuer)
-		if slices.ContainsFunc(gates, func(o *placedGate) bool { return o.clientID == g.clientID && o.issuer == g.issuer && !g.meets(o) }) {
-			// The first address of all that share this one's.
-			first := g
-			for _, o := range gates {
-				if o.clientID == g.clientID && o.issuer == g.issuer && g.meets(o) && slices.Compare(o.origins, first.origins) < 0 {
-					first = o
-				}
+		first, alone := g, true // first of those who share an address with g
+		for _, o := range gates {
+			switch {
+			case !g.sameClient(o):
+			case !g.meets(o):
+				alone = false
+			case slices.Compare(o.origins, first.origins) < 0:
+				first = o
 			}
+		}
+		if !alone {
 			names[i] += "-" + short(first.origins[0]+first.prefix())
 		}
 	}

@@ -153,6 +153,12 @@ func TestNamesOfGatesWithOneClient(t *testing.T) {
 	if turned[0] != got[3] || turned[1] != got[2] || turned[2] != got[1] || turned[3] != got[0] {
 		t.Errorf("in another order %v, want those of %v", turned, got)
 	}
+	// One issuer, spelled in two ways, at two addresses.
+	slash := at("w", "https://b")
+	slash.issuer = "https://i/"
+	if two := gateNames([]*placedGate{at("w", "https://a"), slash}); two[0] == two[1] {
+		t.Errorf("two addresses share the name %s", two[0])
+	}
 	// Another issuer's people are others, also with the same client id.
 	if Realm("w", "https://i") == Realm("w", "https://j") || Realm("w", "https://i") != Realm("w", "https://i/") {
 		t.Error("a realm is one issuer's")
