@@ -18,7 +18,9 @@ import (
 )
 
 const (
-	callbackTimeout = 15 * time.Second
+	// callbackTimeout is that of all: several requests to the issuer, and the
+	// gate's own write.
+	callbackTimeout = 30 * time.Second
 	maxCallback     = 16 << 10 // bytes of the query
 )
 

@@ -478,6 +478,29 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// A code is spent when the issuer has it, so the gate waits as long as a disk
+// may stall over there. Finding the issuer's metadata, for which all strangers
+// wait, must not take so long.
+func TestTimeForTheIssuer(t *testing.T) {
+	house := newHouse(t)
+	house.issuer.answerWith = func(_ http.ResponseWriter, r *http.Request) bool {
+		deadline, ok := r.Context().Deadline()
+		left := time.Until(deadline)
+		switch r.URL.Path {
+		case "/token", "/userinfo", "/jwks":
+			if !ok || left < 7*time.Second {
+				t.Errorf("%s has %s", r.URL.Path, left)
+			}
+		case "/.well-known/openid-configuration":
+			if !ok || left > 5*time.Second {
+				t.Errorf("the metadata has %s (%v)", left, ok)
+			}
+		}
+		return false
+	}
+	wantStatus(t, newBrowser(house.gate).signIn(house.issuer, "/page"), 303)
+}
+
 func TestAUserWhomTheMirrorSaysDisabled(t *testing.T) {
 	h := newHouse(t)
 	h.ours()

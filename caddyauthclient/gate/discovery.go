@@ -18,10 +18,15 @@ import (
 )
 
 const (
-	issuerTimeout = 5 * time.Second // of one request to the issuer
-	issuerLimit   = 1 << 20         // bytes of one answer
-	issuerMaxAge  = time.Hour       // of its metadata
-	issuerPause   = time.Second     // after a failure
+	// issuerTimeout is that of one request to the issuer. Redeeming a code makes
+	// it write to its disk, and a busy machine's can stall for seconds; a code
+	// given up on meanwhile is spent.
+	issuerTimeout = 10 * time.Second
+	// lookTimeout is shorter: everyone who wants to sign in waits for the look.
+	lookTimeout  = 5 * time.Second
+	issuerLimit  = 1 << 20     // bytes of one answer
+	issuerMaxAge = time.Hour   // of its metadata
+	issuerPause  = time.Second // after a failure
 )
 
 // issuer is what is known of the issuer from its metadata (OpenID Connect
@@ -121,7 +126,7 @@ func (is *issuer) fresh(now time.Time) bool {
 }
 
 func (d *discovery) look() (*issuer, error) {
-	ctx, cancel := context.WithTimeout(d.withClient(context.Background()), issuerTimeout)
+	ctx, cancel := context.WithTimeout(d.withClient(context.Background()), lookTimeout)
 	defer cancel()
 	provider, err := oidc.NewProvider(ctx, d.cfg.Issuer)
 	if err != nil {
