@@ -76,6 +76,15 @@ func TestKey(t *testing.T) {
 	}
 }
 
+// members of an object, each with another name.
+func members(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf(`"m%d":1`, i))
+	}
+	return strings.Join(list, ",")
+}
+
 func TestHostileBatches(t *testing.T) {
 	k := key(t)
 	user := `{"type":"user","id":1,"version":5,"data":{"username":"a"}}`
@@ -127,7 +136,12 @@ func TestHostileBatches(t *testing.T) {
 		{"a key twice", sign(goodHeader, claimsWith(user, `"feed":"g"`), k), "twice"},
 		{"a key twice in another case", sign(goodHeader, claimsWith(user, `"FEED":"g"`), k), "twice"},
 		{"a key twice in a record", sign(goodHeader, change(`"username":"a"`, `"is_active":false,"is_active":true`), k), "twice"},
-		{"deep", sign(goodHeader, change(`"username":"a"`, `"a":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)), k), "deeper"},
+		{"deep", sign(goodHeader, claimsWith(user, `"a":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)), k), "deeper"},
+		{"deep objects", sign(goodHeader, claimsWith(user, `"a":`+strings.Repeat(`{"a":`, 1000)+"1"+strings.Repeat("}", 1000)), k), "deeper"},
+		{"a deep field", sign(goodHeader, change(`"username":"a"`, `"a":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)), k), "not a string"},
+		{"a reference with more in it", sign(goodHeader, change(`"username":"a"`, `"company":{"type":"company","id":1,"name":"x"}`), k), "an object here"},
+		{"a number past 64 bits", sign(goodHeader, change(`"username":"a"`, `"a":9223372036854775808`), k), "64-bit"},
+		{"2000 members", sign(goodHeader, change(`"username":"a"`, members(2000)), k), "more than 1000"},
 		{"a number that is a fraction", sign(goodHeader, change(`"id":1`, `"id":1.5`), k), "cannot be read"},
 		{"an id below 1", sign(goodHeader, change(`"id":1`, `"id":0`), k), "not positive"},
 		{"a type of another house", sign(goodHeader, change(`"type":"user"`, `"type":"../user"`), k), "no type"},

@@ -12,7 +12,9 @@
 //	source.go   rows after the client's cursor
 //	   v
 //	batch.go    Sign            ---- POST --->      receiver.go
-//	                                                   | batch.go: Verify
+//	claims.go   as JSON                                |
+	claims.go   as JSON                                |
+//	                                                   | batch.go: Verify; claims.go, shape.go
 //	pull.go     GET, long poll  <--- GET -----      puller.go
 //	                            --- batch --->         v
 //	                                                mirror.go: one transaction

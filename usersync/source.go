@@ -1,7 +1,6 @@
 package usersync
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,13 +43,13 @@ func nextBatch(tx Reader, schema *store.Schema, feedID string, after uint64) (*B
 	}
 	b.Upto = b.After
 	size := 0
+	var text []byte
 	for _, row := range rows {
 		c, err := changeOf(tx, schema, row)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s %d for sync: %w", row.Type, row.ID, err)
 		}
-		text, err := json.Marshal(c)
-		if err != nil {
+		if text, err = appendChange(text[:0], &c); err != nil {
 			return nil, fmt.Errorf("writing %s %d for sync: %w", row.Type, row.ID, err)
 		}
 		if size += len(text); size > batchBytes && len(b.Changes) > 0 {
