@@ -12,9 +12,7 @@
 //	source.go   rows after the client's cursor
 //	   v
 //	batch.go    Sign            ---- POST --->      receiver.go
-//	claims.go   as JSON                                |
-	claims.go   as JSON                                |
-//	                                                   | batch.go: Verify; claims.go, shape.go
+//	claims.go                                          | batch.go, claims.go: Verify
 //	pull.go     GET, long poll  <--- GET -----      puller.go
 //	                            --- batch --->         v
 //	                                                mirror.go: one transaction
