@@ -29,7 +29,11 @@ type Client struct {
 	// Default: SyncAll for a gate, SyncOff for others.
 	Sync SyncMode `json:"sync,omitempty"`
 	// SyncURL is where it is told. Default for a gate: beside its callback.
-	SyncURL   string    `json:"sync_url,omitempty"`
+	SyncURL string `json:"sync_url,omitempty"`
+	// Fields are what the client is told of users and objects, by sync and by the
+	// profile: "email", "company", "company.name". Empty means all but the
+	// private ones.
+	Fields    []string  `json:"fields,omitempty"`
 	Disabled  bool      `json:"disabled,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
 }
@@ -38,9 +42,19 @@ type Client struct {
 type SyncMode string
 
 const (
-	SyncAll SyncMode = "all" // every one
-	SyncOff SyncMode = "off" // none
+	SyncAll     SyncMode = "all"     // every one
+	SyncGranted SyncMode = "granted" // users who have signed in there, and every object
+	SyncOff     SyncMode = "off"     // none
 )
+
+// CheckSyncMode says what is wrong with a mode; none is fine.
+func CheckSyncMode(m SyncMode) error {
+	switch m {
+	case "", SyncAll, SyncGranted, SyncOff:
+		return nil
+	}
+	return fmt.Errorf("sync is %s, %s or %s, not %q", SyncAll, SyncGranted, SyncOff, string(m))
+}
 
 // gateCallback ends the redirect URI of a gate at the default prefix.
 const gateCallback = "/oidc/callback"

@@ -43,6 +43,29 @@ func (f *Field) Parse(text string) (any, error) {
 	return f.normal(text)
 }
 
+// fallback is the default.
+func (f *Field) fallback() (v any, ok bool) {
+	if f.Default == "" {
+		return nil, false
+	}
+	v, err := f.Parse(f.Default)
+	return v, err == nil // as Schema.Check saw to
+}
+
+// reread is v, or what it says in the field's type if it was of another. An id
+// means something only among objects of its type, so no relation comes of it.
+func (f *Field) reread(v any) (any, error) {
+	same, err := f.normal(v)
+	if err == nil || f.Type == Relation {
+		return same, err
+	}
+	switch v.(type) {
+	case string, int64, bool:
+		return f.Parse(Fields{f.Name: v}.Text(f.Name))
+	}
+	return nil, err
+}
+
 // normal is v in the form in which it is kept, if it is of the field's type.
 func (f *Field) normal(v any) (any, error) {
 	switch f.Type {
@@ -110,7 +133,7 @@ func (f *Field) normal(v any) (any, error) {
 
 // Set changes a field of u by its JSON name, built-in or of the schema, from
 // text as a person writes it. Groups are separated by commas. Empty text takes
-// the value away. The id, version and times cannot be set.
+// the value away, also one that the schema does not declare any more. The id, version and times cannot be set.
 func (u *User) Set(s *Schema, name, text string) error {
 	str := map[string]*string{
 		"username": &u.Username, "email": &u.Email, "first_name": &u.FirstName, "last_name": &u.LastName,
@@ -146,7 +169,7 @@ func (u *User) Set(s *Schema, name, text string) error {
 }
 
 // Set changes a field of o from text as a person writes it. Empty text takes
-// the value away.
+// the value away, also one that the schema does not declare any more.
 func (o *Object) Set(s *Schema, name, text string) error {
 	if o.Fields == nil {
 		o.Fields = Fields{}
@@ -156,6 +179,10 @@ func (o *Object) Set(s *Schema, name, text string) error {
 
 func (s *Schema) setField(typ string, values Fields, name, text string) error {
 	f := s.field(typ, name)
+	if _, kept := values[name]; f == nil && kept && text == "" {
+		delete(values, name)
+		return nil
+	}
 	if f == nil {
 		var known []string
 		if typ == UserType {

@@ -22,6 +22,7 @@ type Record struct {
 // MirrorState is where a mirror stands in its server's feed.
 type MirrorState struct {
 	FeedID string    `json:"feed_id,omitempty"` // "" before the first batch
+	View   string    `json:"view,omitempty"`    // which part of the feed it is told of
 	Seq    uint64    `json:"seq"`
 	At     time.Time `json:"at,omitzero"` // of the last batch
 	// IssuedAt is when the server made the newest batch, by its clock.

@@ -47,6 +47,7 @@ type ObjectWriter interface {
 // writes it. An *InvalidError names every field that is wrong.
 func SaveObject(tx interface {
 	ObjectReader
+	SchemaReader
 	ObjectWriter
 }, s *Schema, o *Object) error {
 	if err := s.CheckObject(o); err != nil {
@@ -55,22 +56,40 @@ func SaveObject(tx interface {
 	if err := checkRefs(tx, o.Type, o.Fields); err != nil {
 		return err
 	}
-	return tx.PutObject(o, s.uniqueFields(o.Type))
+	unique, err := uniqueFields(tx, s, o.Type)
+	if err != nil {
+		return err
+	}
+	return tx.PutObject(o, unique)
 }
 
 // ReferencedError says that an object cannot be deleted because others refer
 // to it.
 type ReferencedError struct {
 	Ref Ref
-	By  []Referrer // some of them
+	By  []Referrer // the first of them
+	// Count says how many there are; past maxReferrers they are not counted.
+	Count int
 }
+
+// maxReferrers is up to where those are counted who refer to an object.
+const maxReferrers = 1000
 
 func (e *ReferencedError) Error() string {
 	by := make([]string, len(e.By))
 	for i, r := range e.By {
 		by[i] = r.String()
 	}
-	return fmt.Sprintf("%s %d is referred to by %s; change or delete those first", e.Ref.Type, e.Ref.ID, strings.Join(by, ", "))
+	text := strings.Join(by, ", ")
+	switch rest := e.Count - len(e.By); {
+	case e.Count > maxReferrers:
+		text += fmt.Sprintf(" and more than %d others", maxReferrers-len(e.By))
+	case rest == 1:
+		text += " and 1 other"
+	case rest > 1:
+		text += fmt.Sprintf(" and %d others", rest)
+	}
+	return fmt.Sprintf("%s %d is referred to by %s; change or delete those first", e.Ref.Type, e.Ref.ID, text)
 }
 
 // RemoveObject deletes the object unless something refers to it, which it says
@@ -79,12 +98,12 @@ func RemoveObject(tx interface {
 	ObjectReader
 	ObjectWriter
 }, ref Ref) error {
-	by, err := tx.Referrers(ref, 5)
+	by, err := tx.Referrers(ref, maxReferrers+1)
 	if err != nil {
 		return err
 	}
 	if len(by) > 0 {
-		return &ReferencedError{Ref: ref, By: by}
+		return &ReferencedError{Ref: ref, By: by[:min(5, len(by))], Count: len(by)}
 	}
 	return tx.DeleteObject(ref)
 }

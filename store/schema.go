@@ -12,30 +12,42 @@ import (
 // have besides the built-in ones. Values that no schema declares any more are
 // kept as they are and come back when the field does.
 type Schema struct {
-	User    []Field      `json:"user,omitempty"`
+	// User are the fields of users besides the built-in ones.
+	User []Field `json:"user,omitempty"`
+	// Objects are the types of objects. They may relate to each other, also in
+	// circles.
 	Objects []ObjectType `json:"objects,omitempty"`
 }
 
 // ObjectType declares a type of object.
 type ObjectType struct {
-	Name   string  `json:"name"`
+	// Name is a lower-case letter, then up to 49 of a-z 0-9 _; neither "user" nor
+	// that of a field type.
+	Name string `json:"name"`
+	// Fields of the objects besides id, version and type.
 	Fields []Field `json:"fields,omitempty"`
 }
 
 // Field declares a field.
 type Field struct {
-	Name string    `json:"name"`
+	// Name is a lower-case letter, then up to 49 of a-z 0-9 _.
+	Name string `json:"name"`
+	// Type is text, integer, decimal, boolean, date, datetime, email, url, choice
+	// or relation.
 	Type FieldType `json:"type"`
 	// Target is the object type that a relation points to.
 	Target string `json:"target,omitempty"`
 	// Choices are the values of a choice, in order.
-	Choices  []string `json:"choices,omitempty"`
-	Required bool     `json:"required,omitempty"`
+	Choices []string `json:"choices,omitempty"`
+	// Required: a record without a value is not saved. Records that were there
+	// before stay as they are until their next edit.
+	Required bool `json:"required,omitempty"`
 	// Unique: no two records share a value.
 	Unique bool `json:"unique,omitempty"`
-	// Private fields never leave the server.
+	// Private fields never leave the server: gates and apps are not told of them,
+	// the admin API shows them.
 	Private bool `json:"private,omitempty"`
-	// Default is what a new record gets, as text.
+	// Default is the value of a record that has none, as text.
 	Default string `json:"default,omitempty"`
 }
 
@@ -55,6 +67,9 @@ const (
 	Relation FieldType = "relation"
 )
 
+// FieldTypes are all types of fields but Relation.
+var FieldTypes = []FieldType{Text, Integer, Decimal, Boolean, Date, DateTime, Email, URL, Choice}
+
 // DefaultSchema is the opinionated model: every user may have a company.
 func DefaultSchema() *Schema {
 	return &Schema{
@@ -68,70 +83,129 @@ func DefaultSchema() *Schema {
 
 // builtIn are the names of User's own fields and of a record's frame.
 var builtIn = []string{
-	"id", "version", "type", "deleted", "fields", "sub", "name",
+	"id", "version", "type", "deleted", "fields", "sub", "name", "caddyito_feed",
 	"username", "email", "email_verified", "first_name", "last_name", "groups",
 	"is_active", "is_staff", "is_superuser", "date_joined", "last_login", "password",
 }
 
 var nameGrammar = regexp.MustCompile(`^[a-z][a-z0-9_]{0,49}$`)
 
-// Check says what is wrong with the schema itself.
+// SchemaError says what is wrong with a declaration.
+type SchemaError struct {
+	At      string // "user.badge", or an object type
+	Problem string
+}
+
+func (e *SchemaError) Error() string { return e.At + ": " + e.Problem }
+
+// Check says what is wrong with the schema itself, as a *SchemaError.
 func (s *Schema) Check() error {
-	types := map[string]bool{UserType: true}
+	types := map[string]bool{UserType: true, string(Relation): true}
+	for _, t := range FieldTypes {
+		types[string(t)] = true // or a field could be of either
+	}
 	for _, t := range s.Objects {
 		if !nameGrammar.MatchString(t.Name) {
-			return fmt.Errorf("object type %q: a name is a lower-case letter, then up to 49 of a-z 0-9 _", t.Name)
+			return &SchemaError{t.Name, "the name of an object type is a lower-case letter, then up to 49 of a-z 0-9 _"}
 		}
 		if types[t.Name] {
-			return fmt.Errorf("object type %q is declared twice or reserved", t.Name)
+			return &SchemaError{t.Name, "this object type is declared twice, or the name is reserved"}
 		}
 		types[t.Name] = true
 	}
-	if err := checkFields(UserType, s.User, types); err != nil {
+	if err := s.checkFields(UserType); err != nil {
 		return err
 	}
 	for _, t := range s.Objects {
-		if err := checkFields(t.Name, t.Fields, types); err != nil {
+		if err := s.checkFields(t.Name); err != nil {
 			return err
+		}
+	}
+	return s.checkBegin()
+}
+
+func (s *Schema) checkFields(typ string) error {
+	seen := map[string]bool{}
+	for _, f := range s.Fields(typ) {
+		reserved := slices.Contains(builtIn, f.Name)
+		if typ != UserType && f.Name != "id" && f.Name != "version" && f.Name != "type" && f.Name != "deleted" {
+			reserved = false
+		}
+		problem := ""
+		switch {
+		case !nameGrammar.MatchString(f.Name):
+			problem = "the name of a field is a lower-case letter, then up to 49 of a-z 0-9 _"
+		case seen[f.Name]:
+			problem = "this field is declared twice"
+		case reserved:
+			problem = "the name is reserved"
+		default:
+			problem = s.checkField(&f)
+		}
+		if problem != "" {
+			return &SchemaError{typ + "." + f.Name, problem}
+		}
+		seen[f.Name] = true
+	}
+	return nil
+}
+
+func (s *Schema) checkField(f *Field) string {
+	switch {
+	case f.Type == Relation && s.Object(f.Target) == nil:
+		return fmt.Sprintf("there is no object type %q to relate to", f.Target)
+	case f.Type != Relation && !slices.Contains(FieldTypes, f.Type):
+		return fmt.Sprintf("there is no field type %q, nor an object type of that name", f.Type)
+	case f.Type == Choice && len(f.Choices) == 0:
+		return "a choice needs at least one value"
+	case f.Type != Choice && len(f.Choices) > 0:
+		return "only a choice has values to choose from"
+	case f.Default != "" && f.Type == Relation:
+		return "a relation has no default, since no object need be there"
+	case f.Default != "" && f.Unique:
+		return "a unique field has no default, since two records would share it"
+	}
+	for i, c := range f.Choices {
+		if msg := checkText(c, 150); msg != "" || c == "" || strings.TrimSpace(c) != c {
+			return fmt.Sprintf("%q: a choice is 1 to 150 printable characters without surrounding space", c)
+		}
+		if slices.Contains(f.Choices[:i], c) {
+			return fmt.Sprintf("the choice %q is given twice", c)
+		}
+	}
+	if f.Default != "" {
+		if _, err := f.Parse(f.Default); err != nil {
+			return "default: " + err.Error()
+		}
+	}
+	return ""
+}
+
+// checkBegin refuses relations that are required all around a circle: there
+// could be no first object.
+func (s *Schema) checkBegin() error {
+	possible := map[string]bool{}
+	for found := true; found; {
+		found = false
+		for _, t := range s.Objects {
+			if !possible[t.Name] && s.impossible(t, possible) == nil {
+				possible[t.Name], found = true, true
+			}
+		}
+	}
+	for _, t := range s.Objects {
+		if f := s.impossible(t, possible); f != nil {
+			return &SchemaError{t.Name + "." + f.Name, fmt.Sprintf("it is required, and so are the relations that lead back from %s, so that no first %s could be made", f.Target, t.Name)}
 		}
 	}
 	return nil
 }
 
-func checkFields(typ string, fields []Field, types map[string]bool) error {
-	seen := map[string]bool{}
-	for _, f := range fields {
-		at := typ + "." + f.Name
-		reserved := slices.Contains(builtIn, f.Name)
-		if typ != UserType && f.Name != "id" && f.Name != "version" && f.Name != "type" && f.Name != "deleted" {
-			reserved = false
-		}
-		switch {
-		case !nameGrammar.MatchString(f.Name):
-			return fmt.Errorf("field %s: a name is a lower-case letter, then up to 49 of a-z 0-9 _", at)
-		case seen[f.Name]:
-			return fmt.Errorf("field %s is declared twice", at)
-		case reserved:
-			return fmt.Errorf("field %s: the name is reserved", at)
-		}
-		seen[f.Name] = true
-		switch f.Type {
-		case Text, Integer, Decimal, Boolean, Date, DateTime, Email, URL:
-		case Choice:
-			if len(f.Choices) == 0 {
-				return fmt.Errorf("field %s: a choice needs at least one value", at)
-			}
-		case Relation:
-			if !types[f.Target] || f.Target == UserType {
-				return fmt.Errorf("field %s: there is no object type %q to relate to", at, f.Target)
-			}
-		default:
-			return fmt.Errorf("field %s: there is no field type %q", at, f.Type)
-		}
-		if f.Default != "" {
-			if _, err := f.Parse(f.Default); err != nil {
-				return fmt.Errorf("field %s: default: %w", at, err)
-			}
+// impossible is a required relation of t to what cannot be made, or nil.
+func (s *Schema) impossible(t ObjectType, possible map[string]bool) *Field {
+	for i, f := range t.Fields {
+		if f.Type == Relation && f.Required && !possible[f.Target] {
+			return &t.Fields[i]
 		}
 	}
 	return nil
@@ -239,7 +313,7 @@ func (s *Schema) CheckUser(u *User) error {
 	if u.DateJoined.IsZero() {
 		bad("date_joined", "is missing")
 	}
-	u.Fields = s.checkRecordFields(UserType, u.Fields, u.ID == 0, bad)
+	u.Fields = s.checkRecordFields(UserType, u.Fields, bad)
 	return invalid(UserType, problems)
 }
 
@@ -250,22 +324,21 @@ func (s *Schema) CheckObject(o *Object) error {
 		return invalid(o.Type, []Problem{{"type", fmt.Sprintf("the schema declares no object type %q", o.Type)}})
 	}
 	var problems []Problem
-	o.Fields = s.checkRecordFields(o.Type, o.Fields, o.ID == 0, func(field, format string, args ...any) {
+	o.Fields = s.checkRecordFields(o.Type, o.Fields, func(field, format string, args ...any) {
 		problems = append(problems, Problem{field, fmt.Sprintf(format, args...)})
 	})
 	return invalid(o.Type, problems)
 }
 
-func (s *Schema) checkRecordFields(typ string, values Fields, isNew bool, bad func(field, format string, args ...any)) Fields {
+func (s *Schema) checkRecordFields(typ string, values Fields, bad func(field, format string, args ...any)) Fields {
 	out := values.Clone()
 	if out == nil {
 		out = Fields{}
 	}
 	for _, f := range s.Fields(typ) {
 		v, ok := out[f.Name]
-		if !ok && isNew && f.Default != "" {
-			v, _ = f.Parse(f.Default) // checked by Schema.Check
-			ok = true
+		if !ok {
+			v, ok = f.fallback()
 		}
 		if !ok {
 			if f.Required {
@@ -283,6 +356,40 @@ func (s *Schema) checkRecordFields(typ string, values Fields, isNew bool, bad fu
 		}
 		out[f.Name] = v
 	}
+	return out
+}
+
+// Read are the values of a record as they are to be read: of fields that the
+// schema declares, and with defaults for what is missing. A value from the time
+// when its field had another type is read as one of the type it has now, or left
+// out if it cannot be.
+func (s *Schema) Read(typ string, values Fields) Fields {
+	out := Fields{}
+	for _, f := range s.Fields(typ) {
+		v, ok := values[f.Name]
+		if ok {
+			var err error
+			v, err = f.reread(v)
+			ok = err == nil
+		}
+		if !ok {
+			v, ok = f.fallback()
+		}
+		if ok {
+			out[f.Name] = v
+		}
+	}
+	return out
+}
+
+// Renew brings the values of a record that is about to be edited up to date
+// with the schema, as Read does, and keeps the rest.
+func (s *Schema) Renew(typ string, values Fields) Fields {
+	out := values.Clone()
+	if out == nil {
+		out = Fields{}
+	}
+	maps.Copy(out, s.Read(typ, values))
 	return out
 }
 

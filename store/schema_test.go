@@ -15,22 +15,70 @@ func TestSchemaCheck(t *testing.T) {
 	}
 	types := []ObjectType{{Name: "company"}}
 	user := func(f Field) *Schema { return &Schema{User: []Field{f}, Objects: types} }
+	between := func(a, b Field) *Schema {
+		return &Schema{Objects: []ObjectType{{Name: "a", Fields: []Field{a}}, {Name: "b", Fields: []Field{b}}}}
+	}
 	for want, s := range map[string]*Schema{
-		`a name is`:                  user(Field{Name: "Badge", Type: Text}),
-		`reserved`:                   user(Field{Name: "is_superuser", Type: Boolean}),
-		`no field type "txt"`:        user(Field{Name: "a", Type: "txt"}),
-		`at least one value`:         user(Field{Name: "a", Type: Choice}),
-		`no object type "x"`:         user(Field{Name: "a", Type: Relation, Target: "x"}),
-		`no object type "user"`:      user(Field{Name: "a", Type: Relation, Target: "user"}),
-		`default`:                    user(Field{Name: "a", Type: Integer, Default: "x"}),
-		`a is declared twice`:        {User: []Field{{Name: "a", Type: Text}, {Name: "a", Type: Text}}},
-		`declared twice or reserved`: {Objects: []ObjectType{{Name: "user"}}},
-		`object type "A B"`:          {Objects: []ObjectType{{Name: "A B"}}},
-		`company.id: the name`:       {Objects: []ObjectType{{Name: "company", Fields: []Field{{Name: "id", Type: Text}}}}},
+		`user.Badge: the name of a field is`:                    user(Field{Name: "Badge", Type: Text}),
+		`user.is_superuser: the name is reserved`:               user(Field{Name: "is_superuser", Type: Boolean}),
+		`user.a: there is no field type "txt"`:                  user(Field{Name: "a", Type: "txt"}),
+		`user.a: a choice needs at least one value`:             user(Field{Name: "a", Type: Choice}),
+		`user.a: only a choice has values`:                      user(Field{Name: "a", Type: Text, Choices: []string{"x"}}),
+		`user.a: the choice "x" is given twice`:                 user(Field{Name: "a", Type: Choice, Choices: []string{"x", "x"}}),
+		`user.a: " x": a choice is`:                             user(Field{Name: "a", Type: Choice, Choices: []string{" x"}}),
+		`user.a: there is no object type "x"`:                   user(Field{Name: "a", Type: Relation, Target: "x"}),
+		`user.a: there is no object type "user"`:                user(Field{Name: "a", Type: Relation, Target: "user"}),
+		`user.a: default: "x" is not an integer`:                user(Field{Name: "a", Type: Integer, Default: "x"}),
+		`user.a: a relation has no default`:                     user(Field{Name: "a", Type: Relation, Target: "company", Default: "1"}),
+		`user.a: a unique field has no default`:                 user(Field{Name: "a", Type: Integer, Unique: true, Default: "1"}),
+		`user.a: this field is declared twice`:                  {User: []Field{{Name: "a", Type: Text}, {Name: "a", Type: Text}}},
+		`user: this object type is declared twice, or the name`: {Objects: []ObjectType{{Name: "user"}}},
+		`text: this object type is declared twice, or the name`: {Objects: []ObjectType{{Name: "text"}}},
+		`A B: the name of an object type is`:                    {Objects: []ObjectType{{Name: "A B"}}},
+		`company.id: the name`:                                  {Objects: []ObjectType{{Name: "company", Fields: []Field{{Name: "id", Type: Text}}}}},
+		`a.b: it is required, and so are the relations that lead back from b, so that no first a could be made`: between(
+			Field{Name: "b", Type: Relation, Target: "b", Required: true}, Field{Name: "a", Type: Relation, Target: "a", Required: true}),
 	} {
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
+		err := s.Check()
+		if _, ok := errors.AsType[*SchemaError](err); !ok || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v; want an error with %q", err, want)
 		}
+	}
+	// Circles are fine, as long as somebody can be first.
+	if err := between(Field{Name: "b", Type: Relation, Target: "b", Required: true}, Field{Name: "a", Type: Relation, Target: "a"}).Check(); err != nil {
+		t.Errorf("a circle: %v", err)
+	}
+}
+
+// What a record says is read by the schema of today.
+func TestRead(t *testing.T) {
+	s := &Schema{User: []Field{
+		{Name: "plan", Type: Choice, Choices: []string{"free", "paid"}, Default: "free"},
+		{Name: "badge", Type: Integer},
+		{Name: "phone", Type: Text, Required: true},
+		{Name: "vip", Type: Boolean},
+		{Name: "company", Type: Relation, Target: "company"},
+	}, Objects: []ObjectType{{Name: "company"}}}
+	for _, c := range []struct{ kept, want Fields }{
+		{nil, Fields{"plan": "free"}},
+		{Fields{"gone": "x"}, Fields{"plan": "free"}},
+		{Fields{"plan": "paid", "badge": int64(7)}, Fields{"plan": "paid", "badge": int64(7)}},
+		// Values of other types than the fields have now.
+		{Fields{"plan": "gold", "badge": "7", "phone": int64(110), "vip": "yes"}, Fields{"plan": "free", "badge": int64(7), "phone": "110", "vip": true}},
+		{Fields{"badge": "none", "vip": []string{"a"}, "phone": Ref{"company", 1}}, Fields{"plan": "free"}},
+		{Fields{"company": Ref{"firm", 1}}, Fields{"plan": "free"}},
+		{Fields{"company": "1"}, Fields{"plan": "free"}},
+	} {
+		if got := s.Read(UserType, c.kept); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v reads as %v; want %v", c.kept, got, c.want)
+		}
+	}
+	kept := Fields{"gone": "x", "badge": "7", "company": Ref{"firm", 1}}
+	if got, want := s.Renew(UserType, kept), (Fields{"gone": "x", "badge": int64(7), "company": Ref{"firm", 1}, "plan": "free"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("renewed it is %v; want %v", got, want)
+	}
+	if kept["badge"] != "7" {
+		t.Error("renewing changed what it was given")
 	}
 }
 
@@ -116,6 +164,13 @@ func TestUserSet(t *testing.T) {
 	}
 	if err := u.Set(s, "company", ""); err != nil || len(u.Fields) != 0 {
 		t.Errorf("taking a value away: %v, %v", u.Fields, err)
+	}
+	u.Fields["gone"] = "x"
+	if err := u.Set(s, "gone", "y"); err == nil {
+		t.Error("a field that is not declared was set")
+	}
+	if err := u.Set(s, "gone", ""); err != nil || len(u.Fields) != 0 {
+		t.Errorf("taking away what is not declared any more: %v, %v", u.Fields, err)
 	}
 	for name, text := range map[string]string{"id": "1", "version": "1", "nosuch": "x", "is_staff": "maybe", "company": "ACME"} {
 		if err := u.Set(s, name, text); err == nil {

@@ -42,7 +42,9 @@ type ReadTx interface {
 	CredentialReader
 	ObjectReader
 	FeedReader
+	SchemaReader
 	SyncStateReader
+	VisitReader
 	ClientReader
 	GrantReader
 	TicketReader
@@ -60,7 +62,9 @@ type WriteTx interface {
 	UserWriter
 	CredentialWriter
 	ObjectWriter
+	SchemaWriter
 	SyncStateWriter
+	VisitWriter
 	ClientWriter
 	GrantWriter
 	TicketWriter

@@ -6,8 +6,9 @@ import "time"
 // the truth; this is the last that was heard of it, to go on from and to show.
 type SyncState struct {
 	ClientID string `json:"client_id"`
-	// FeedID and Seq are what the client last said it stands at.
+	// FeedID, View and Seq are what the client last said it stands at.
 	FeedID string `json:"feed_id,omitempty"`
+	View   string `json:"view,omitempty"`
 	Seq    uint64 `json:"seq"`
 	// PushedAt is when it last took a batch, PulledAt when it last asked for one.
 	PushedAt time.Time `json:"pushed_at,omitzero"`

@@ -95,6 +95,7 @@ type UserWriter interface {
 // writes it. An *InvalidError names every field that is wrong.
 func SaveUser(tx interface {
 	ObjectReader
+	SchemaReader
 	UserWriter
 }, s *Schema, u *User) error {
 	if err := s.CheckUser(u); err != nil {
@@ -103,5 +104,19 @@ func SaveUser(tx interface {
 	if err := checkRefs(tx, UserType, u.Fields); err != nil {
 		return err
 	}
-	return tx.PutUser(u, s.uniqueFields(UserType))
+	return KeepUser(tx, s, u)
+}
+
+// KeepUser writes a user who was read and of whom no field of the schema
+// changed: so who signs in, or is disabled, is not held up by what the schema
+// came to ask for since.
+func KeepUser(tx interface {
+	SchemaReader
+	UserWriter
+}, s *Schema, u *User) error {
+	unique, err := uniqueFields(tx, s, UserType)
+	if err != nil {
+		return err
+	}
+	return tx.PutUser(u, unique)
 }

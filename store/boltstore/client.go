@@ -43,16 +43,21 @@ func (w *writeTx) PutClient(c *store.Client) error {
 	return w.put(bClient, []byte(c.ID), value)
 }
 
-// DeleteClient ends the client's epoch: its families and consents carry the
-// epoch in which they were made, and count no more. Sweep removes them.
+// DeleteClient ends the client's epoch: its families, consents and visits carry
+// the epoch in which they were made, and count no more. Sweep removes them.
 func (w *writeTx) DeleteClient(id string) error {
 	if w.get(bClient, []byte(id)) == nil {
 		return store.ErrNotFound
 	}
-	if err := w.put(bEpoch, []byte(id), be64(w.epoch(id)+1)); err != nil {
+	if err := w.put(bExpiry, expiryKey(0, clientConsents, []byte(id)), be64(0)); err != nil {
 		return err
 	}
-	if err := w.put(bExpiry, expiryKey(0, clientConsents, []byte(id)), be64(0)); err != nil {
+	if visits := w.visitKey(id); len(w.keys(bVisit, visits, 1)) > 0 {
+		if err := w.put(bExpiry, expiryKey(0, clientVisits, visits), present); err != nil {
+			return err
+		}
+	}
+	if err := w.put(bEpoch, []byte(id), be64(w.epoch(id)+1)); err != nil {
 		return err
 	}
 	if err := w.del(bSyncState, []byte(id)); err != nil {

@@ -25,6 +25,7 @@ const (
 	familyTokens   // of a family that is gone
 	clientConsents // of a client that was deleted
 	mirrorRecords  // of a mirror that was deleted
+	clientVisits   // of a client that was deleted
 )
 
 func expiryKey(at uint64, kind byte, key []byte) []byte {
@@ -102,7 +103,9 @@ func (w *writeTx) sweepEntry(entry []byte, now uint64, limit int) (removed int, 
 	case clientConsents:
 		return w.sweepConsents(entry, string(key), limit)
 	case mirrorRecords:
-		return w.sweepRecords(entry, key, limit)
+		return w.sweepPrefix(bMirrorRecord, entry, key, limit)
+	case clientVisits:
+		return w.sweepPrefix(bVisit, entry, key, limit)
 	}
 	b := map[byte]bucket{
 		expiringFamily: bGrant, expiringToken: bGrant,
@@ -207,11 +210,11 @@ func (w *writeTx) sweepConsents(entry []byte, clientID string, limit int) (remov
 	return len(dead), w.put(bExpiry, entry, stop)
 }
 
-// sweepRecords removes records of a mirror that is gone.
-func (w *writeTx) sweepRecords(entry, number []byte, limit int) (removed int, err error) {
-	keys := w.keys(bMirrorRecord, number, limit)
+// sweepPrefix removes what lies under the key of something that is gone.
+func (w *writeTx) sweepPrefix(b bucket, entry, prefix []byte, limit int) (removed int, err error) {
+	keys := w.keys(b, prefix, limit)
 	for _, key := range keys {
-		if err := w.del(bMirrorRecord, key); err != nil {
+		if err := w.del(b, key); err != nil {
 			return 0, err
 		}
 	}

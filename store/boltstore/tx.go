@@ -45,6 +45,7 @@ const (
 	bMirror                         // name -> number, Digest, Top, MirrorState
 	bMirrorRecord                   // mirror's number, type, id -> Record
 	bSyncState                      // client id -> SyncState
+	bVisit                          // client id, its epoch, user id -> present
 	bLease                          // name -> Lease
 	bExpiry                         // time, kind, key -> present, or where to go on
 	bucketCount
@@ -53,7 +54,7 @@ const (
 var bucketNames = [bucketCount]string{
 	"meta", "counter", "user", "object", "unique", "reference", "superuser", "feed", "grave", "credential",
 	"client", "epoch", "grant", "token", "family_of_user", "ticket", "mark", "session", "session_of_subject",
-	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "sync_state", "lease", "expiry",
+	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "sync_state", "visit", "lease", "expiry",
 }
 
 // present is the value of an index entry.

@@ -41,7 +41,7 @@ func testMirror(t *testing.T, p *place) {
 	}
 	gone(p, "another mirror", readRecord("blog", "user", "1"))
 	gone(p, "another type", readRecord("wiki", "use", "r1"))
-	s := store.MirrorState{FeedID: "f", Seq: 1 << 63, At: day}
+	s := store.MirrorState{FeedID: "f", View: "v", Seq: 1 << 63, At: day}
 	p.update(func(tx store.WriteTx) error { return tx.PutMirrorState("wiki", s) })
 	if got := state("wiki"); got != s {
 		t.Errorf("the state is %+v; want %+v", got, s)
