@@ -176,14 +176,15 @@ func (a *App) Start() (err error) {
 	if a.shared, err = acquireStore(a.guest, a.MasterKey, a.log); err != nil {
 		return err
 	}
-	sites, err := a.sites()
+	http, err := a.httpApp()
 	if err != nil {
 		return err
 	}
+	sites := findSites(http, a.members())
 	if err := a.startServers(sites); err != nil {
 		return err
 	}
-	if err := a.startGates(sites); err != nil {
+	if err := a.startGates(http, sites); err != nil {
 		return err
 	}
 	a.stopSweep = startSweeper(a.shared.Store, a.log)
@@ -219,16 +220,16 @@ func (a *App) Cleanup() (err error) {
 	return err
 }
 
-// sites finds in the config where every member stands.
-func (a *App) sites() (sites, error) {
+// httpApp has the routes; it is empty if the config has none.
+func (a *App) httpApp() (*caddyhttp.App, error) {
 	app, err := a.ctx.AppIfConfigured("http")
 	if errors.Is(err, caddy.ErrNotConfigured) {
-		return nil, nil
+		return new(caddyhttp.App), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return findSites(app.(*caddyhttp.App), a.members()), nil
+	return app.(*caddyhttp.App), nil
 }
 
 func (a *App) members() []any {

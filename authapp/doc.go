@@ -7,8 +7,9 @@
 //	admin API ---> App: Start  1. storepool: open the store, once per process
 //	CLI             |          2. origins:   where does every member stand?
 //	                |          3. pairing:   servers start, gates find theirs
-//	                |          4. enrol:     gates without a client get one; gates start
-//	                |          5. sweeper
+//	                |          4. enrol:     gates without a client get one
+//	                |          5. reach:     do their callbacks get to them? Gates start
+//	                |          6. sweeper
 //	                v
 //	          store (auth.stores.bbolt)
 //

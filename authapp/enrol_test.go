@@ -76,7 +76,7 @@ func TestPairing(t *testing.T) {
 		{"wildcard", authSite + "http://*.example.com {\n fake_gate name=g\n}", "auth_client at *.example.com: the config does not say under which address"},
 		{"secret without id", authSite + "http://w.example.com {\n fake_gate name=g client_secret=x\n}", "no client_id"},
 		{"two clients at one address", authSite + "http://w.example.com {\n handle /x/* {\n fake_gate name=g\n }\n handle {\n fake_gate name=h client_id=h\n }\n}", "two gates with different issuers or client ids both have http://w.example.com/oidc; give one of them another prefix"},
-		{"two clients at one address, apart", authSite + "http://w.example.com {\n handle /x/* {\n fake_gate name=g\n }\n handle {\n fake_gate name=h client_id=h prefix=/oidc2\n }\n}", ""},
+		{"two clients at one address, apart", authSite + "http://w.example.com {\n handle /x/* {\n fake_gate name=g prefix=/x/oidc\n }\n handle {\n fake_gate name=h client_id=h prefix=/oidc2\n }\n}", ""},
 		{"origin that is none", authSite + "http://w.example.com {\n fake_gate name=g origin=w.example.com/x\n}", "an origin is a scheme and a host"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ http://a.example.com, http://b.example.com {
 }
 http://c.example.com {
 	handle /x/* {
-		fake_gate name=three
+		fake_gate name=three prefix=/x/oidc
 	}
 	handle /y/* {
 		fake_gate name=four prefix=/y/oidc

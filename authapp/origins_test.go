@@ -10,9 +10,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// placed provisions a Caddyfile, without starting it, and returns where its
-// gates stand, by name.
-func placed(t *testing.T, caddyfile string) map[string]*site {
+// provisioned is the HTTP app of a Caddyfile that is not started, with the
+// servers and gates that stand in it.
+func provisioned(t *testing.T, caddyfile string) (*caddyhttp.App, []any) {
 	t.Helper()
 	cfg := new(caddy.Config)
 	if err := caddy.StrictUnmarshalJSON(adapt(t, caddyfile), cfg); err != nil {
@@ -26,10 +26,17 @@ func placed(t *testing.T, caddyfile string) map[string]*site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	where, err := app.sites()
+	http, err := app.httpApp()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return http, app.members()
+}
+
+// placed returns where the gates of a Caddyfile stand, by name.
+func placed(t *testing.T, caddyfile string) map[string]*site {
+	t.Helper()
+	where := findSites(provisioned(t, caddyfile))
 	out := map[string]*site{}
 	for m, s := range where {
 		if g, ok := m.(*fakeGate); ok {

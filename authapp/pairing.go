@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
@@ -83,7 +84,7 @@ func (a *App) gatesOf(s ServerModule) func() []EnrolledGate {
 }
 
 // startGates pairs every gate with its server and starts it.
-func (a *App) startGates(where sites) error {
+func (a *App) startGates(app *caddyhttp.App, where sites) error {
 	gates := make([]*placedGate, 0, len(a.gates))
 	for _, m := range a.gates {
 		g, err := a.place(m, where.of(m))
@@ -104,6 +105,9 @@ func (a *App) startGates(where sites) error {
 		return err
 	}
 	if err := checkApart(gates); err != nil {
+		return err
+	}
+	if err := a.checkCallbacks(app, gates); err != nil {
 		return err
 	}
 	names := gateNames(gates)

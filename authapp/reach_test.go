@@ -1,0 +1,89 @@
+package authapp
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// A gate that does not get its own pages is refused: nobody could sign in.
+func TestGatesGetTheirCallback(t *testing.T) {
+	const registered = " client_id=w client_secret=ssssssssssssssssssssssssssssssss"
+	for _, test := range []struct {
+		name, site string
+		says       string // "" if it starts
+	}{
+		{"whole site", "http://w.example.com {\n fake_gate\n}", ""},
+		{"in handle", "http://w.example.com {\n handle {\n fake_gate\n }\n}", ""},
+		{"handle of a path", "http://w.example.com {\n handle /x/* {\n fake_gate\n }\n}",
+			"auth_client at http://w.example.com: people come back from signing in to http://w.example.com/oidc/callback, which does not get to it: the matchers of the site, handle, handle_path or route in which it stands do not match that; add to the auth_client: prefix /x/oidc"},
+		{"handle of a path, prefix", "http://w.example.com {\n handle /x/* {\n fake_gate prefix=/x/oidc\n }\n}", ""},
+		{"registered", "http://w.example.com {\n handle /x/* {\n fake_gate" + registered + "\n }\n}", "prefix /x/oidc"},
+		{"handle_path", "http://w.example.com {\n handle_path /x/* {\n fake_gate\n }\n}", "prefix /x/oidc"},
+		{"handle_path, prefix", "http://w.example.com {\n handle_path /x/* {\n fake_gate prefix=/x/oidc\n }\n}", ""},
+		{"route of a path", "http://w.example.com {\n route /X/y/* {\n fake_gate\n }\n}", "prefix /x/y/oidc"},
+		{"route of a path, prefix", "http://w.example.com {\n route /X/y/* {\n fake_gate prefix=/x/y/oidc\n }\n}", ""},
+		{"nested", "http://w.example.com {\n handle /x/* {\n route /x/y/* {\n fake_gate\n }\n }\n}", "a prefix that they do match"},
+		{"nested in handle_path", "http://w.example.com {\n handle_path /x/* {\n handle /y/* {\n fake_gate prefix=/x/y/oidc\n }\n }\n}", ""},
+		{"nested in handle_path, wrong", "http://w.example.com {\n handle_path /x/* {\n handle /y/* {\n fake_gate prefix=/x/oidc\n }\n }\n}", "does not get to it"},
+		{"path of the site", "http://w.example.com/docs/* {\n fake_gate\n}", "prefix /docs/oidc"},
+		{"not that path", "http://w.example.com {\n @x not path /oidc/*\n handle @x {\n fake_gate\n }\n}", "a prefix that they do match"},
+		{"not another path", "http://w.example.com {\n @x not path /static/*\n handle @x {\n fake_gate\n }\n}", ""},
+		{"a regular expression", "http://w.example.com {\n @x path_regexp ^/x/\n handle @x {\n fake_gate\n }\n}", "a prefix that they do match"},
+		{"an address", "http://w.example.com {\n @in not remote_ip 10.0.0.0/8\n handle @in {\n fake_gate\n }\n}", ""},
+		{"a header", "http://w.example.com {\n @in header X-In 1\n handle @in {\n fake_gate\n }\n}", ""},
+		{"one of several paths", "http://w.example.com {\n @x path /x/* /oidc/*\n handle @x {\n fake_gate\n }\n}", ""},
+		{"taken by another handle", "http://w.example.com {\n handle /oidc/* {\n respond 404\n }\n handle {\n fake_gate\n }\n}", "does not get to it"},
+		{"taken by another gate of its client", "http://w.example.com {\n handle /x/* {\n fake_gate\n }\n handle {\n fake_gate\n }\n}", ""},
+		{"at another address", "http://w.example.com {\n handle /x/* {\n fake_gate" + registered + "\n }\n}\nhttp://v.example.com {\n fake_gate" + registered + "\n}", "auth_client at http://w.example.com"},
+		{"expression", "http://w.example.com {\n @x expression path('/x/*')\n handle @x {\n fake_gate\n }\n}", ""},
+		{"rewritten perhaps", "http://w.example.com {\n @x expression path('/x/*')\n rewrite @x /oidc/callback\n handle /oidc/* {\n fake_gate\n }\n}", ""},
+		{"rewritten away", "http://w.example.com {\n rewrite /oidc/* /index.php\n handle /oidc/* {\n fake_gate\n }\n}", "does not get to it"},
+		{"placeholder", "http://w.example.com {\n @x path {vars.p}/*\n handle @x {\n fake_gate\n }\n}", ""},
+		{"named route", "&(guard) {\n handle /x/* {\n fake_gate\n }\n}\nhttp://w.example.com {\n invoke guard\n}", "prefix /x/oidc"},
+		{"any host", ":18191 {\n handle /x/* {\n fake_gate origin=http://w.example.com:18191\n }\n}", "prefix /x/oidc"},
+		{"any host, prefix", ":18191 {\n handle /x/* {\n fake_gate origin=http://w.example.com:18191 prefix=/x/oidc\n }\n}", ""},
+		{"an origin of another site", "http://w.example.com {\n fake_gate origin=http://v.example.com\n}", "no request for its origin http://v.example.com gets to it"},
+		{"an origin of the site's hosts", "http://*.example.com {\n fake_gate origin=http://v.example.com\n}", ""},
+		{"an origin of the site's hosts, without its path", "http://*.example.com/x/* {\n fake_gate origin=http://v.example.com\n}", "prefix /x/oidc"},
+		{"handle_errors", "http://w.example.com {\n respond 404\n handle_errors {\n fake_gate\n }\n}", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			resetEvents()
+			err := load(t, globals(t.TempDir())+authSite+test.site)
+			if test.says == "" && err != nil {
+				t.Error(err)
+			}
+			if test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("error %v\nwant  %q", err, test.says)
+			}
+			if err := caddy.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// What depends on more than the path is not refused, but said.
+func TestCallbacksThatNobodyCanBeSureOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		inside string
+		want   certainty
+	}{
+		"expression":   {"@x expression path('/x/*')\n handle @x {\n fake_gate name=g\n }", unknown},
+		"file":         {"@x file\n handle @x {\n fake_gate name=g\n }", unknown},
+		"query":        {"@x query a=b\n handle @x {\n fake_gate name=g\n }", unknown},
+		"try_files":    {"try_files {path} /index.html\n handle /x/* {\n fake_gate name=g\n }", unknown},
+		"placeholder":  {"@x path {vars.p}/*\n handle @x {\n fake_gate name=g\n }", unknown},
+		"both for one": {"@x {\n path /x/*\n expression true\n }\n handle @x {\n fake_gate name=g\n }", no},
+		"a method":     {"@x method GET\n handle @x {\n fake_gate name=g\n }", yes},
+		"not a method": {"@x not method POST\n handle @x {\n fake_gate name=g\n }", yes},
+	} {
+		where := "http://w.example.com {\n " + c.inside + "\n}"
+		app, members := provisioned(t, where)
+		if p := probeFor(app, members, "http://w.example.com/oidc/callback"); p.reached != c.want {
+			t.Errorf("%s: %d, want %d", name, p.reached, c.want)
+		}
+	}
+}
