@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -23,10 +24,16 @@ type Client struct {
 	SkipConsent bool `json:"skip_consent,omitempty"`
 	// AllowNoPKCE lets a confidential client leave PKCE out.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// Format is how the client reads the profile and is told of changes. Default:
+	// as gates do.
+	Format ClientFormat `json:"format,omitempty"`
+	// AdminFlags: a FormatDjangito client is told who is staff and who is a
+	// superuser. Otherwise it is told that nobody is.
+	AdminFlags bool `json:"admin_flags,omitempty"`
 	// Scopes the client may ask for; empty means all.
 	Scopes []string `json:"scopes,omitempty"`
 	// Sync says what the client is told of users and objects as they change.
-	// Default: SyncAll for a gate, SyncOff for others.
+	// Default: SyncAll for a gate and with a Format, SyncOff for others.
 	Sync SyncMode `json:"sync,omitempty"`
 	// SyncURL is where it is told. Default for a gate: beside its callback.
 	SyncURL string `json:"sync_url,omitempty"`
@@ -56,11 +63,39 @@ func CheckSyncMode(m SyncMode) error {
 	return fmt.Errorf("sync is %s, %s or %s, not %q", SyncAll, SyncGranted, SyncOff, string(m))
 }
 
+// ClientFormat names how a client that is no gate wants to be told of users.
+type ClientFormat string
+
+// FormatDjangito is that of a Django project with the package djangito, which
+// knows no PKCE.
+const FormatDjangito ClientFormat = "djangito"
+
+// CheckFormat says what is wrong with the client's format and what goes with it.
+func (c *Client) CheckFormat() error {
+	switch {
+	case c.Format != "" && c.Format != FormatDjangito:
+		return fmt.Errorf("format is %s or not given, not %q", FormatDjangito, string(c.Format))
+	case c.Format != "" && c.Public:
+		return fmt.Errorf("a client of format %s has a secret, so it is not public", c.Format)
+	case c.Format == "" && c.AdminFlags:
+		return fmt.Errorf("only a client of format %s can be told of admin flags", FormatDjangito)
+	}
+	return nil
+}
+
+// NeedsPKCE says whether the client must use PKCE (RFC 7636).
+func (c *Client) NeedsPKCE() bool {
+	return c.Public || !c.AllowNoPKCE && c.Format != FormatDjangito
+}
+
+// djangitoPush is where that package takes changes, mounted as it says.
+const djangitoPush = "/oidc/push_server_data_to_client/"
+
 // gateCallback ends the redirect URI of a gate at the default prefix.
 const gateCallback = "/oidc/callback"
 
 // SyncTarget is where to send changes, "" for a client that is told nothing. A
-// client is taken for a gate by its redirect URI.
+// client without a format is taken for a gate by its redirect URI.
 func (c *Client) SyncTarget() string {
 	if c.Sync == SyncOff || c.Public || c.Disabled {
 		return ""
@@ -68,12 +103,26 @@ func (c *Client) SyncTarget() string {
 	if c.SyncURL != "" {
 		return c.SyncURL
 	}
+	if c.Format == FormatDjangito {
+		return c.djangitoTarget()
+	}
 	if len(c.RedirectURIs) > 0 {
 		if origin, ok := strings.CutSuffix(c.RedirectURIs[0], gateCallback); ok && strings.Count(origin, "/") == 2 {
 			return origin + "/oidc/sync"
 		}
 	}
 	return ""
+}
+
+func (c *Client) djangitoTarget() string {
+	if len(c.RedirectURIs) == 0 {
+		return ""
+	}
+	u, err := url.Parse(c.RedirectURIs[0])
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + djangitoPush
 }
 
 // ClientSecret is a secret as kept: sealed, since it must sign.

@@ -19,9 +19,47 @@ func TestSyncTarget(t *testing.T) {
 		{Client{RedirectURIs: []string{"https://app.example.com/sub/oidc/callback"}}, ""},
 		{Client{RedirectURIs: []string{"app:/oidc/callback"}}, ""},
 		{Client{}, ""},
+		{Client{Format: FormatDjangito, RedirectURIs: []string{"https://shop.example.com:8443/oidc/callback_handler/"}}, "https://shop.example.com:8443/oidc/push_server_data_to_client/"},
+		{Client{Format: FormatDjangito, RedirectURIs: gate}, "https://wiki.example.com/oidc/push_server_data_to_client/"},
+		{Client{Format: FormatDjangito, RedirectURIs: gate, SyncURL: "https://shop.example.com/x/"}, "https://shop.example.com/x/"},
+		{Client{Format: FormatDjangito, RedirectURIs: gate, Sync: SyncOff}, ""},
+		{Client{Format: FormatDjangito, RedirectURIs: []string{"app:/callback_handler/"}}, ""},
+		{Client{Format: FormatDjangito}, ""},
 	} {
 		if got := c.client.SyncTarget(); got != c.want {
 			t.Errorf("%+v is told at %q; want %q", c.client, got, c.want)
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	for _, c := range []struct {
+		client Client
+		ok     bool
+	}{
+		{Client{}, true},
+		{Client{Format: FormatDjangito}, true},
+		{Client{Format: FormatDjangito, AdminFlags: true}, true},
+		{Client{Format: "Djangito"}, false},
+		{Client{Format: FormatDjangito, Public: true}, false},
+		{Client{AdminFlags: true}, false},
+	} {
+		if err := c.client.CheckFormat(); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c.client, err)
+		}
+	}
+	for _, c := range []struct {
+		client Client
+		needs  bool
+	}{
+		{Client{}, true},
+		{Client{AllowNoPKCE: true}, false},
+		{Client{Format: FormatDjangito}, false},
+		{Client{Format: FormatDjangito, Public: true}, true},
+		{Client{AllowNoPKCE: true, Public: true}, true},
+	} {
+		if got := c.client.NeedsPKCE(); got != c.needs {
+			t.Errorf("%+v needs PKCE: %v", c.client, got)
 		}
 	}
 }

@@ -10,6 +10,9 @@ type SyncState struct {
 	FeedID string `json:"feed_id,omitempty"`
 	View   string `json:"view,omitempty"`
 	Seq    uint64 `json:"seq"`
+	// Since is the head of the feed when a client without a mirror was first told
+	// of it: whom it does not know of before, it need not forget.
+	Since uint64 `json:"since,omitempty"`
 	// PushedAt is when it last took a batch, PulledAt when it last asked for one.
 	PushedAt time.Time `json:"pushed_at,omitzero"`
 	PulledAt time.Time `json:"pulled_at,omitzero"`

@@ -120,7 +120,7 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		return oe
 	}
 	a.challenge = q.Get("code_challenge")
-	required := a.client.Public || !a.client.AllowNoPKCE
+	required := a.client.NeedsPKCE()
 	if oe = checkChallenge(a.challenge, q.Get("code_challenge_method"), required); oe != nil {
 		return oe
 	}

@@ -87,7 +87,7 @@ func (p *Provider) redeemCode(ctx context.Context, c *client, form url.Values) (
 		if err := checkVerifier(t.CodeChallenge, form.Get("code_verifier")); err != nil {
 			return nil, err
 		}
-		if t.CodeChallenge == "" && (c.Public || !c.AllowNoPKCE) {
+		if t.CodeChallenge == "" && c.NeedsPKCE() {
 			return nil, invalidGrant("this client must use PKCE")
 		}
 		tokens, err := p.grants(tx, c, now).redeem(ctx, code, form.Get("code_verifier"), t, f)
