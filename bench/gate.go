@@ -30,7 +30,7 @@ type row struct {
 	front, name string
 	caddy       *process
 	status      int      // of the answers
-	sessions    []string // there is a request for each
+	credentials []string // there is a request for each
 	load        *load
 	rounds      []round
 	// resting is the memory of a Caddy that has not yet been asked anything,
@@ -132,13 +132,16 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		cookies := sessions.cookies()
-		if err := check(ctx, v, p.addr, cookies); err != nil {
+		credentials := sessions.credentials()
+		if v.credential != "" {
+			credentials = []string{v.credential}
+		}
+		if err := check(ctx, v, p.addr, credentials); err != nil {
 			return fmt.Errorf("%s, %s: %w", v.front, v.name, err)
 		}
-		b.rows = append(b.rows, &row{front: v.front, name: v.name, caddy: p, status: 200, sessions: cookies, resting: rest.Anonymous})
+		b.rows = append(b.rows, &row{front: v.front, name: v.name, caddy: p, status: 200, credentials: credentials, resting: rest.Anonymous})
 		if v.front == responded && v.users == 1 {
-			b.rows = append(b.rows, &row{front: v.front, name: strangers, caddy: p, status: 302, sessions: []string{""}})
+			b.rows = append(b.rows, &row{front: v.front, name: strangers, caddy: p, status: 302, credentials: []string{""}})
 		}
 	}
 	return nil
@@ -147,8 +150,8 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 // connect opens the connections of a row. The first request must follow soon:
 // Caddy waits a minute for it.
 func (b *gateBench) connect(ctx context.Context, r *row) (err error) {
-	requests := make([][]byte, len(r.sessions))
-	for i, s := range r.sessions {
+	requests := make([][]byte, len(r.credentials))
+	for i, s := range r.credentials {
 		requests[i] = request(r.caddy.addr, "/", s)
 	}
 	if r.load, err = dialLoad(ctx, r.caddy.addr, b.conns, r.status, requests); err != nil {
@@ -160,9 +163,9 @@ func (b *gateBench) connect(ctx context.Context, r *row) (err error) {
 
 // check makes sure of what is measured: a gate lets the session in, and nobody
 // else, and the app is told who it is.
-func check(ctx context.Context, v variant, addr string, sessions []string) error {
+func check(ctx context.Context, v variant, addr string, credentials []string) error {
 	gated := strings.HasPrefix(v.name, "gate")
-	for i, session := range []string{sessions[0], sessions[len(sessions)-1]} {
+	for i, session := range []string{credentials[0], credentials[len(credentials)-1]} {
 		status, said, err := fetch(ctx, addr, "/who", session)
 		if err != nil {
 			return err
@@ -174,7 +177,7 @@ func check(ctx context.Context, v variant, addr string, sessions []string) error
 		if v.front == proxied {
 			want = ""
 			if gated || v.name == stub3Name {
-				want = username([]int{0, len(sessions) - 1}[i])
+				want = username([]int{0, len(credentials) - 1}[i])
 			}
 		}
 		if said != want {
@@ -184,7 +187,7 @@ func check(ctx context.Context, v variant, addr string, sessions []string) error
 	if !gated {
 		return nil
 	}
-	name, value, _ := strings.Cut(sessions[0], "=")
+	name, value, _ := strings.Cut(credentials[0], "=")
 	for _, session := range []string{"", name + "=x" + value[1:]} {
 		if status, _, err := fetch(ctx, addr, "/", session); err != nil || status != 302 {
 			return fmt.Errorf("a stranger is answered %d, not sent to sign in (%v)", status, err)
@@ -200,7 +203,7 @@ func (b *gateBench) measure(ctx context.Context) error {
 		if err := b.connect(ctx, r); err != nil {
 			return err
 		}
-		if len(r.sessions) > 1 {
+		if len(r.credentials) > 1 {
 			var t turn
 			if err := b.measureOne(r, "", &t, func() (*slice, error) { return r.load.once(ctx) }); err != nil {
 				return err

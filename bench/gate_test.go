@@ -14,7 +14,7 @@ import (
 // say anything about speed.
 func TestGate(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts ten Caddys")
+		t.Skip("starts twelve Caddys")
 	}
 	profiles := filepath.Join(t.TempDir(), "profiles")
 	var out bytes.Buffer
@@ -26,7 +26,7 @@ func TestGate(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Results) != 11 || len(r.Targets) != 9 {
+	if len(r.Results) != 13 || len(r.Targets) != 9 {
 		t.Errorf("%d results, %d targets", len(r.Results), len(r.Targets))
 	}
 	for _, x := range r.Results {

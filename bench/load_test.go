@@ -25,7 +25,7 @@ func TestLoad(t *testing.T) {
 	sessions := []string{"a", "b", "c", "d", "e", "f", "g"}
 	var requests [][]byte
 	for _, s := range sessions {
-		requests = append(requests, request(addr, "/", "session="+s))
+		requests = append(requests, request(addr, "/", "Cookie: session="+s))
 	}
 	l, err := dialLoad(t.Context(), addr, 3, 200, requests)
 	if err != nil {

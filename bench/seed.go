@@ -76,13 +76,13 @@ func signIn(tx store.WriteTx, realm string, i int, session string) error {
 	})
 }
 
-// cookies are what the browsers of the sessions send.
-func (s *seeded) cookies() []string {
-	cookies := make([]string, len(s.ids))
+// credentials are what the browsers of the sessions send.
+func (s *seeded) credentials() []string {
+	headers := make([]string, len(s.ids))
 	for i, id := range s.ids {
-		cookies[i] = "caddyito-" + s.realm + "=" + id
+		headers[i] = "Cookie: caddyito-" + s.realm + "=" + id
 	}
-	return cookies
+	return headers
 }
 
 func username(i int) string { return "user" + strconv.Itoa(i+1) }

@@ -25,15 +25,26 @@ type variant struct {
 	// users are in the gate's store, each with a session; 0 where there is no
 	// gate.
 	users int
+	// credential is the header that the requests have instead of a session's.
+	credential string
 }
 
 const (
 	plainName   = "plain"
 	stubName    = "stub: map lookup"
 	stub3Name   = "stub: lookup, three headers"
+	basicName   = "basic_auth, cached"
 	gateName    = "gate: session, headers"
 	strangers   = "gate: strangers (302)"
 	gateOfUsers = "gate: %d users"
+)
+
+// basicAuth is Caddy's own way to let one user in. It keeps the passwords that
+// were right in memory, and is here as a measure that does not change with this
+// project.
+const (
+	basicAuth       = "basic_auth {\n\t\tuser1 $2a$04$5mV2UEMFSus07lv9rjGBHefJ.p5GmQ19cnoiIc3Mqz5D97LlQZVEi\n\t}"
+	basicCredential = "Authorization: Basic dXNlcjE6YmVuY2gtcGFzc3dvcmQ=" // user1:bench-password
 )
 
 // gateVariants are what "bench gate" compares, for each of the handlers.
@@ -45,6 +56,7 @@ func gateVariants(users int) []variant {
 			variant{front: front, name: plainName},
 			variant{front: front, name: stubName, before: "bench_stub $COOKIE $SESSION"},
 			variant{front: front, name: stub3Name, before: "bench_stub $COOKIE $SESSION headers"},
+			variant{front: front, name: basicName, before: basicAuth, credential: basicCredential},
 			variant{front: front, name: gateName, before: gate, users: 1},
 			variant{front: front, name: fmt.Sprintf(gateOfUsers, users), before: gate, users: users},
 		)
@@ -97,10 +109,11 @@ http://%s {
 }
 
 // request is what a browser sends that opens a page. All variants get the same,
-// the plain one too, but for strangers, who have no cookie.
-func request(addr, path, cookie string) []byte {
-	if cookie != "" {
-		cookie = "Cookie: " + cookie + "\r\n"
+// the plain one too, but for strangers, who have no cookie, and for basic_auth.
+// credential is the header with it, empty for none.
+func request(addr, path, credential string) []byte {
+	if credential != "" {
+		credential += "\r\n"
 	}
 	return []byte("GET " + path + " HTTP/1.1\r\n" +
 		"Host: " + addr + "\r\n" +
@@ -111,5 +124,5 @@ func request(addr, path, cookie string) []byte {
 		"Sec-Fetch-Mode: navigate\r\n" +
 		"Sec-Fetch-Site: none\r\n" +
 		"Sec-Fetch-User: ?1\r\n" +
-		cookie + "\r\n")
+		credential + "\r\n")
 }
