@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyito/caddyito/internal/ownprefix"
 )
 
 // HasPlaceholder says whether s is only known when the config is provisioned.
@@ -89,24 +91,11 @@ func webURL(option, s string) (*url.URL, error) {
 	return u, nil
 }
 
-// CheckPrefix says what is wrong with s as the prefix of a module's own paths.
+// CheckPrefix says what is wrong with s as the prefix of a module's own paths;
+// empty is the default.
 func CheckPrefix(s string) error {
 	if s == "" {
 		return nil
 	}
-	if !strings.HasPrefix(s, "/") || s == "/" || strings.HasSuffix(s, "/") || strings.Contains(s, "//") {
-		return fmt.Errorf("prefix %s: must begin with a slash and not end with one, as in /auth", s)
-	}
-	for seg := range strings.SplitSeq(s[1:], "/") {
-		if seg == "." || seg == ".." {
-			return fmt.Errorf("prefix %s: must not have dot segments", s)
-		}
-	}
-	for _, c := range []byte(s) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("/-._~", c) >= 0 {
-			continue
-		}
-		return fmt.Errorf("prefix %s: only letters, digits and / - . _ ~ may stand in it", s)
-	}
-	return nil
+	return ownprefix.Check(s)
 }

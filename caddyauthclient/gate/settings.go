@@ -11,12 +11,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddyito/caddyito/internal/ownprefix"
 )
 
-var (
-	prefixGrammar = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
-	fieldGrammar  = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}$`)
-)
+var fieldGrammar = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}$`)
 
 // reservedHeaders carry HTTP itself; none can carry an identity.
 var reservedHeaders = []string{
@@ -76,14 +75,15 @@ func (c *Config) check() error {
 		return errors.New("a gate needs a store")
 	case c.Key == [32]byte{}:
 		return errors.New("a gate needs a key to seal logins with")
-	case !prefixGrammar.MatchString(c.Prefix):
-		return fmt.Errorf("prefix %q: must be a path as in /oidc, of letters, digits and . _ ~ -", c.Prefix)
 	case c.Authorization != "pass" && c.Authorization != "strip":
 		return fmt.Errorf("authorization %q: must be pass or strip", c.Authorization)
 	case c.SessionIdle < time.Second || c.SessionAbsolute < time.Second:
 		return errors.New("session limits must be at least a second")
 	case c.CacheSize < 1:
 		return errors.New("cache_size must be at least 1")
+	}
+	if err := ownprefix.Check(c.Prefix); err != nil {
+		return err
 	}
 	u, err := url.Parse(c.Issuer)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {

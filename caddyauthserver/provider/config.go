@@ -7,10 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/ownprefix"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
@@ -92,8 +92,8 @@ func (c *Config) complete() error {
 	if c.Prefix == "" {
 		c.Prefix = DefaultPrefix
 	}
-	if !prefixGrammar.MatchString(c.Prefix) {
-		return fmt.Errorf("prefix %q: must begin with a slash, not end with one, and hold letters, digits, - _ and / only", c.Prefix)
+	if err := ownprefix.Check(c.Prefix); err != nil {
+		return err
 	}
 	if c.Store == nil {
 		return errors.New("a provider needs a store")
@@ -145,5 +145,3 @@ func (c *Config) complete() error {
 	}
 	return nil
 }
-
-var prefixGrammar = regexp.MustCompile(`^(/[A-Za-z0-9_-]+)+$`)

@@ -40,6 +40,15 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: taken", name)
 		}
 	}
+	// What the Caddyfile accepts must start.
+	p, err := provider.New(provider.Config{Issuer: "https://auth.example.com", Store: s.store, MasterKey: s.key, Prefix: "/v1.2/~sign-in_"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if !p.Handles("/v1.2/~sign-in_/authorize") || p.Handles("/v1x2/~sign-in_/authorize") {
+		t.Error("its paths are not those of the prefix")
+	}
 }
 
 func TestHandles(t *testing.T) {
