@@ -38,7 +38,9 @@ type Batch struct {
 	Expires  int64  `json:"exp"`
 	ID       string `json:"jti"`
 
-	Feed  string `json:"feed"`
+	Feed string `json:"feed"`
+	// View is which part of the feed the client is told of, and in which form.
+	View  string `json:"view"`
 	After uint64 `json:"after"`
 	Upto  uint64 `json:"upto"`
 	// Head of the feed when the batch was made.
@@ -48,6 +50,8 @@ type Batch struct {
 	Changes []Change `json:"changes"`
 	// Digest of what the mirror should hold, where Upto is Head.
 	Digest *store.Digest `json:"digest,omitempty"`
+
+	size int // of the changes, while it is filled
 }
 
 // Change is a record as it is now, or that it is no more.
@@ -214,6 +218,9 @@ func isName(s string) bool {
 func (b *Batch) check() error {
 	if b.Feed == "" || len(b.Feed) > 200 {
 		return errors.New("the batch names no feed")
+	}
+	if len(b.View) > 200 {
+		return errors.New("the batch's view has too long a name")
 	}
 	if b.After > b.Upto || b.Upto > b.Head {
 		return fmt.Errorf("the batch goes from %d to %d of %d", b.After, b.Upto, b.Head)

@@ -21,6 +21,7 @@ func appendClaims(b []byte, c *Batch) ([]byte, error) {
 	b = strconv.AppendInt(append(b, `,"exp":`...), c.Expires, 10)
 	b = appendText(append(b, `,"jti":`...), c.ID)
 	b = appendText(append(b, `,"feed":`...), c.Feed)
+	b = appendText(append(b, `,"view":`...), c.View)
 	b = strconv.AppendUint(append(b, `,"after":`...), c.After, 10)
 	b = strconv.AppendUint(append(b, `,"upto":`...), c.Upto, 10)
 	b = strconv.AppendUint(append(b, `,"head":`...), c.Head, 10)
@@ -120,6 +121,8 @@ func readClaims(raw []byte) (*Batch, error) {
 			b.ID = s.string()
 		case "feed":
 			b.Feed = s.string()
+		case "view":
+			b.View = s.string()
 		case "after":
 			b.After = s.uint()
 		case "upto":

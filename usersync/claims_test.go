@@ -16,7 +16,7 @@ func TestClaims(t *testing.T) {
 	for _, b := range []*Batch{
 		{Changes: []Change{}},
 		{
-			Issuer: issuer, Audience: "wi\"ki", IssuedAt: -1, Expires: 1 << 62, ID: "j", Feed: "f<>&\u2028", After: 1, Upto: 1<<64 - 1, Head: 1<<64 - 1,
+			Issuer: issuer, Audience: "wi\"ki", IssuedAt: -1, Expires: 1 << 62, ID: "j", Feed: "f<>&\u2028", View: "v\"", After: 1, Upto: 1<<64 - 1, Head: 1<<64 - 1,
 			Resync: true, Digest: &digest,
 			Changes: []Change{
 				{Type: "user", ID: 7, Version: 9, Deleted: true},

@@ -105,12 +105,18 @@ func record(t testing.TB, s store.Store, typ string, id int64) (r *store.Record)
 	return r
 }
 
+// everything is the view of a client without options.
+var everything = NewView(store.DefaultSchema(), "wiki", "", nil)
+
+// at is where a mirror stands that is told everything.
+func at(feed string, upto uint64) Position { return Position{feed, everything.ID(), upto} }
+
 // next is the batch for a mirror that stands at p, of the server's store.
 func next(t testing.TB, s store.Store, p Position) *Batch {
 	t.Helper()
 	var b *Batch
 	view(t, s, func(tx store.ReadTx) (err error) {
-		b, err = nextBatch(tx, store.DefaultSchema(), p.Feed, p.Upto)
+		b, err = nextBatch(tx, everything, p)
 		return err
 	})
 	b.IssuedAt = day.Unix()

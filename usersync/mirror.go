@@ -10,9 +10,10 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-// Position is where a mirror stands: a seq of a feed.
+// Position is where a mirror stands: a seq of a view of a feed.
 type Position struct {
 	Feed string `json:"feed"`
+	View string `json:"view"`
 	Upto uint64 `json:"upto"`
 }
 
@@ -44,11 +45,16 @@ func (m *Mirror) Verify(token []byte) (*Batch, error) {
 func (m *Mirror) Position(ctx context.Context) (p Position, err error) {
 	err = m.Store.View(ctx, func(tx store.ReadTx) error {
 		at, err := m.standing(tx)
-		p = Position{at.state.FeedID, at.state.Seq}
+		p = positionOf(at.state)
 		return err
 	})
 	return p, err
 }
+
+func positionOf(s store.MirrorState) Position { return Position{s.FeedID, s.View, s.Seq} }
+
+// follows says whether b continues what the mirror is told.
+func follows(s store.MirrorState, b *Batch) bool { return s.FeedID == b.Feed && s.View == b.View }
 
 // standing is a mirror that takes batches: m's own, or the fresh one.
 type standing struct {
@@ -80,10 +86,10 @@ func (m *Mirror) Apply(ctx context.Context, b *Batch) (p Position, ok bool, err 
 		if err != nil {
 			return err
 		}
-		if b.Feed != at.state.FeedID || b.After > at.state.Seq {
-			p = Position{at.state.FeedID, at.state.Seq}
-			if b.Feed != at.state.FeedID && !replayed(at.state, b) {
-				p = Position{b.Feed, 0} // from where it would be taken
+		if !follows(at.state, b) || b.After > at.state.Seq {
+			p = positionOf(at.state)
+			if !follows(at.state, b) && !replayed(at.state, b) {
+				p = Position{b.Feed, b.View, 0} // from where it would be taken
 			}
 			return nil
 		}
@@ -97,17 +103,17 @@ func (m *Mirror) Apply(ctx context.Context, b *Batch) (p Position, ok bool, err 
 // nothing, but it cannot have the mirror begin anew.
 func replayed(s store.MirrorState, b *Batch) bool { return b.IssuedAt < s.IssuedAt.Unix() }
 
-// turnTo readies the mirror for the feed of b: nothing is to be done for the one
-// it follows, and for another a fresh mirror is begun.
+// turnTo readies the mirror for the feed and view of b: nothing is to be done for
+// those it follows, and for others a fresh mirror is begun.
 func (m *Mirror) turnTo(tx store.WriteTx, at standing, b *Batch) (standing, error) {
-	if b.After != 0 || b.Feed == at.state.FeedID && !b.Resync || replayed(at.state, b) {
+	if b.After != 0 || follows(at.state, b) && !b.Resync || replayed(at.state, b) {
 		return at, nil
 	}
 	if at.state.FeedID == "" && at.state.Top == 0 {
-		at.state.FeedID = b.Feed // empty: filled in place, so that it is of use at once
+		at.state.FeedID, at.state.View = b.Feed, b.View // empty: filled in place, so that it is of use at once
 		return at, nil
 	}
-	if err := m.beginFresh(tx, store.MirrorState{FeedID: b.Feed, IssuedAt: time.Unix(b.IssuedAt, 0)}); err != nil {
+	if err := m.beginFresh(tx, store.MirrorState{FeedID: b.Feed, View: b.View, IssuedAt: time.Unix(b.IssuedAt, 0)}); err != nil {
 		return at, err
 	}
 	state, err := tx.MirrorState(m.fresh())
@@ -142,10 +148,10 @@ func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok 
 		return p, false, fmt.Errorf("reading the mirror's state: %w", err)
 	}
 	if differs(s, b) {
-		if err := m.beginFresh(tx, store.MirrorState{FeedID: s.FeedID, IssuedAt: s.IssuedAt}); err != nil {
+		if err := m.beginFresh(tx, store.MirrorState{FeedID: s.FeedID, View: s.View, IssuedAt: s.IssuedAt}); err != nil {
 			return p, false, err
 		}
-		return Position{s.FeedID, 0}, false, nil
+		return Position{s.FeedID, s.View, 0}, false, nil
 	}
 	if at.name != m.Name && s.Seq >= b.Head {
 		if err := m.leave(tx, s.FeedID); err != nil {
@@ -155,7 +161,7 @@ func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok 
 			return p, false, fmt.Errorf("putting the fresh mirror in its place: %w", err)
 		}
 	}
-	return Position{s.FeedID, s.Seq}, true, nil
+	return positionOf(s), true, nil
 }
 
 // leave ends what rests on another feed than the one that is to be followed now.

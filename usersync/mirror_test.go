@@ -75,7 +75,7 @@ func TestPrivateFieldsStay(t *testing.T) {
 		Objects: []store.ObjectType{{Name: "company", Fields: []store.Field{{Name: "name", Type: store.Text}, {Name: "margin", Type: store.Text, Private: true}}}},
 	}
 	view(t, s, func(tx store.ReadTx) error {
-		b, err := nextBatch(tx, schema, "", 0)
+		b, err := nextBatch(tx, NewView(schema, "wiki", "", nil), Position{})
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func TestAnyOrder(t *testing.T) {
 		directory(t, s, 3)
 		m := newMirror(t, openStore(t))
 		var sent []*Batch
-		at := []Position{{}}
+		stops := []Position{{}}
 		for range 25 {
 			id := r.Int64N(6) + 1
 			update(t, s, func(tx store.WriteTx) error {
@@ -129,9 +129,9 @@ func TestAnyOrder(t *testing.T) {
 				u.FirstName = strconv.Itoa(r.Int())
 				return tx.PutUser(u, nil)
 			})
-			b := next(t, s, at[r.IntN(len(at))])
+			b := next(t, s, stops[r.IntN(len(stops))])
 			sent = append(sent, b)
-			at = append(at, Position{b.Feed, b.Upto})
+			stops = append(stops, at(b.Feed, b.Upto))
 		}
 		for range 80 { // lost, repeated, in any order
 			p, ok := apply(t, m, sent[r.IntN(len(sent))])
@@ -203,8 +203,8 @@ func TestDigestRepairs(t *testing.T) {
 	})
 	setUser(t, s, 5, func(u *store.User) { u.FirstName = "Eve" })
 	feed := feedOf(t, s)
-	p, ok := apply(t, m, next(t, s, Position{feed.ID, feed.Head - 1}))
-	if ok || p != (Position{feed.ID, 0}) {
+	p, ok := apply(t, m, next(t, s, at(feed.ID, feed.Head-1)))
+	if ok || p != at(feed.ID, 0) {
 		t.Fatalf("a mirror that differs says %v at %+v; want 0, to be filled anew", ok, p)
 	}
 	if record(t, m.Store, "user", 5).Fields["first_name"] != "Eve" {
@@ -233,7 +233,7 @@ func TestSignInAhead(t *testing.T) {
 	directory(t, s, 2)
 	m := newMirror(t, openStore(t))
 	fill(t, m, s)
-	b := next(t, s, Position{feedOf(t, s).ID, feedOf(t, s).Head})
+	b := next(t, s, at(feedOf(t, s).ID, feedOf(t, s).Head))
 	setUser(t, s, 1, func(u *store.User) { u.FirstName = "New" })
 	var rec *store.Record
 	view(t, s, func(tx store.ReadTx) error {
@@ -262,9 +262,9 @@ func TestOtherFeed(t *testing.T) {
 	replay := next(t, old, Position{})
 	replay.IssuedAt = time.Now().Add(-time.Minute).Unix()
 	feed := feedOf(t, restored)
-	b := next(t, restored, Position{feed.ID, 2})
+	b := next(t, restored, at(feed.ID, 2))
 	b.IssuedAt = time.Now().Unix()
-	if p, ok := apply(t, m, b); ok || p != (Position{feed.ID, 0}) {
+	if p, ok := apply(t, m, b); ok || p != at(feed.ID, 0) {
 		t.Errorf("a batch from the midst of another feed: %v, %+v; want it from 0", ok, p)
 	}
 	// With the other feed, an id may be another person's.
@@ -300,7 +300,7 @@ func TestFeedWentBack(t *testing.T) {
 		}
 		return tx.PutMirrorState("wiki", store.MirrorState{FeedID: feed.ID, Seq: feed.Head + 50})
 	})
-	b := next(t, s, Position{feed.ID, feed.Head + 50})
+	b := next(t, s, at(feed.ID, feed.Head+50))
 	if !b.Resync || b.After != 0 {
 		t.Fatalf("to a mirror ahead of the feed goes %+v; want a resync", b)
 	}

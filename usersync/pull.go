@@ -16,9 +16,9 @@ import (
 const pollTime = 25 * time.Second
 
 // ServePull answers a client, which the caller has authenticated by that secret,
-// with the next batch after ?feed=&after=. If there is nothing new it waits for
+// with the next batch after ?feed=&view=&after=. If there is nothing new it waits for
 // something, and in the end sends a batch without changes.
-func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, clientID, secret string) {
+func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, secret string) {
 	at, err := pullQuery(r.URL.RawQuery)
 	if err != nil {
 		answer(w, http.StatusBadRequest, map[string]string{"err": codeInvalid, "description": err.Error()})
@@ -29,10 +29,10 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, clientID, sec
 		answer(w, http.StatusForbidden, map[string]string{"err": codeForbidden, "description": err.Error()})
 		return
 	}
-	body, err := s.pull(r.Context(), clientID, key, at)
+	body, err := s.pull(r.Context(), c, key, at)
 	if err != nil {
 		if r.Context().Err() == nil {
-			s.cfg.Log.Error("cannot answer a client that asks for changes", "client_id", clientID, "error", err)
+			s.cfg.Log.Error("cannot answer a client that asks for changes", "client_id", c.ID, "error", err)
 		}
 		w.Header().Set("Retry-After", "5")
 		answer(w, http.StatusServiceUnavailable, map[string]string{"err": codeInvalid, "description": "not available right now"})
@@ -45,29 +45,30 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, clientID, sec
 	w.Write(body)
 }
 
-func (s *Server) pull(ctx context.Context, clientID string, key []byte, at Position) ([]byte, error) {
-	resync, err := s.pulled(ctx, clientID, at)
+func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([]byte, error) {
+	view := s.view(c)
+	resync, err := s.pulled(ctx, c.ID, at)
 	if err != nil {
 		return nil, err
 	}
 	if resync {
 		at = Position{}
 	}
-	s.heard(clientID)
+	s.heard(c.ID)
 	patience := time.NewTimer(pollTime)
 	defer patience.Stop()
 	for waited := false; ; {
 		changed := s.changed.next()
 		var b *Batch
 		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
-			b, err = nextBatch(tx, s.cfg.Schema, at.Feed, at.Upto)
+			b, err = s.nextBatch(tx, view, c.ID, at)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		b.Issuer, b.Audience, b.Resync = s.cfg.Issuer, clientID, b.Resync || resync
-		if waited || at.Feed != b.Feed || b.Resync || b.Head > at.Upto {
+		b.Issuer, b.Audience, b.Resync = s.cfg.Issuer, c.ID, b.Resync || resync
+		if waited || at.Feed != b.Feed || at.View != b.View || b.Resync || b.Head > at.Upto {
 			return Sign(b, key, s.cfg.Now())
 		}
 		select {
@@ -95,7 +96,7 @@ func (s *Server) pulled(ctx context.Context, clientID string, at Position) (resy
 	if err != nil {
 		return false, fmt.Errorf("reading where a client stands: %w", err)
 	}
-	if !known.Resync && known.FeedID == at.Feed && known.Seq == at.Upto && now.Sub(known.PulledAt) < heartbeat {
+	if !known.Resync && known.FeedID == at.Feed && known.View == at.View && known.Seq == at.Upto && now.Sub(known.PulledAt) < heartbeat {
 		return false, nil
 	}
 	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
@@ -104,7 +105,7 @@ func (s *Server) pulled(ctx context.Context, clientID string, at Position) (resy
 			return err
 		}
 		resync = st.Resync
-		st.FeedID, st.Seq, st.PulledAt, st.Resync = at.Feed, at.Upto, now, false
+		st.FeedID, st.View, st.Seq, st.PulledAt, st.Resync = at.Feed, at.View, at.Upto, now, false
 		return tx.PutSyncState(st)
 	})
 	if err != nil {
@@ -113,13 +114,13 @@ func (s *Server) pulled(ctx context.Context, clientID string, at Position) (resy
 	return resync, nil
 }
 
-// pullQuery reads ?feed=&after=, each once at the most.
+// pullQuery reads ?feed=&view=&after=, each once at the most.
 func pullQuery(raw string) (Position, error) {
 	q, err := url.ParseQuery(raw)
-	if err != nil || len(raw) > 1000 || len(q["feed"]) > 1 || len(q["after"]) > 1 {
-		return Position{}, errors.New("ask with ?feed=<feed>&after=<seq>")
+	if err != nil || len(raw) > 1000 || len(q["feed"]) > 1 || len(q["view"]) > 1 || len(q["after"]) > 1 {
+		return Position{}, errors.New("ask with ?feed=<feed>&view=<view>&after=<seq>")
 	}
-	p := Position{Feed: q.Get("feed")}
+	p := Position{Feed: q.Get("feed"), View: q.Get("view")}
 	if text := q.Get("after"); text != "" {
 		if p.Upto, err = strconv.ParseUint(text, 10, 64); err != nil {
 			return Position{}, errors.New("after is a number: the seq the mirror has reached")

@@ -89,7 +89,7 @@ func (p *Puller) pull(ctx context.Context, client *http.Client, endpoint string)
 	if err != nil {
 		return fmt.Errorf("the sync endpoint of the server: %w", err)
 	}
-	u.RawQuery = url.Values{"feed": {at.Feed}, "after": {strconv.FormatUint(at.Upto, 10)}}.Encode()
+	u.RawQuery = url.Values{"feed": {at.Feed}, "view": {at.View}, "after": {strconv.FormatUint(at.Upto, 10)}}.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err

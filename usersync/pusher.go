@@ -36,6 +36,7 @@ const (
 type feeder struct {
 	server *Server
 	client Client
+	view   *View
 	cancel context.CancelFunc
 	done   chan struct{}
 	woken  chan struct{} // look whether there is something to do
@@ -51,13 +52,14 @@ type feeder struct {
 }
 
 func (c Client) same(o Client) bool {
-	return c.ID == o.ID && c.URL == o.URL && slices.Equal(c.Secrets, o.Secrets)
+	return c.ID == o.ID && c.URL == o.URL && slices.Equal(c.Secrets, o.Secrets) &&
+		c.Sync == o.Sync && slices.Equal(c.Fields, o.Fields)
 }
 
 func (s *Server) startFeeder(ctx context.Context, c Client) *feeder {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &feeder{
-		server: s, client: c, cancel: cancel, done: make(chan struct{}),
+		server: s, client: c, view: s.view(c), cancel: cancel, done: make(chan struct{}),
 		woken: make(chan struct{}, 1), haste: make(chan struct{}, 1),
 		state: store.SyncState{ClientID: c.ID},
 	}
@@ -139,14 +141,14 @@ func (f *feeder) step(ctx context.Context) error {
 	}
 	asked := f.at == nil
 	f.at = &p
-	f.settled = !asked && ok && p.Feed == b.Feed && p.Upto >= b.Head
+	f.settled = !asked && ok && p.Feed == b.Feed && p.View == b.View && p.Upto >= b.Head
 	if f.failed > 0 {
 		f.server.cfg.Log.Info("a client takes changes again", "client_id", f.client.ID)
 		f.failed = 0
 	}
 	if f.settled || resync || f.state.Error != "" || now.Sub(f.written) >= remember {
 		return f.remember(ctx, func(s *store.SyncState) {
-			s.FeedID, s.Seq, s.PushedAt = p.Feed, p.Upto, now
+			s.FeedID, s.View, s.Seq, s.PushedAt = p.Feed, p.View, p.Upto, now
 			s.Error, s.Parked, s.FailedAt = "", false, time.Time{}
 			s.Resync = s.Resync && !resync
 		})
@@ -160,7 +162,7 @@ func (f *feeder) batch(ctx context.Context) (b *Batch, resync bool, err error) {
 	err = f.server.cfg.Store.View(ctx, func(tx store.ReadTx) error {
 		if f.at == nil {
 			feed, err := tx.Feed()
-			b = &Batch{Feed: feed.ID, Head: feed.Head}
+			b = &Batch{Feed: feed.ID, View: f.view.ID(), Head: feed.Head}
 			return err
 		}
 		s, err := tx.SyncState(f.client.ID)
@@ -171,7 +173,7 @@ func (f *feeder) batch(ctx context.Context) (b *Batch, resync bool, err error) {
 		if resync = s.Resync; resync {
 			at = Position{}
 		}
-		if b, err = nextBatch(tx, f.server.cfg.Schema, at.Feed, at.Upto); err != nil {
+		if b, err = f.server.nextBatch(tx, f.view, f.client.ID, at); err != nil {
 			return err
 		}
 		b.Resync = b.Resync || resync

@@ -61,7 +61,7 @@ func TestReceiverAnswers(t *testing.T) {
 	if rc.pushedSince(time.Hour) {
 		t.Error("what was refused counts as a push")
 	}
-	check("too early", post(rc, ContentType, signed(t, next(t, s, Position{feed.ID, 2}))), 409, `"upto":0`)
+	check("too early", post(rc, ContentType, signed(t, next(t, s, at(feed.ID, 2)))), 409, `"upto":0`)
 	get := httptest.NewRecorder()
 	rc.ServeHTTP(get, httptest.NewRequest("GET", "/oidc/sync", nil))
 	check("GET", get, 405, "POST")

@@ -33,6 +33,9 @@ type Client struct {
 	// Secrets that are in force, the newest first: which one a client uses while
 	// it is rotated, it shows by what it accepts.
 	Secrets []string
+	// Sync and Fields say what it is told: store.Client has them.
+	Sync   store.SyncMode
+	Fields []string
 }
 
 // Server tells clients of changes: it pushes while it runs, and answers those
@@ -45,8 +48,9 @@ type Server struct {
 	changed bell // the feed moved
 	clients bell // clients changed, or one is to be sent everything anew
 
-	mu      sync.Mutex // guards feeders
+	mu      sync.Mutex // guards feeders and digests
 	feeders map[string]*feeder
+	digests map[string]countedDigest // by client, of views that are not whole
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -61,7 +65,7 @@ func NewServer(c Config) *Server {
 		c.Now = time.Now
 	}
 	s := &Server{
-		cfg: c, holder: rand.Text(), feeders: map[string]*feeder{}, closing: make(chan struct{}),
+		cfg: c, holder: rand.Text(), feeders: map[string]*feeder{}, digests: map[string]countedDigest{}, closing: make(chan struct{}),
 		http: &http.Client{
 			Transport: c.Transport,
 			Timeout:   pushTimeout,
@@ -248,4 +252,42 @@ func (s *Server) sleep(ctx context.Context, d time.Duration, early <-chan struct
 	case <-ctx.Done():
 	}
 	return false
+}
+
+func (s *Server) view(c Client) *View { return NewView(s.cfg.Schema, c.ID, c.Sync, c.Fields) }
+
+// countedDigest is of what a view showed of the feed up to a seq.
+type countedDigest struct {
+	view, feed string
+	head       uint64
+	digest     store.Digest
+}
+
+// nextBatch is nextBatch, also with the digest of a view that is not whole where
+// the mirror has all there is: once a minute, and anew only after a change, since
+// adding it up means to read the feed.
+func (s *Server) nextBatch(tx Reader, v *View, clientID string, at Position) (*Batch, error) {
+	b, err := nextBatch(tx, v, at)
+	if err != nil || b.Digest != nil || b.After != b.Head {
+		return b, err
+	}
+	s.mu.Lock()
+	known := s.digests[clientID]
+	s.mu.Unlock()
+	if known.view != b.View || known.feed != b.Feed || known.head != b.Head {
+		feed, err := tx.Feed()
+		if err != nil {
+			return nil, fmt.Errorf("reading the feed: %w", err)
+		}
+		d, err := v.digest(tx, feed)
+		if err != nil {
+			return nil, err
+		}
+		known = countedDigest{b.View, b.Feed, b.Head, d}
+		s.mu.Lock()
+		s.digests[clientID] = known
+		s.mu.Unlock()
+	}
+	b.Digest = &known.digest
+	return b, nil
 }

@@ -223,7 +223,7 @@ func TestPull(t *testing.T) {
 			w.WriteHeader(401)
 			return
 		}
-		srv.ServePull(w, r, "wiki", secret)
+		srv.ServePull(w, r, Client{ID: "wiki"}, secret)
 	}))
 	defer provider.Close()
 	m := newMirror(t, openStore(t))
@@ -264,7 +264,7 @@ func TestEndPolls(t *testing.T) {
 	answered := make(chan *httptest.ResponseRecorder)
 	go func() {
 		w := httptest.NewRecorder()
-		srv.ServePull(w, httptest.NewRequest("GET", "/o/sync?after=0&feed="+feedOf(t, s).ID, nil), "wiki", secret)
+		srv.ServePull(w, httptest.NewRequest("GET", "/o/sync?after=0&view="+everything.ID()+"&feed="+feedOf(t, s).ID, nil), Client{ID: "wiki"}, secret)
 		answered <- w
 	}()
 	await(t, "it asks", func() bool { return !syncState(t, s).PulledAt.IsZero() })
@@ -282,12 +282,12 @@ func TestEndPolls(t *testing.T) {
 }
 
 func TestPullQuery(t *testing.T) {
-	for _, bad := range []string{"feed=a&feed=b", "after=1&after=2", "after=-1", "after=x", "after=18446744073709551616", "%zz", "feed=" + strings.Repeat("x", 1000)} {
+	for _, bad := range []string{"feed=a&feed=b", "view=a&view=b", "after=1&after=2", "after=-1", "after=x", "after=18446744073709551616", "%zz", "feed=" + strings.Repeat("x", 1000)} {
 		if p, err := pullQuery(bad); err == nil {
 			t.Errorf("%.60q is taken for %+v", bad, p)
 		}
 	}
-	if p, err := pullQuery("feed=f&after=18446744073709551615"); err != nil || p != (Position{"f", 1<<64 - 1}) {
+	if p, err := pullQuery("feed=f&view=v&after=18446744073709551615"); err != nil || p != (Position{"f", "v", 1<<64 - 1}) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }

@@ -3,7 +3,6 @@ package usersync
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -11,6 +10,7 @@ import (
 const (
 	batchChanges = 500
 	batchBytes   = 1 << 20 // of the records, before signing
+	batchRows    = 20_000  // of the feed that are looked at for one
 )
 
 // Reader is what the feed is read by.
@@ -18,88 +18,93 @@ type Reader interface {
 	store.FeedReader
 	store.UserReader
 	store.ObjectReader
+	store.VisitReader
 }
 
-// nextBatch is what a mirror that stands at after of the feed has to be told
-// next: the latest state of what changed. Who stands at the head gets a batch
-// without changes, to compare digests by. A mirror of another feed, or that
-// claims to be ahead of this one (which was restored from an older copy), begins
-// anew.
-func nextBatch(tx Reader, schema *store.Schema, feedID string, after uint64) (*Batch, error) {
+// nextBatch is what a mirror that stands there has to be told next: the latest
+// state of what changed. Who stands at the head gets a batch without changes, to
+// compare digests by. A mirror of another feed or view, or that claims to be
+// ahead of this one (which was restored from an older copy), begins anew.
+func nextBatch(tx Reader, v *View, at Position) (*Batch, error) {
 	feed, err := tx.Feed()
 	if err != nil {
 		return nil, fmt.Errorf("reading the feed: %w", err)
 	}
-	b := &Batch{Feed: feed.ID, After: after, Head: feed.Head}
+	b := &Batch{Feed: feed.ID, View: v.ID(), After: at.Upto, Head: feed.Head}
 	switch {
-	case feedID != feed.ID:
+	case at.Feed != b.Feed || at.View != b.View:
 		b.After = 0
-	case after > feed.Head:
+	case at.Upto > feed.Head:
 		b.After, b.Resync = 0, true
 	}
-	rows, err := tx.Changes(b.After, batchChanges)
-	if err != nil {
-		return nil, fmt.Errorf("reading the feed: %w", err)
-	}
 	b.Upto = b.After
-	size := 0
-	var text []byte
-	for _, row := range rows {
-		c, err := changeOf(tx, schema, row)
+	// Of a view that is not whole much may pass before there is something to tell.
+	for looked := 0; b.Upto < b.Head && len(b.Changes) < batchChanges && looked < batchRows; looked += batchChanges {
+		rows, err := tx.Changes(b.Upto, batchChanges-len(b.Changes))
 		if err != nil {
-			return nil, fmt.Errorf("reading %s %d for sync: %w", row.Type, row.ID, err)
+			return nil, fmt.Errorf("reading the feed: %w", err)
 		}
-		if text, err = appendChange(text[:0], &c); err != nil {
-			return nil, fmt.Errorf("writing %s %d for sync: %w", row.Type, row.ID, err)
+		full, err := b.add(tx, v, rows)
+		if err != nil {
+			return nil, err
 		}
-		if size += len(text); size > batchBytes && len(b.Changes) > 0 {
+		if full || len(rows) == 0 {
 			break
 		}
-		b.Changes = append(b.Changes, c)
-		b.Upto = row.Seq
 	}
-	if b.Upto == b.Head {
+	if b.Upto == b.Head && v.whole() {
 		b.Digest = &feed.Digest
 	}
 	return b, nil
 }
 
-func changeOf(tx Reader, schema *store.Schema, row store.Change) (Change, error) {
+// add puts what the client is told of rows into the batch, and says whether there
+// was room for less than all.
+func (b *Batch) add(tx Reader, v *View, rows []store.Change) (full bool, err error) {
+	var text []byte
+	for _, row := range rows {
+		told, err := v.tells(tx, row)
+		if err != nil {
+			return false, fmt.Errorf("reading who visited %s: %w", v.visitedAt, err)
+		}
+		if !told {
+			b.Upto = row.Seq
+			continue
+		}
+		c, err := changeOf(tx, v, row)
+		if err != nil {
+			return false, fmt.Errorf("reading %s %d for sync: %w", row.Type, row.ID, err)
+		}
+		if text, err = appendChange(text[:0], &c); err != nil {
+			return false, fmt.Errorf("writing %s %d for sync: %w", row.Type, row.ID, err)
+		}
+		if b.size += len(text); b.size > batchBytes && len(b.Changes) > 0 {
+			return true, nil
+		}
+		b.Changes = append(b.Changes, c)
+		b.Upto = row.Seq
+	}
+	return false, nil
+}
+
+func changeOf(tx Reader, v *View, row store.Change) (Change, error) {
 	c := Change{Type: row.Type, ID: row.ID, Version: row.Seq, Deleted: row.Deleted}
 	if row.Deleted {
 		return c, nil
 	}
-	var fields store.Fields
 	if row.Type == store.UserType {
 		u, err := tx.User(row.ID)
 		if err != nil {
 			return c, damagedFeed(err)
 		}
-		fields = u.Record().Fields
-		for name := range u.Fields {
-			if !public(schema, row.Type, name) {
-				delete(fields, name)
-			}
-		}
-		for _, name := range unsent {
-			delete(fields, name)
-		}
-	} else {
-		o, err := tx.Object(store.Ref{Type: row.Type, ID: row.ID})
-		if err != nil {
-			return c, damagedFeed(err)
-		}
-		fields = o.Fields.Clone()
-		for name := range o.Fields {
-			if !public(schema, row.Type, name) {
-				delete(fields, name)
-			}
-		}
+		c.Data = v.User(u)
+		return c, nil
 	}
-	if fields == nil {
-		fields = store.Fields{}
+	o, err := tx.Object(store.Ref{Type: row.Type, ID: row.ID})
+	if err != nil {
+		return c, damagedFeed(err)
 	}
-	c.Data = fields
+	c.Data = v.Object(o)
 	return c, nil
 }
 
@@ -110,14 +115,4 @@ func damagedFeed(err error) error {
 		return errors.New("the feed has it, but it is not there: the database is damaged")
 	}
 	return err
-}
-
-// unsent are fields of a user that never leave the server, and are dropped by
-// who receives them.
-var unsent = []string{"is_staff", "is_superuser"}
-
-// public says whether a field that the schema declares may leave the server.
-// What it does not declare any more, may not.
-func public(schema *store.Schema, typ, name string) bool {
-	return slices.ContainsFunc(schema.Fields(typ), func(f store.Field) bool { return f.Name == name && !f.Private })
 }

@@ -48,7 +48,7 @@ func (p *Provider) servePull(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	p.sync.ServePull(w, r, c.ID, cred.secret)
+	p.sync.ServePull(w, r, syncClient(c), cred.secret)
 }
 
 // SyncClients lists the clients that are told of changes: those of the config,
@@ -94,11 +94,14 @@ func (p *Provider) SyncClients(ctx context.Context) ([]usersync.Client, error) {
 
 // appendSync appends c if it is told of changes.
 func appendSync(list []usersync.Client, c *client) []usersync.Client {
-	url := c.SyncTarget()
-	if url == "" || len(c.secrets) == 0 {
+	if c.SyncTarget() == "" || len(c.secrets) == 0 {
 		return list
 	}
+	return append(list, syncClient(c))
+}
+
+func syncClient(c *client) usersync.Client {
 	secrets := slices.Clone(c.secrets)
 	slices.Reverse(secrets) // the newest first
-	return append(list, usersync.Client{ID: c.ID, URL: url, Secrets: secrets})
+	return usersync.Client{ID: c.ID, URL: c.SyncTarget(), Secrets: secrets, Sync: c.Sync, Fields: c.Fields}
 }
