@@ -57,6 +57,8 @@ func runChild(role string) int {
 		caddycmd.Main() // never returns
 	case roleUpstream:
 		return upstream(answers)
+	case roleReceivers:
+		return receivers(answers)
 	}
 	fmt.Fprintf(os.Stderr, "%s=%q: no such role\n", roleEnv, role)
 	return 1
@@ -110,9 +112,11 @@ func measureSelf() usage {
 	return usage{CPU: cpuTime(), Mallocs: m.Mallocs, Anonymous: anonymousMemory()}
 }
 
-// anonymousMemory is RssAnon of /proc/self/status (Linux), or 0.
-func anonymousMemory() int64 {
-	b, err := os.ReadFile("/proc/self/status")
+// anonymousMemory is RssAnon of /proc/<pid>/status (Linux), or 0.
+func anonymousMemory() int64 { return anonymousMemoryOf(os.Getpid()) }
+
+func anonymousMemoryOf(pid int) int64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return 0
 	}

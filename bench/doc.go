@@ -2,6 +2,7 @@
 // machine:
 //
 //	go run ./bench gate     what the gate costs a request
+//	go run ./bench sync     how soon a change is in force, what filling costs
 //
 // It starts itself again as child processes, each a real "caddy run" with a
 // Caddyfile of its own, so that CPU time, allocations and memory are those of
@@ -18,12 +19,19 @@
 // driver shares the cores with what it measures, as the upstream does: compare
 // ratios and CPU time, not requests per second between machines.
 //
+// "bench sync" starts fleets: a server and gates, each a Caddy with a store of
+// its own, as on as many machines. The driver edits users by the server's admin
+// API, and asks the gates, by HTTP with a session, until they decide by the
+// edit. Where more clients are wanted than a machine bears Caddys, they are
+// light receivers, all in one process; the table says which it was.
+//
 // By file: gate.go is the subcommand, variants.go what it compares, seed.go
 // fills the gate's store; process.go and child.go are the two ends of the
 // control line; load.go and response.go drive; histogram.go and stats.go
-// count; report.go prints.
+// count; report.go prints. sync.go is the other subcommand, fleet.go and
+// receivers.go what it drives, syncreport.go prints.
 //
 // Its neighbours: everything it measures it takes through Caddy, as a user
-// does; only seed.go reaches into store/boltstore, to sign people in without
-// 100,000 logins.
+// does; only seed.go and fleet.go reach into store/boltstore, to make users and
+// sign them in without 100,000 logins, and receivers.go into usersync.
 package main

@@ -149,10 +149,13 @@ func (b *gateBench) result(r *row) result {
 	return out
 }
 
-func (r *report) writeJSON(out io.Writer) error {
+func (r *report) writeJSON(out io.Writer) error { return writeJSON(out, r) }
+
+// writeJSON writes a report for programs.
+func writeJSON(out io.Writer, report any) error {
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")
-	return enc.Encode(r)
+	return enc.Encode(report)
 }
 
 func (r *report) writeTable(out io.Writer) error {
@@ -180,8 +183,13 @@ func (r *report) writeTable(out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, t := range r.Targets {
+	return writeTargets(out, r.Targets)
+}
+
+// writeTargets says of each target whether it was reached.
+func writeTargets(out io.Writer, targets []target) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, t := range targets {
 		verdict, bound := "miss", "at least"
 		if t.OK {
 			verdict = "ok"
