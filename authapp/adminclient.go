@@ -214,6 +214,9 @@ func checkClient(c *store.Client) error {
 	for _, uri := range c.RedirectURIs {
 		bad("redirect_uris", directive.CheckRedirect("redirect", uri))
 	}
+	for _, name := range c.Scopes {
+		bad("scopes", store.CheckScope(name))
+	}
 	for _, uri := range c.PostLogoutRedirectURIs {
 		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyito/caddyito/authapp/directive"
+	"github.com/caddyito/caddyito/store"
 )
 
 func init() {
@@ -104,11 +105,11 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 			return directive.Wrap(d, c.checkSecret(false))
 		}},
 		{Name: "public", Read: directive.Flag(&c.Public)},
-		{Name: "redirect", Repeatable: true, Read: redirects("redirect", &c.RedirectURIs)},
-		{Name: "post_logout_redirect", Repeatable: true, Read: redirects("post_logout_redirect", &c.PostLogoutRedirectURIs)},
+		{Name: "redirect", Repeatable: true, Read: texts(&c.RedirectURIs, redirectCheck("redirect"))},
+		{Name: "post_logout_redirect", Repeatable: true, Read: texts(&c.PostLogoutRedirectURIs, redirectCheck("post_logout_redirect"))},
 		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
 		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
-		{Name: "scopes", Repeatable: true, Read: directive.Texts(&c.Scopes)},
+		{Name: "scopes", Repeatable: true, Read: texts(&c.Scopes, store.CheckScope)},
 		{Name: "sync", Read: directive.Text((*string)(&c.Sync))},
 		{Name: "sync_url", Read: directive.Text(&c.SyncURL)},
 	})
@@ -122,19 +123,24 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func redirects(option string, target *[]string) func(*caddyfile.Dispenser) error {
+// texts reads arguments, each of which is checked where it stands.
+func texts(target *[]string, check func(string) error) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		first := len(*target)
 		if err := directive.Texts(target)(d); err != nil {
 			return err
 		}
-		for _, uri := range (*target)[first:] {
-			if err := directive.Wrap(d, checkRedirect(option, uri, false)); err != nil {
+		for _, text := range (*target)[first:] {
+			if err := directive.Wrap(d, check(text)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+}
+
+func redirectCheck(option string) func(string) error {
+	return func(uri string) error { return checkRedirect(option, uri, false) }
 }
 
 // Interface guards

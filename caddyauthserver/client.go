@@ -38,7 +38,8 @@ type Client struct {
 	// AllowNoPKCE lets a client that has a secret leave PKCE out. Default:
 	// false.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
-	// Scopes the client may ask for. Default: all.
+	// Scopes the client may ask for: of openid, profile, email, groups, read,
+	// offline_access. Default: all.
 	Scopes []string `json:"scopes,omitempty"`
 	// Sync says whether the client is told of users as they change: "all" or
 	// "off". Default: "all" for a gate, which is known by its redirect URI
@@ -79,6 +80,11 @@ func (c *Client) check(expanded bool) error {
 	}
 	if err := c.checkSecret(expanded); err != nil {
 		return err
+	}
+	for _, name := range c.Scopes {
+		if err := store.CheckScope(name); err != nil {
+			return fmt.Errorf("client %s: %w", c.ID, err)
+		}
 	}
 	if len(c.RedirectURIs) == 0 {
 		return fmt.Errorf("client %s needs a redirect URI", c.ID)

@@ -65,9 +65,9 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, a *author
 		ClientName: a.client.displayName(), ClientOrigin: originOf(a.redirectURI), UserName: a.in.user.Name(),
 		FormAction: []string{a.redirectURI},
 	}
-	for _, s := range scopes {
-		if slices.Contains(a.scopes, s.name) {
-			page.Scopes = append(page.Scopes, pages.Scope{Name: s.name, Description: s.description})
+	for _, name := range store.Scopes() {
+		if slices.Contains(a.scopes, name) {
+			page.Scopes = append(page.Scopes, pages.Scope{Name: name, Description: scopeDescriptions[name]})
 		}
 	}
 	p.pages.Consent(w, http.StatusOK, page)

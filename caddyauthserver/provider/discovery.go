@@ -1,6 +1,10 @@
 package provider
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/caddyito/caddyito/store"
+)
 
 // Where metadata is: OpenID Connect Discovery section 4 and RFC 8414 section 3.
 const (
@@ -26,7 +30,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		// Nor this: changes of users and objects, for gates.
 		"caddyito_sync_endpoint": p.url("sync"),
 
-		"scopes_supported":                               scopeNames(),
+		"scopes_supported":                               store.Scopes(),
 		"claims_supported":                               claimNames,
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query", "form_post"},

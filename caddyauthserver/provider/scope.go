@@ -4,24 +4,18 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/caddyito/caddyito/store"
 )
 
-// scopes are what a client can ask for, with what people are told.
-var scopes = []struct{ name, description string }{
-	{"openid", "Know that it is you"},
-	{"profile", "See your name and username"},
-	{"email", "See your e-mail address"},
-	{"groups", "See which groups you are in"},
-	{"read", "See your whole profile, with all it refers to"},
-	{"offline_access", "Keep access while you are away"},
-}
-
-func scopeNames() []string {
-	names := make([]string, len(scopes))
-	for i, s := range scopes {
-		names[i] = s.name
-	}
-	return names
+// scopeDescriptions are what people are told of store.Scopes.
+var scopeDescriptions = map[string]string{
+	"openid":         "Know that it is you",
+	"profile":        "See your name and username",
+	"email":          "See your e-mail address",
+	"groups":         "See which groups you are in",
+	"read":           "See your whole profile, with all it refers to",
+	"offline_access": "Keep access while you are away",
 }
 
 // scopeGrammar is scope-token of RFC 6749 section 3.3.
@@ -36,7 +30,7 @@ func grantable(c *client, param string) ([]string, *oauthError) {
 		if !scopeGrammar.MatchString(name) {
 			return nil, &oauthError{code: "invalid_scope", description: "scope is malformed"}
 		}
-		if !slices.Contains(scopeNames(), name) {
+		if !slices.Contains(store.Scopes(), name) {
 			continue
 		}
 		if !c.mayAsk(name) {
@@ -47,7 +41,7 @@ func grantable(c *client, param string) ([]string, *oauthError) {
 		}
 	}
 	if len(granted) == 0 {
-		return nil, &oauthError{code: "invalid_scope", description: "ask for at least one of " + strings.Join(scopeNames(), " ")}
+		return nil, &oauthError{code: "invalid_scope", description: "ask for at least one of " + strings.Join(store.Scopes(), " ")}
 	}
 	return granted, nil
 }
