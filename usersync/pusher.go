@@ -41,6 +41,8 @@ type feeder struct {
 	done   chan struct{}
 	woken  chan struct{} // look whether there is something to do
 	haste  chan struct{} // the client is alive: do not wait on
+	// next sends what is next, and says by settled whether that was all.
+	next func(context.Context) error
 
 	at      *Position // nil before the mirror said
 	settled bool      // the mirror has everything, and it is the same
@@ -53,7 +55,7 @@ type feeder struct {
 
 func (c Client) same(o Client) bool {
 	return c.ID == o.ID && c.URL == o.URL && slices.Equal(c.Secrets, o.Secrets) &&
-		c.Sync == o.Sync && slices.Equal(c.Fields, o.Fields)
+		c.Sync == o.Sync && slices.Equal(c.Fields, o.Fields) && c.Format == o.Format && c.AdminFlags == o.AdminFlags
 }
 
 func (s *Server) startFeeder(ctx context.Context, c Client) *feeder {
@@ -62,6 +64,10 @@ func (s *Server) startFeeder(ctx context.Context, c Client) *feeder {
 		server: s, client: c, view: s.view(c), cancel: cancel, done: make(chan struct{}),
 		woken: make(chan struct{}, 1), haste: make(chan struct{}, 1),
 		state: store.SyncState{ClientID: c.ID},
+	}
+	f.next = f.step
+	if c.Format == store.FormatDjangito {
+		f.next = (&djangito{feeder: f}).step
 	}
 	go func() {
 		defer close(f.done)
@@ -88,7 +94,7 @@ func signal(ch chan struct{}) {
 func (f *feeder) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := f.server.changed.next()
-		err := f.step(ctx)
+		err := f.next(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return

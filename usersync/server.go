@@ -33,9 +33,12 @@ type Client struct {
 	// Secrets that are in force, the newest first: which one a client uses while
 	// it is rotated, it shows by what it accepts.
 	Secrets []string
-	// Sync and Fields say what it is told: store.Client has them.
-	Sync   store.SyncMode
-	Fields []string
+	// Sync and Fields say what it is told, Format and AdminFlags how: store.Client
+	// has them.
+	Sync       store.SyncMode
+	Fields     []string
+	Format     store.ClientFormat
+	AdminFlags bool
 }
 
 // Server tells clients of changes: it pushes while it runs, and answers those

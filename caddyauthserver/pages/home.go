@@ -11,6 +11,7 @@ import (
 type Home struct {
 	UserName, Email    string
 	LogoutAction, CSRF string
+	PasswordURL        string
 }
 
 // Home shows the page.

@@ -11,20 +11,22 @@ var templates embed.FS
 
 // Set is all pages in one brand. It is safe for concurrent use.
 type Set struct {
-	login, consent, logout, loggedOut, setup, home, formPost *webpage.View
+	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost *webpage.View
 }
 
 // New parses the templates. An error is a fault in them, not in the brand.
 func New(r *webpage.Renderer) (*Set, error) {
 	s := new(Set)
 	for file, view := range map[string]**webpage.View{
-		"login.html":      &s.login,
-		"consent.html":    &s.consent,
-		"logout.html":     &s.logout,
-		"logged_out.html": &s.loggedOut,
-		"setup.html":      &s.setup,
-		"home.html":       &s.home,
-		"form_post.html":  &s.formPost,
+		"login.html":            &s.login,
+		"consent.html":          &s.consent,
+		"logout.html":           &s.logout,
+		"logged_out.html":       &s.loggedOut,
+		"setup.html":            &s.setup,
+		"home.html":             &s.home,
+		"password.html":         &s.password,
+		"password_changed.html": &s.passwordChanged,
+		"form_post.html":        &s.formPost,
 	} {
 		var err error
 		if *view, err = r.Parse(templates, "templates/"+file); err != nil {

@@ -26,25 +26,7 @@ type Setup struct {
 type setupView struct {
 	Setup
 	Alert  string
-	Inputs []setupInput
-}
-
-type setupInput struct {
-	Name, Label, Type, Value, Autocomplete string
-	Hint, Problem                          string // with a problem, the hint is not shown
-	MaxLength                              int
-	Required, Autofocus                    bool
-}
-
-// DescribedBy is the id of what explains the input.
-func (i setupInput) DescribedBy() string {
-	switch {
-	case i.Problem != "":
-		return i.Name + "-problem"
-	case i.Hint != "":
-		return i.Name + "-hint"
-	}
-	return ""
+	Inputs []input
 }
 
 // Setup shows the page.
@@ -59,30 +41,29 @@ func (s *Set) Setup(w http.ResponseWriter, status int, p Setup) {
 }
 
 // inputs are those asked for, with the cursor in the first that needs a hand.
-func (p Setup) inputs() []setupInput {
-	inputs := []setupInput{
+func (p Setup) inputs() []input {
+	inputs := []input{
 		{Name: "username", Label: "Username", Type: "text", Value: p.Username, Autocomplete: "username", MaxLength: 150, Required: true},
 		{Name: "email", Label: "E-mail", Type: "email", Value: p.Email, Autocomplete: "email", MaxLength: 254},
 	}
 	if p.AskCompany {
-		inputs = append(inputs, setupInput{Name: "company", Label: "Company", Type: "text", Value: p.Company, Autocomplete: "organization", MaxLength: 200})
+		inputs = append(inputs, input{Name: "company", Label: "Company", Type: "text", Value: p.Company, Autocomplete: "organization", MaxLength: 200})
 	}
 	// The value of a password never goes back to the browser.
-	inputs = append(inputs, setupInput{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", MaxLength: 1024, Hint: "Minimum 8 characters", Required: true})
+	inputs = append(inputs, input{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", MaxLength: 1024, Hint: "Minimum 8 characters", Required: true})
 	for i := range inputs {
 		inputs[i].Problem = p.Problems[inputs[i].Name]
 	}
-	first := max(0, slices.IndexFunc(inputs, func(i setupInput) bool { return i.Problem != "" }))
-	inputs[first].Autofocus = true
+	focusFirst(inputs)
 	return inputs
 }
 
 // alert is what stands above the form: the problems that belong to no input, so
 // that none is lost.
-func (p Setup) alert(inputs []setupInput) string {
+func (p Setup) alert(inputs []input) string {
 	var general []string
 	for _, name := range slices.Sorted(maps.Keys(p.Problems)) {
-		if !slices.ContainsFunc(inputs, func(i setupInput) bool { return i.Name == name }) {
+		if !slices.ContainsFunc(inputs, func(i input) bool { return i.Name == name }) {
 			general = append(general, p.Problems[name])
 		}
 	}

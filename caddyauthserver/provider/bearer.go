@@ -13,8 +13,9 @@ import (
 // bearer is what an access token stands for, once everything it rests on was
 // looked at again.
 type bearer struct {
-	token *store.Token
-	user  *store.User
+	token  *store.Token
+	user   *store.User
+	client *client
 }
 
 // withBearer runs fn in the transaction in which the request's access token was
@@ -98,8 +99,8 @@ func (p *Provider) liveBearer(tx store.ReadTx, secret string) (bearer, error) {
 	if err != nil {
 		return bearer{}, err
 	}
-	_, u, _, err := p.liveFamily(tx, t.Family, now)
-	return bearer{t, u}, err
+	_, u, c, err := p.liveFamily(tx, t.Family, now)
+	return bearer{t, u, c}, err
 }
 
 // challenge is the WWW-Authenticate of RFC 6750 section 3.

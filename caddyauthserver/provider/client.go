@@ -65,6 +65,49 @@ func (p *Provider) clientIn(tx store.ClientReader, id string) (*client, error) {
 	return c, nil
 }
 
+// allClients are those of the config, the gates of this process, and those of the
+// store, without the disabled ones.
+func (p *Provider) allClients(ctx context.Context) ([]*client, error) {
+	var configured, registered []*client
+	if p.StaticClients != nil {
+		for _, sc := range p.StaticClients() {
+			if !sc.Disabled {
+				configured = append(configured, &client{Client: sc.Client, secrets: []string{sc.Secret}})
+			}
+		}
+	}
+	err := p.Store.View(ctx, func(tx store.ReadTx) error {
+		registered = nil
+		const page = 100
+		for after := ""; ; {
+			stored, err := tx.Clients(after, page)
+			if err != nil {
+				return err
+			}
+			for _, sc := range stored {
+				after = sc.ID
+				if _, static := p.staticClient(sc.ID); static {
+					continue
+				}
+				c, err := p.clientIn(tx, sc.ID)
+				if errors.Is(err, errUnknownClient) {
+					continue // disabled
+				}
+				if err != nil {
+					// The others shall not suffer.
+					p.Logger.Error("cannot read a client, so that it is left out", "client_id", sc.ID, "error", err)
+					continue
+				}
+				registered = append(registered, c)
+			}
+			if len(stored) < page {
+				return nil
+			}
+		}
+	})
+	return append(configured, registered...), err
+}
+
 func (p *Provider) staticClient(id string) (*client, bool) {
 	if p.StaticClient == nil || id == "" {
 		return nil, false

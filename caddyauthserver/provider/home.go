@@ -19,6 +19,6 @@ func (p *Provider) home(w http.ResponseWriter, r *http.Request) {
 	}
 	p.pages.Home(w, http.StatusOK, pages.Home{
 		UserName: in.user.Name(), Email: in.user.Email,
-		LogoutAction: p.path("logout"), CSRF: p.csrfToken(w, r, logoutPurpose(in)),
+		PasswordURL: p.path("password"), LogoutAction: p.path("logout"), CSRF: p.csrfToken(w, r, logoutPurpose(in)),
 	})
 }

@@ -19,13 +19,16 @@ type logoutRequest struct {
 	hint   *idTokenClaims // nil: none, or not ours
 	client *client        // nil: not sure which
 	// redirect is where to go afterwards, with state; "" where no client that
-	// proved itself by a hint has registered it.
+	// proved itself has registered it.
 	redirect string
+	// believed: the client proved itself otherwise than by a hint.
+	believed bool
 }
 
 // logout ends the session. A client that shows an ID token of this very session
-// is believed; anybody else gets a page that asks the person, since a link or
-// an image could lead here.
+// is believed, and so is one of format djangito whose page the person comes from;
+// anybody else gets a page that asks the person, since a link or an image could
+// lead here.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
 	if r.Method == http.MethodPost {
@@ -71,6 +74,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	case in == nil:
 	case confirmed && p.csrfValid(r, values, logoutPurpose(in)):
 	case !confirmed && req.hint != nil && req.hint.SID == in.session.SID:
+	case !confirmed && req.believed:
 	default:
 		p.askLogout(w, r, req, in)
 		return
@@ -127,6 +131,12 @@ func (p *Provider) parseLogout(r *http.Request, q url.Values) (*logoutRequest, e
 	}
 	req := &logoutRequest{query: q}
 	raw := q.Get("id_token_hint")
+	if raw == "" && len(q) == 0 && r.Method == http.MethodGet {
+		var err error
+		req.client, req.redirect, err = p.cameFrom(r.Context(), r)
+		req.believed = req.client != nil
+		return req, err
+	}
 	if raw == "" {
 		return req, nil
 	}

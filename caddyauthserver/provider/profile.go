@@ -16,16 +16,24 @@ const profileDepth = 4
 // profile is the whole user with relations nested, for scope "read". A relation
 // is an object with type, id, version and its fields; beyond profileDepth, type
 // and id alone. Private fields, fields that the schema no longer declares, and
-// the staff and superuser flags are left out.
+// the staff and superuser flags are left out. A client of format djangito gets
+// what it also is pushed.
 func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
-	var answer map[string]any
-	if p.withBearer(w, r, "read", func(tx store.ReadTx, b bearer) (err error) {
-		if answer, err = p.profileOf(tx, b.user); err != nil {
+	var answer any
+	if p.withBearer(w, r, "read", func(tx store.ReadTx, b bearer) error {
+		if b.client.Format == store.FormatDjangito {
+			text, err := p.djangitoProfile(tx, b)
+			answer = text
+			return err
+		}
+		profile, err := p.profileOf(tx, b.user)
+		if err != nil {
 			return err
 		}
 		// So that a gate notices a server whose ids are not what they were.
 		feed, err := tx.Feed()
-		answer["caddyito_feed"] = feed.ID
+		profile["caddyito_feed"] = feed.ID
+		answer = profile
 		return err
 	}) {
 		writeJSON(w, http.StatusOK, answer)

@@ -82,7 +82,10 @@ func New(c Config) (*Provider, error) {
 		p.path("jwks"):      {p.jwks, get, true},
 		p.path("logout"):    {p.logout, both, false},
 		p.path("setup"):     {p.setup, both, false},
+		p.path("password"):  {p.password, both, false},
 		p.path("sync"):      {p.servePull, []string{"GET"}, false},
+		// A client of format djangito asks as it starts.
+		p.path("get_admin_url"): {p.adminURL, get, false},
 	}
 	return p, nil
 }

@@ -2,11 +2,9 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 
-	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
 )
 
@@ -41,7 +39,7 @@ func (p *Provider) servePull(w http.ResponseWriter, r *http.Request) {
 		p.oauthFailure(w, r, "authenticating client", err)
 		return
 	}
-	if c.SyncTarget() == "" {
+	if c.SyncTarget() == "" || c.Format != "" {
 		p.oauthError(w, &oauthError{
 			status: http.StatusForbidden, code: "unauthorized_client",
 			description: "sync is off for this client, or it is not taken for a gate",
@@ -54,42 +52,12 @@ func (p *Provider) servePull(w http.ResponseWriter, r *http.Request) {
 // SyncClients lists the clients that are told of changes: those of the config,
 // the gates of this process, and those of the store.
 func (p *Provider) SyncClients(ctx context.Context) ([]usersync.Client, error) {
-	var configured, registered []usersync.Client
-	if p.StaticClients != nil {
-		for _, sc := range p.StaticClients() {
-			configured = appendSync(configured, &client{Client: sc.Client, secrets: []string{sc.Secret}})
-		}
+	clients, err := p.allClients(ctx)
+	var told []usersync.Client
+	for _, c := range clients {
+		told = appendSync(told, c)
 	}
-	err := p.Store.View(ctx, func(tx store.ReadTx) error {
-		registered = nil
-		const page = 100
-		for after := ""; ; {
-			stored, err := tx.Clients(after, page)
-			if err != nil {
-				return err
-			}
-			for _, sc := range stored {
-				after = sc.ID
-				if _, static := p.staticClient(sc.ID); static {
-					continue
-				}
-				c, err := p.clientIn(tx, sc.ID)
-				if errors.Is(err, errUnknownClient) {
-					continue // disabled
-				}
-				if err != nil {
-					// The others shall not suffer.
-					p.Logger.Error("cannot read a client, so that it is not told of changes", "client_id", sc.ID, "error", err)
-					continue
-				}
-				registered = appendSync(registered, c)
-			}
-			if len(stored) < page {
-				return nil
-			}
-		}
-	})
-	return append(configured, registered...), err
+	return told, err
 }
 
 // appendSync appends c if it is told of changes.
@@ -103,5 +71,8 @@ func appendSync(list []usersync.Client, c *client) []usersync.Client {
 func syncClient(c *client) usersync.Client {
 	secrets := slices.Clone(c.secrets)
 	slices.Reverse(secrets) // the newest first
-	return usersync.Client{ID: c.ID, URL: c.SyncTarget(), Secrets: secrets, Sync: c.Sync, Fields: c.Fields}
+	return usersync.Client{
+		ID: c.ID, URL: c.SyncTarget(), Secrets: secrets, Sync: c.Sync, Fields: c.Fields,
+		Format: c.Format, AdminFlags: c.AdminFlags,
+	}
 }

@@ -1,0 +1,144 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/password"
+	"github.com/caddyito/caddyito/store"
+)
+
+// password is where people who are signed in change their password. That takes
+// the current one, since who is at the browser may be somebody else by now; wrong
+// ones count like those of the sign-in page.
+func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
+	in, err := p.currentSession(r)
+	if err != nil {
+		p.unavailable(w, r, "reading session", err)
+		return
+	}
+	if in == nil {
+		seeOther(w, p.url("login"))
+		return
+	}
+	show := func(status int, problems map[string]string) {
+		p.pages.Password(w, status, pages.Password{
+			Action: p.path("password"), CSRF: p.csrfToken(w, r, passwordPurpose(in)),
+			Username: in.user.Username, HomeURL: p.Prefix, Problems: problems,
+		})
+	}
+	if r.Method != http.MethodPost {
+		show(http.StatusOK, nil)
+		return
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		p.badForm(w, r, err)
+		return
+	}
+	if !p.csrfValid(r, form, passwordPurpose(in)) {
+		show(http.StatusForbidden, map[string]string{"": "This page was open for too long, or your browser keeps no cookies. Please try again."})
+		return
+	}
+	pw := form.Get("new_password")
+	if err := password.Check(pw); err != nil {
+		show(http.StatusUnprocessableEntity, map[string]string{"new_password": err.Error()})
+		return
+	}
+	if pw != form.Get("new_password_again") {
+		show(http.StatusUnprocessableEntity, map[string]string{"new_password_again": "is not the same"})
+		return
+	}
+	proven, err := p.checkLogin(r, in.user.Username, form.Get("current_password"))
+	if err == nil && proven.user.ID != in.user.ID {
+		err = errWrongLogin // the name is somebody else's by now
+	}
+	if err != nil {
+		p.refuseLogin(w, r, err, func(status int, problem string) {
+			if errors.Is(err, errWrongLogin) {
+				show(status, map[string]string{"current_password": "is not right"})
+				return
+			}
+			show(status, map[string]string{"": problem})
+		})
+		return
+	}
+	hash, err := p.passwords.Hash(r.Context(), pw)
+	if errors.Is(err, password.ErrBusy) {
+		p.refuseLogin(w, r, err, func(status int, problem string) { show(status, map[string]string{"": problem}) })
+		return
+	}
+	if err != nil {
+		p.unavailable(w, r, "hashing password", err)
+		return
+	}
+	id, err := p.changePassword(r, in, proven, hash)
+	if errors.Is(err, errNotAnyMore) {
+		seeOther(w, p.url("login"))
+		return
+	}
+	if err != nil {
+		p.unavailable(w, r, "changing password", err)
+		return
+	}
+	p.Logger.Info("password changed", "user_id", in.user.ID)
+	p.setCookie(w, p.cookies.session, id, p.SessionAbsolute)
+	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{HomeURL: p.Prefix})
+}
+
+// changePassword writes the password, gives this browser's session a new id, and
+// ends every other one with all that was got through it, in one transaction with
+// a last look at what it rests on.
+func (p *Provider) changePassword(r *http.Request, in *signedIn, proven *provenLogin, hash string) (string, error) {
+	s, id := p.newSession(r, in.user.ID)
+	err := p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+		now, err := p.sessionIn(tx, in.session.Hash)
+		if err != nil {
+			return fmt.Errorf("reading session: %w", err)
+		}
+		if now == nil {
+			return errNotAnyMore
+		}
+		c, err := tx.Credential(in.user.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && c.PasswordHash != proven.verified {
+			return errNotAnyMore // changed meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("reading credential: %w", err)
+		}
+		c.PasswordHash, c.PasswordChangedAt = hash, s.AuthTime
+		if err := tx.PutCredential(c); err != nil {
+			return fmt.Errorf("writing credential: %w", err)
+		}
+		if err := p.startSession(tx, r, s); err != nil {
+			return err
+		}
+		return endOthers(tx, in.user.ID, s, in.session.SID)
+	})
+	return id, err
+}
+
+// endOthers ends the sessions of a person but s, and the tokens but those of the
+// session sid; also those for while they are away, which a thief may have.
+func endOthers(tx store.WriteTx, userID int64, s *store.Session, sid string) error {
+	if _, err := tx.DeleteSessionsOf(store.ServerRealm, s.Subject, s.Hash); err != nil {
+		return fmt.Errorf("ending the other sessions: %w", err)
+	}
+	families, err := tx.Families(userID)
+	if err != nil {
+		return fmt.Errorf("reading tokens: %w", err)
+	}
+	for _, f := range families {
+		if f.SID == sid && !offline(f) {
+			continue
+		}
+		if err := tx.DeleteFamily(f.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("ending tokens: %w", err)
+		}
+	}
+	return nil
+}
+
+func passwordPurpose(in *signedIn) string { return "password\x00" + string(in.session.Hash[:]) }
