@@ -51,7 +51,7 @@ type Batch struct {
 	// Digest of what the mirror should hold, where Upto is Head.
 	Digest *store.Digest `json:"digest,omitempty"`
 
-	size int // of the changes, while it is filled
+	text []byte // of the changes, where they were written already to know their size
 }
 
 // Change is a record as it is now, or that it is no more.

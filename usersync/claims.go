@@ -28,21 +28,30 @@ func appendClaims(b []byte, c *Batch) ([]byte, error) {
 	if c.Resync {
 		b = append(b, `,"resync":true`...)
 	}
-	b = append(b, `,"changes":[`...)
-	for i := range c.Changes {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		var err error
-		if b, err = appendChange(b, &c.Changes[i]); err != nil {
-			return nil, err
-		}
+	b, err := appendChanges(append(b, `,"changes":[`...), c)
+	if err != nil {
+		return nil, err
 	}
 	b = append(b, ']')
 	if c.Digest != nil {
 		b = append(hex.AppendEncode(append(b, `,"digest":"`...), c.Digest[:]), '"')
 	}
 	return append(b, '}'), nil
+}
+
+func appendChanges(b []byte, c *Batch) (_ []byte, err error) {
+	if c.text != nil {
+		return append(b, c.text...), nil
+	}
+	for i := range c.Changes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = appendChange(b, &c.Changes[i]); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 func appendChange(b []byte, c *Change) ([]byte, error) {

@@ -1,9 +1,9 @@
 package usersync
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -35,7 +35,11 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.refuse(w, http.StatusBadRequest, &RefusedError{codeInvalid, "the content type is not " + ContentType})
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBatch))
+	var body bytes.Buffer
+	if 0 < r.ContentLength && r.ContentLength <= MaxBatch {
+		body.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBatch))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		rc.refuse(w, http.StatusRequestEntityTooLarge, &RefusedError{codeInvalid, "the batch is longer than 4 MB"})
 		return
@@ -43,7 +47,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.refuse(w, http.StatusBadRequest, &RefusedError{codeInvalid, "the batch broke off"})
 		return
 	}
-	b, err := rc.Mirror.Verify(body)
+	b, err := rc.Mirror.Verify(body.Bytes())
 	if err != nil {
 		rc.refuseBatch(w, err)
 		return

@@ -61,7 +61,6 @@ func nextBatch(tx Reader, v *View, at Position) (*Batch, error) {
 // add puts what the client is told of rows into the batch, and says whether there
 // was room for less than all.
 func (b *Batch) add(tx Reader, v *View, rows []store.Change) (full bool, err error) {
-	var text []byte
 	for _, row := range rows {
 		told, err := v.tells(tx, row)
 		if err != nil {
@@ -75,12 +74,17 @@ func (b *Batch) add(tx Reader, v *View, rows []store.Change) (full bool, err err
 		if err != nil {
 			return false, fmt.Errorf("reading %s %d for sync: %w", row.Type, row.ID, err)
 		}
-		if text, err = appendChange(text[:0], &c); err != nil {
+		text := b.text
+		if len(b.Changes) > 0 {
+			text = append(text, ',')
+		}
+		if text, err = appendChange(text, &c); err != nil {
 			return false, fmt.Errorf("writing %s %d for sync: %w", row.Type, row.ID, err)
 		}
-		if b.size += len(text); b.size > batchBytes && len(b.Changes) > 0 {
+		if len(text) > batchBytes && len(b.Changes) > 0 {
 			return true, nil
 		}
+		b.text = text
 		b.Changes = append(b.Changes, c)
 		b.Upto = row.Seq
 	}
