@@ -99,6 +99,11 @@ func (a *App) Validate() error {
 func (a *App) AddServer(s ServerModule) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for _, other := range a.servers {
+		if mine, theirs := s.Schema(), other.Schema(); mine != nil && theirs != nil && !mine.Same(theirs) {
+			return errors.New("there are two auth_server with different schemas, but they share one store; write the schema in one of them, which is then that of both, or the same in each")
+		}
+	}
 	a.servers = append(a.servers, s)
 	return nil
 }
@@ -152,8 +157,7 @@ func (a *App) Store() store.Store { return a.shared.Store }
 // Key is the store's master key. It is there once the app is Ready.
 func (a *App) Key() store.MasterKey { return a.shared.key }
 
-// Schema is that of users and objects: what the server says, or the default
-// where this process has none.
+// Schema is that of users and objects: what a server declares, or the default.
 func (a *App) Schema() *store.Schema {
 	for _, s := range a.servers {
 		if schema := s.Schema(); schema != nil {

@@ -17,7 +17,8 @@ type ServerModule interface {
 	StopServer()
 	// Issuer is known once StartServer returned.
 	Issuer() string
-	// Schema is known once the module is provisioned.
+	// Schema is what the config declares, or nil. It is known before the module
+	// is added.
 	Schema() *store.Schema
 	// ServeAuth answers a request for one of the server's own paths: those of
 	// gates in this process come this way, without the network.
@@ -46,6 +47,8 @@ type SyncTarget struct {
 type ServerEnv struct {
 	Store     store.Store
 	MasterKey store.MasterKey
+	// Schema of the users and objects of the store.
+	Schema *store.Schema
 	// Origins of the sites that the handler stands in, as the config says
 	// ("https://auth.example.com"); empty if it does not say.
 	Origins []string

@@ -44,6 +44,14 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			sync                 all|off
 //			sync_url             <url>
 //		}
+//		schema {
+//			object <type> {
+//				<field> <type> [<choice>...] [required] [unique] [private] [default <value>]
+//			}
+//			user {
+//				<field> ...
+//			}
+//		}
 //		session {
 //			idle     <duration>
 //			absolute <duration>
@@ -78,6 +86,7 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}},
 		{Name: "brand", Read: directive.Brand(&s.Brand)},
 		{Name: "client", Repeatable: true, Read: s.readClient},
+		{Name: "schema", Read: s.readSchema},
 		{Name: "session", Read: directive.Sessions(&s.Session)},
 		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},
 		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},

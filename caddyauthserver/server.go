@@ -16,6 +16,7 @@ import (
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
 )
 
 func init() {
@@ -42,6 +43,12 @@ type Server struct {
 	// Clients are OAuth clients that the config knows; others are in the store
 	// (`caddy auth client create`). Gates in the same Caddy need no entry.
 	Clients []Client `json:"clients,omitempty"`
+	// DeclaredSchema declares which fields users have besides the built-in ones,
+	// and the types of objects that they refer to. It belongs to the store: where
+	// several servers share one, those that declare a schema must declare the
+	// same. Default: objects of type company, with name and primary_activity, and
+	// user.company.
+	DeclaredSchema *store.Schema `json:"schema,omitempty"`
 	// Session limits how long somebody stays signed in at the server. Default:
 	// 24 hours unused, 30 days in all.
 	Session directive.Session `json:"session,omitzero"`
@@ -112,6 +119,11 @@ func (s *Server) Validate() error {
 	}
 	if err := s.Session.Check(); err != nil {
 		return err
+	}
+	if s.DeclaredSchema != nil {
+		if err := s.DeclaredSchema.Check(); err != nil {
+			return fmt.Errorf("schema: %w", err)
+		}
 	}
 	l := s.Lifetimes
 	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {

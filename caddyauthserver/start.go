@@ -25,7 +25,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		Prefix:               s.Prefix,
 		Store:                env.Store,
 		MasterKey:            env.MasterKey,
-		Schema:               s.Schema(),
+		Schema:               env.Schema,
 		StaticClient:         s.staticClients(env),
 		StaticClients:        s.listStaticClients(env),
 		SyncTransport:        env.SyncTransport,
@@ -92,8 +92,8 @@ func (s *Server) endPolls() {
 // Issuer is known once StartServer returned.
 func (s *Server) Issuer() string { return s.issuer }
 
-// Schema of users and objects.
-func (s *Server) Schema() *store.Schema { return store.DefaultSchema() }
+// Schema that the config declares, or nil.
+func (s *Server) Schema() *store.Schema { return s.DeclaredSchema }
 
 // ServeAuth answers the gates of this process. Unlike ServeHTTP it does not
 // wait for the whole app, since gates may call it while they start.

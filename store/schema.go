@@ -153,9 +153,9 @@ func (s *Schema) checkFields(typ string) error {
 func (s *Schema) checkField(f *Field) string {
 	switch {
 	case f.Type == Relation && s.Object(f.Target) == nil:
-		return fmt.Sprintf("there is no object type %q to relate to", f.Target)
+		return fmt.Sprintf("there is no object type %q to relate to; field types are %s", f.Target, typeNames())
 	case f.Type != Relation && !slices.Contains(FieldTypes, f.Type):
-		return fmt.Sprintf("there is no field type %q, nor an object type of that name", f.Type)
+		return fmt.Sprintf("there is no field type %q; there are %s", f.Type, typeNames())
 	case f.Type == Choice && len(f.Choices) == 0:
 		return "a choice needs at least one value"
 	case f.Type != Choice && len(f.Choices) > 0:
@@ -179,6 +179,14 @@ func (s *Schema) checkField(f *Field) string {
 		}
 	}
 	return ""
+}
+
+func typeNames() string {
+	var names []string
+	for _, t := range FieldTypes {
+		names = append(names, string(t))
+	}
+	return strings.Join(names, ", ")
 }
 
 // checkBegin refuses relations that are required all around a circle: there
