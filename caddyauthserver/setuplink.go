@@ -6,17 +6,25 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
 )
 
-// shown remembers for which installations and issuers this process printed a
-// setup link, and when: a new link ends the one before, so a reload must not
-// take away the one somebody is about to follow.
+// shown remembers, by installation, the setup link that this process printed
+// last. A new link ends the one before, so neither a reload nor another
+// auth_server with the same store may take away the one somebody is about to
+// follow.
 var shown = struct {
 	sync.Mutex
-	at map[string]time.Time
-}{at: map[string]time.Time{}}
+	links map[string]shownLink
+}{links: map[string]shownLink{}}
+
+type shownLink struct {
+	at     time.Time
+	issuer string
+	app    *authapp.App // of the config whose server printed it, or would have
+}
 
 // linkLifetime is how long the provider's setup links are good for.
 const linkLifetime = 30 * time.Minute
@@ -43,9 +51,17 @@ func (s *Server) showSetupLink(ctx context.Context, db store.Store, p *provider.
 
 	shown.Lock()
 	defer shown.Unlock()
-	key := installation + " " + s.issuer
-	if at, ok := shown.at[key]; ok && time.Since(at) < linkLifetime {
-		return nil
+	last, ok := shown.links[installation]
+	if ok && time.Since(last.at) < linkLifetime {
+		if last.issuer == s.issuer {
+			last.app = s.app
+			shown.links[installation] = last
+			return nil
+		}
+		if last.app == s.app {
+			return nil // that of another server in this config
+		}
+		// Where it leads to there is perhaps no server any more.
 	}
 	link, err := p.SetupLink(ctx)
 	if err != nil {
@@ -55,6 +71,6 @@ func (s *Server) showSetupLink(ctx context.Context, db store.Store, p *provider.
 		return nil
 	}
 	s.log.Info("nobody can administer this server yet: open this link to create the first superuser (it works once, for 30 minutes)", "url", link)
-	shown.at[key] = time.Now()
+	shown.links[installation] = shownLink{time.Now(), s.issuer, s.app}
 	return nil
 }

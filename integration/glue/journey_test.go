@@ -88,6 +88,40 @@ func TestSetupLinkOutlivesReload(t *testing.T) {
 	}
 }
 
+// Nor may another server with the same store end it. One whose server is gone
+// is of no use to anybody.
+func TestOneSetupLinkForAllServersOfAStore(t *testing.T) {
+	b := newBox(t)
+	links := func() []string {
+		return regexp.MustCompile(`http://localhost:\d+/o/setup\?token=[\w-]{43}`).FindAllString(b.log(), -1)
+	}
+	for range 2 {
+		if err := b.load("$SERVER {\n auth_server\n}\n$GATE {\n auth_server\n}\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := links()
+	if len(shown) != 1 {
+		t.Fatalf("two loads of two servers show %q", shown)
+	}
+	if p := newBrowser(t).get(shown[0]); !strings.Contains(p.body, `name="password"`) {
+		t.Errorf("the link is over: %s", p)
+	}
+	other := b.gate
+	if strings.HasPrefix(shown[0], b.gate) {
+		other = b.server
+	}
+	if err := b.load(other + " {\n auth_server\n}\n"); err != nil {
+		t.Fatal(err)
+	}
+	if shown = links(); len(shown) != 2 || !strings.HasPrefix(shown[1], other+"/") {
+		t.Fatalf("without the first server the log shows %q", shown)
+	}
+	if p := newBrowser(t).get(shown[1]); !strings.Contains(p.body, `name="password"`) {
+		t.Errorf("the link of the server that is left is over: %s", p)
+	}
+}
+
 func TestPlaceholders(t *testing.T) {
 	b := start(t, twoSites)
 	if p := newBrowser(t).get(b.gate + "/open/whoami"); p.body != "|||||||" {
