@@ -2,6 +2,7 @@ package authapp
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -38,11 +39,11 @@ type syncClientView struct {
 	Resync     bool      `json:"resync"`
 }
 
-func (a *App) syncTargets(r *http.Request) ([]SyncTarget, error) {
+func (a *App) syncTargets(ctx context.Context) ([]SyncTarget, error) {
 	var all []SyncTarget
 	for _, s := range a.servers {
 		if s, ok := s.(SyncServer); ok {
-			targets, err := s.SyncTargets(r.Context())
+			targets, err := s.SyncTargets(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -54,12 +55,15 @@ func (a *App) syncTargets(r *http.Request) ([]SyncTarget, error) {
 }
 
 func (api *adminAPI) syncStatus(a *App, r *http.Request) (any, error) {
-	targets, err := a.syncTargets(r)
+	return a.syncView(r.Context())
+}
+
+func (a *App) syncView(ctx context.Context) (v syncView, err error) {
+	targets, err := a.syncTargets(ctx)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
-	var v syncView
-	err = a.Store().View(r.Context(), func(tx store.ReadTx) error {
+	err = a.Store().View(ctx, func(tx store.ReadTx) error {
 		feed, err := tx.Feed()
 		if err != nil {
 			return err
@@ -86,21 +90,25 @@ func viewOfSync(t SyncTarget, s *store.SyncState, feed store.Feed, now time.Time
 		c.Seq = min(s.Seq, feed.Head)
 	}
 	c.Lag = feed.Head - c.Seq
-	last := s.PushedAt
-	if s.PulledAt.After(last) {
-		last = s.PulledAt
-	}
-	if c.Lag > 0 && !last.IsZero() {
+	if last := c.lastSuccess(); c.Lag > 0 && !last.IsZero() {
 		c.LagSeconds = int64(now.Sub(last) / time.Second)
 	}
 	return c
+}
+
+// lastSuccess is when the client last took a batch or asked for one.
+func (c *syncClientView) lastSuccess() time.Time {
+	if c.PulledAt.After(c.PushedAt) {
+		return c.PulledAt
+	}
+	return c.PushedAt
 }
 
 // resync has a client sent everything anew. The pusher sees the mark and takes
 // it away when the client begins.
 func (api *adminAPI) resync(a *App, r *http.Request) (any, error) {
 	id := r.PathValue("client")
-	targets, err := a.syncTargets(r)
+	targets, err := a.syncTargets(r.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,9 @@ func Get(ctx caddy.Context) (*App, error) {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.log = ctx.Logger()
+	if err := a.registerMetrics(ctx); err != nil {
+		return err
+	}
 	if a.StoreRaw == nil {
 		a.guest = new(BoltStore)
 		return nil

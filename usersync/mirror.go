@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyito/caddyito/store"
@@ -25,6 +26,8 @@ type Mirror struct {
 	// Issuer, ClientID and Secret of the gate at its server.
 	Issuer, ClientID, Secret string
 	Now                      func() time.Time
+	// Ended, if not nil, counts the sessions that changes ended.
+	Ended *atomic.Uint64
 }
 
 // fresh is the mirror that is filled anew beside m, and then takes its place.
@@ -76,8 +79,9 @@ func (m *Mirror) standing(tx store.MirrorReader) (standing, error) {
 // stands, or leaves it with something else than the server has: then the sender
 // goes on from the position.
 func (m *Mirror) Apply(ctx context.Context, b *Batch) (p Position, ok bool, err error) {
+	var ended int
 	err = m.Store.Update(ctx, func(tx store.WriteTx) error {
-		p, ok = Position{}, false
+		p, ok, ended = Position{}, false, 0
 		at, err := m.standing(tx)
 		if err != nil {
 			return fmt.Errorf("reading the mirror's state: %w", err)
@@ -93,9 +97,12 @@ func (m *Mirror) Apply(ctx context.Context, b *Batch) (p Position, ok bool, err 
 			}
 			return nil
 		}
-		p, ok, err = m.apply(tx, at, b)
+		p, ok, ended, err = m.apply(tx, at, b)
 		return err
 	})
+	if err == nil && m.Ended != nil {
+		m.Ended.Add(uint64(ended))
+	}
 	return p, ok, err
 }
 
@@ -130,10 +137,13 @@ func (m *Mirror) beginFresh(tx store.WriteTx, s store.MirrorState) error {
 	return nil
 }
 
-func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok bool, err error) {
+// apply writes the changes. ended is how many sessions they ended.
+func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok bool, ended int, err error) {
 	for _, c := range b.Changes {
-		if err := m.change(tx, at.name, c); err != nil {
-			return p, false, fmt.Errorf("writing %s %d to the mirror: %w", c.Type, c.ID, err)
+		n, err := m.change(tx, at.name, c)
+		ended += n
+		if err != nil {
+			return p, false, ended, fmt.Errorf("writing %s %d to the mirror: %w", c.Type, c.ID, err)
 		}
 	}
 	s := at.state
@@ -142,26 +152,26 @@ func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok 
 		s.IssuedAt, s.At = time.Unix(b.IssuedAt, 0), m.Now()
 	}
 	if err := tx.PutMirrorState(at.name, s); err != nil {
-		return p, false, fmt.Errorf("writing the mirror's state: %w", err)
+		return p, false, ended, fmt.Errorf("writing the mirror's state: %w", err)
 	}
 	if s, err = tx.MirrorState(at.name); err != nil {
-		return p, false, fmt.Errorf("reading the mirror's state: %w", err)
+		return p, false, ended, fmt.Errorf("reading the mirror's state: %w", err)
 	}
 	if differs(s, b) {
 		if err := m.beginFresh(tx, store.MirrorState{FeedID: s.FeedID, View: s.View, IssuedAt: s.IssuedAt}); err != nil {
-			return p, false, err
+			return p, false, ended, err
 		}
-		return Position{s.FeedID, s.View, 0}, false, nil
+		return Position{s.FeedID, s.View, 0}, false, ended, nil
 	}
 	if at.name != m.Name && s.Seq >= b.Head {
 		if err := m.leave(tx, s.FeedID); err != nil {
-			return p, false, err
+			return p, false, ended, err
 		}
 		if err := tx.ReplaceMirror(m.Name, at.name); err != nil {
-			return p, false, fmt.Errorf("putting the fresh mirror in its place: %w", err)
+			return p, false, ended, fmt.Errorf("putting the fresh mirror in its place: %w", err)
 		}
 	}
-	return positionOf(s), true, nil
+	return positionOf(s), true, ended, nil
 }
 
 // leave ends what rests on another feed than the one that is to be followed now.
@@ -188,19 +198,18 @@ func differs(s store.MirrorState, b *Batch) bool {
 
 // change applies a change if it is newer, and ends the sessions of who may not
 // be signed in any more.
-func (m *Mirror) change(tx store.WriteTx, mirror string, c Change) error {
+func (m *Mirror) change(tx store.WriteTx, mirror string, c Change) (ended int, err error) {
 	rec := &store.Record{
 		Type: c.Type, ID: strconv.FormatInt(c.ID, 10), Version: c.Version, Deleted: c.Deleted, Fields: received(c),
 	}
 	applied, err := store.ApplyRecord(tx, mirror, rec)
 	if err != nil || !applied || c.Type != store.UserType {
-		return err
+		return 0, err
 	}
 	if active, _ := rec.Fields["is_active"].(bool); active && !c.Deleted {
-		return nil
+		return 0, nil
 	}
-	_, err = tx.DeleteSessionsOf(m.Name, rec.ID, store.Hash{})
-	return err
+	return tx.DeleteSessionsOf(m.Name, rec.ID, store.Hash{})
 }
 
 // frame are the names of what a record has besides its fields.

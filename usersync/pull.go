@@ -69,6 +69,7 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 		}
 		b.Issuer, b.Audience, b.Resync = s.cfg.Issuer, c.ID, b.Resync || resync
 		if waited || at.Feed != b.Feed || at.View != b.View || b.Resync || b.Head > at.Upto {
+			s.meters.of(c.ID).told(len(b.Changes))
 			return Sign(b, key, s.cfg.Now())
 		}
 		select {

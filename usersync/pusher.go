@@ -134,6 +134,9 @@ func (f *feeder) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if ok {
+		f.server.meters.of(f.client.ID).told(len(b.Changes))
+	}
 	now := f.server.cfg.Now()
 	if !ok && f.at != nil && p.Upto == 0 && b.Head > 0 {
 		// The mirror begins anew. If filling it did not help, there is something
@@ -271,6 +274,7 @@ func (f *feeder) fail(ctx context.Context, err error) {
 	f.settled = false
 	f.at = nil // what was sent may have been taken: ask
 	f.failed++
+	f.server.meters.of(f.client.ID).failed()
 	_, parked := errors.AsType[parkedError](err)
 	if f.failed == 1 || err.Error() != f.state.Error {
 		f.server.cfg.Log.Warn("cannot tell a client of changes; trying again, with growing pauses",

@@ -55,6 +55,8 @@ type Server struct {
 	feeders map[string]*feeder
 	digests map[string]countedDigest // by client, of views that are not whole
 
+	meters meters
+
 	closing   chan struct{}
 	closeOnce sync.Once
 	stopWatch func()

@@ -38,6 +38,7 @@ type Gate struct {
 	hostWarned    atomic.Int64 // when an unknown host was last warned of
 	partialWarned atomic.Bool  // that there are identities that do not hold all values
 
+	meter    meter
 	receiver *usersync.Receiver
 	stopPull func() // nil before StartSync
 
@@ -106,10 +107,12 @@ func (g *Gate) Close() {
 func (g *Gate) Decide(r *http.Request) Decision {
 	o := g.originOf(r)
 	if o == nil {
+		g.meter.decided(BadRequest)
 		return Decision{Verdict: BadRequest, reason: reasonHost}
 	}
 	d := g.decide(r, o)
 	d.origin = o
+	g.meter.decided(d.Verdict)
 	return d
 }
 

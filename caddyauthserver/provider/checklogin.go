@@ -29,6 +29,7 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 	}
 	attempts := p.attemptsOf(r, name, u)
 	if wait := p.limits.take(attempts...); wait > 0 {
+		p.meter.failedSignIns.Add(1)
 		p.Logger.Warn("too many attempts to sign in", "client_ip", p.ClientIP(r))
 		return nil, &tooManyError{wait}
 	}
@@ -47,10 +48,12 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 		return nil, err
 	}
 	if !ok || !u.IsActive {
+		p.meter.failedSignIns.Add(1)
 		p.Logger.Info("sign-in failed", "known_user", u != nil, "client_ip", p.ClientIP(r))
 		return nil, errWrongLogin
 	}
 	p.limits.refund(attempts...)
+	p.meter.signIns.Add(1)
 	proven := &provenLogin{user: u, verified: hash}
 	if outdated {
 		if proven.rehashed, err = p.passwords.Hash(ctx, pw); err != nil {

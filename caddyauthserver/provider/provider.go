@@ -24,6 +24,7 @@ type Provider struct {
 	keys      *keyring
 	limits    *limiter
 	sync      *usersync.Server
+	meter     meter
 	cookies   cookieNames
 	routes    map[string]route
 	csrfKey   [32]byte

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyito/caddyito/store"
@@ -35,10 +36,13 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b *bought
+	var times *atomic.Uint64 // that a grant of this type bought something
 	switch form.Get("grant_type") {
 	case "authorization_code":
+		times = &p.meter.codeTokens
 		b, err = p.redeemCode(r.Context(), c, form)
 	case "refresh_token":
+		times = &p.meter.refreshTokens
 		b, err = p.refreshTokens(r.Context(), c, form)
 	case "":
 		err = &oauthError{code: "invalid_request", description: "grant_type is missing"}
@@ -66,6 +70,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		}
 		answer["id_token"] = idToken
 	}
+	times.Add(1)
 	writeJSON(w, http.StatusOK, answer)
 }
 
