@@ -20,7 +20,8 @@
 //	      |                     (grantmanager.go, the only file that knows
 //	      |                     go-oauth2), and say who it is (idtoken.go)
 //	      v
-//	   /o/userinfo, /o/profile, /o/revoke     /o/jwks, the two well-knowns
+//	   /o/userinfo, /o/profile, /o/revoke, /o/introspect     /o/jwks, the two
+//	   well-knowns
 //
 //	/o/logout, /o/setup, /o/ are for people, like login and consent.
 //

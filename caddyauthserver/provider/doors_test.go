@@ -64,6 +64,10 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 		{"profile", "access token", func(x string) bool {
 			return s.call("GET", "/o/profile", "Bearer "+x, nil).StatusCode == http.StatusOK
 		}},
+		{"introspection", "access token", func(x string) bool {
+			form := url.Values{"token": {x}, "token_type_hint": {"access_token"}}
+			return s.call("POST", "/o/introspect", app, form).decode(t)["token_type"] == "Bearer"
+		}},
 		{"session", "session cookie", func(x string) bool {
 			c := s.browser()
 			c.jar.SetCookies(u, []*http.Cookie{{Name: b.sessionCookie().Name, Value: x}})

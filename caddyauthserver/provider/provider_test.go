@@ -190,12 +190,13 @@ func TestUnavailableStore(t *testing.T) {
 		}
 	}
 	for name, a := range map[string]*answer{
-		"token":    s.token(as("app", appSecret), codeForm(code, appRedirect)),
-		"refresh":  s.token(as("app", appSecret), refreshForm(tok.refresh)),
-		"static":   s.token(as("gate", "gate-secret"), refreshForm(tok.refresh)),
-		"userinfo": s.call("GET", "/o/userinfo", "Bearer "+tok.access, nil),
-		"profile":  s.call("GET", "/o/profile", "Bearer "+tok.access, nil),
-		"revoke":   s.call("POST", "/o/revoke", as("app", appSecret), url.Values{"token": {tok.access}}),
+		"token":      s.token(as("app", appSecret), codeForm(code, appRedirect)),
+		"refresh":    s.token(as("app", appSecret), refreshForm(tok.refresh)),
+		"static":     s.token(as("gate", "gate-secret"), refreshForm(tok.refresh)),
+		"userinfo":   s.call("GET", "/o/userinfo", "Bearer "+tok.access, nil),
+		"profile":    s.call("GET", "/o/profile", "Bearer "+tok.access, nil),
+		"introspect": s.call("POST", "/o/introspect", as("app", appSecret), url.Values{"token": {tok.access}}),
+		"revoke":     s.call("POST", "/o/revoke", as("app", appSecret), url.Values{"token": {tok.access}}),
 	} {
 		wantError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
 		if strings.Contains(a.body, "fire") {
