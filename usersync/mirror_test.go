@@ -3,6 +3,7 @@ package usersync
 import (
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,6 +172,7 @@ func TestSessionsEnd(t *testing.T) {
 		})
 		return len(sessions) > 0
 	}
+	m.Ended = new(atomic.Uint64)
 	for _, id := range []string{"1", "2", "3"} {
 		signIn(id)
 	}
@@ -181,6 +183,9 @@ func TestSessionsEnd(t *testing.T) {
 	fill(t, m, s)
 	if signedIn("1") || signedIn("2") || !signedIn("3") {
 		t.Errorf("signed in: disabled %v, deleted %v, renamed %v; want only the last", signedIn("1"), signedIn("2"), signedIn("3"))
+	}
+	if n := m.Ended.Load(); n != 2 {
+		t.Errorf("%d sessions are counted as ended, want 2", n)
 	}
 	apply(t, m, before) // a replay brings nobody back
 	if r := record(t, m.Store, "user", 1); r.Fields["is_active"] != false {
