@@ -186,8 +186,13 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		}
 		// Until it is redeemed there is nothing to outlive the code.
 		family.ExpiresAt = p.familyEnd(family, now.Add(p.CodeLifetime+time.Minute))
-		code, err = p.grants(tx, a.client, now).newCode(ctx, family, a)
-		return err
+		if code, err = p.grants(tx, a.client, now).newCode(ctx, family, a); err != nil {
+			return err
+		}
+		if err := store.Visit(tx, p.Schema, &a.client.Client, in.user); err != nil {
+			return fmt.Errorf("noting who visited the client: %w", err)
+		}
+		return nil
 	})
 	return code, err
 }

@@ -139,18 +139,11 @@ func (p *Provider) startLogin(r *http.Request, in *provenLogin) (string, error) 
 	return id, err
 }
 
-// recordLogin notes when the user last signed in. A user whom the schema has
-// outgrown (a field became required, or unique) can still sign in.
+// recordLogin notes when the user last signed in, also of a user whom the schema
+// has outgrown (a field became required).
 func (p *Provider) recordLogin(tx store.WriteTx, u *store.User, at time.Time) error {
 	u.LastLogin = at
-	err := store.SaveUser(tx, p.Schema, u)
-	_, invalid := errors.AsType[*store.InvalidError](err)
-	_, conflict := errors.AsType[*store.ConflictError](err)
-	if invalid || conflict {
-		p.Logger.Warn("cannot record the time of a sign-in; correct the user's record", "user_id", u.ID, "error", err)
-		return nil
-	}
-	if err != nil {
+	if err := store.KeepUser(tx, p.Schema, u); err != nil {
 		return fmt.Errorf("writing user: %w", err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // profileDepth is how many relations deep a profile goes: user, company, what
@@ -15,9 +16,9 @@ const profileDepth = 4
 
 // profile is the whole user with relations nested, for scope "read". A relation
 // is an object with type, id, version and its fields; beyond profileDepth, type
-// and id alone. Private fields, fields that the schema no longer declares, and
-// the staff and superuser flags are left out. A client of format djangito gets
-// what it also is pushed.
+// and id alone. What the client may not be told by sync is left out here too: the
+// staff and superuser flags, private fields, those its list does not name. A
+// client of format djangito gets what it also is pushed.
 func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
 	var answer any
 	if p.withBearer(w, r, "read", func(tx store.ReadTx, b bearer) error {
@@ -26,7 +27,7 @@ func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
 			answer = text
 			return err
 		}
-		profile, err := p.profileOf(tx, b.user)
+		profile, err := p.profileOf(tx, b)
 		if err != nil {
 			return err
 		}
@@ -40,44 +41,35 @@ func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (p *Provider) profileOf(tx store.ObjectReader, u *store.User) (map[string]any, error) {
-	out := map[string]any{"type": store.UserType, "id": u.ID, "version": u.Version, "sub": strconv.FormatInt(u.ID, 10)}
-	for name, v := range u.Record().Fields {
-		_, declared := u.Fields[name] // added below, if it may be shown
-		if !declared && name != "is_staff" && name != "is_superuser" {
-			out[name] = v
-		}
-	}
-	return out, p.addFields(tx, out, store.UserType, u.Fields, profileDepth)
+func (p *Provider) profileOf(tx store.ObjectReader, b bearer) (map[string]any, error) {
+	view := usersync.NewView(p.Schema, b.client.ID, b.client.Sync, b.client.Fields)
+	out := map[string]any{"type": store.UserType, "id": b.user.ID, "version": b.user.Version, "sub": strconv.FormatInt(b.user.ID, 10)}
+	return out, addFields(tx, view, out, view.User(b.user), profileDepth)
 }
 
-// addFields adds the fields of a record of type typ that may be shown.
-func (p *Provider) addFields(tx store.ObjectReader, out map[string]any, typ string, fields store.Fields, depth int) error {
-	for _, f := range p.Schema.Fields(typ) {
-		v, ok := fields[f.Name]
-		if !ok || f.Private {
-			continue
-		}
+// addFields adds the fields of a record, with what they refer to.
+func addFields(tx store.ObjectReader, view *usersync.View, out map[string]any, fields store.Fields, depth int) error {
+	for name, v := range fields {
 		ref, ok := v.(store.Ref)
 		if !ok {
-			out[f.Name] = v
+			out[name] = v
 			continue
 		}
 		nested := map[string]any{"type": ref.Type, "id": ref.ID}
-		out[f.Name] = nested
+		out[name] = nested
 		if depth == 1 {
 			continue
 		}
 		o, err := tx.Object(ref)
 		if errors.Is(err, store.ErrNotFound) {
-			delete(out, f.Name) // removed by force; it refers to nothing
+			delete(out, name) // removed by force; it refers to nothing
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", ref, err)
 		}
 		nested["version"] = o.Version
-		if err := p.addFields(tx, nested, o.Type, o.Fields, depth-1); err != nil {
+		if err := addFields(tx, view, nested, view.Object(o), depth-1); err != nil {
 			return err
 		}
 	}
