@@ -35,6 +35,11 @@ type syncClientView struct {
 	PulledAt   time.Time `json:"pulled_at,omitzero"`
 	Error      string    `json:"error,omitempty"`
 	FailedAt   time.Time `json:"failed_at,omitzero"`
+	// LastSuccess is the later of PushedAt and PulledAt; LastError what last went
+	// wrong, also where all is well again.
+	LastSuccess time.Time `json:"last_success_at,omitzero"`
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 	Parked     bool      `json:"parked"`
 	Resync     bool      `json:"resync"`
 }
@@ -85,23 +90,20 @@ func viewOfSync(t SyncTarget, s *store.SyncState, feed store.Feed, now time.Time
 	c := &syncClientView{
 		ClientID: t.ClientID, URL: t.URL, PushedAt: s.PushedAt, PulledAt: s.PulledAt,
 		Error: s.Error, FailedAt: s.FailedAt, Parked: s.Parked, Resync: s.Resync,
+		LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
 	if s.FeedID == feed.ID { // or it holds nothing of this feed
 		c.Seq = min(s.Seq, feed.Head)
 	}
 	c.Lag = feed.Head - c.Seq
-	if last := c.lastSuccess(); c.Lag > 0 && !last.IsZero() {
-		c.LagSeconds = int64(now.Sub(last) / time.Second)
+	c.LastSuccess = s.PushedAt
+	if s.PulledAt.After(s.PushedAt) {
+		c.LastSuccess = s.PulledAt
+	}
+	if c.Lag > 0 && !c.LastSuccess.IsZero() {
+		c.LagSeconds = int64(now.Sub(c.LastSuccess) / time.Second)
 	}
 	return c
-}
-
-// lastSuccess is when the client last took a batch or asked for one.
-func (c *syncClientView) lastSuccess() time.Time {
-	if c.PulledAt.After(c.PushedAt) {
-		return c.PulledAt
-	}
-	return c.PushedAt
 }
 
 // resync has a client sent everything anew. The pusher sees the mark and takes

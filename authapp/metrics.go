@@ -145,7 +145,7 @@ func (m metrics) sync(ctx context.Context, ch chan<- prometheus.Metric) {
 	for _, c := range v.Clients {
 		gauge(ch, descLagChanges, float64(c.Lag), c.ClientID)
 		gauge(ch, descLagSeconds, float64(c.LagSeconds), c.ClientID)
-		if at := c.lastSuccess(); !at.IsZero() {
+		if at := c.LastSuccess; !at.IsZero() {
 			gauge(ch, descLastSuccess, float64(at.UnixMilli())/1000, c.ClientID)
 		}
 		parked := 0.0

@@ -19,6 +19,10 @@ type SyncState struct {
 	// Error is what went wrong since PushedAt, and FailedAt when it last did.
 	Error    string    `json:"error,omitempty"`
 	FailedAt time.Time `json:"failed_at,omitzero"`
+	// LastError is what last went wrong, at LastErrorAt, also where all is well
+	// again.
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 	// Parked: the client refuses what it is sent, so that only a change of its
 	// config or ours can help. It is tried again all the same.
 	Parked bool `json:"parked,omitempty"`

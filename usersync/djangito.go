@@ -279,6 +279,7 @@ func (d *djangito) note(ctx context.Context) error {
 			"client_id", d.client.ID, "url", d.client.URL, "error", problem)
 		return d.remember(ctx, func(s *store.SyncState) {
 			s.Error, s.Parked, s.FailedAt = problem, true, now
+			s.LastError, s.LastErrorAt = problem, now
 		})
 	}
 	if d.failed > 0 {

@@ -105,7 +105,9 @@ func (s *Server) pulled(ctx context.Context, clientID string, at Position) (resy
 		if err != nil {
 			return err
 		}
-		resync = st.Resync
+		if resync = st.Resync; resync {
+			at.Upto = 0 // that is where it begins
+		}
 		st.FeedID, st.View, st.Seq, st.PulledAt, st.Resync = at.Feed, at.View, at.Upto, now, false
 		return tx.PutSyncState(st)
 	})

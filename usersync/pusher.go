@@ -49,6 +49,7 @@ type feeder struct {
 	secret  int       // which of the secrets the client takes
 	failed  int       // failures in a row
 	anew    time.Time // when the mirror was last sent everything
+	filling filling
 	state   store.SyncState
 	written time.Time // when state was
 }
@@ -136,8 +137,10 @@ func (f *feeder) step(ctx context.Context) error {
 	}
 	if ok {
 		f.server.meters.of(f.client.ID).told(len(b.Changes))
+		f.filling.took(len(b.Changes))
 	}
 	now := f.server.cfg.Now()
+	log := f.server.cfg.Log.With("client_id", f.client.ID)
 	if !ok && f.at != nil && p.Upto == 0 && b.Head > 0 {
 		// The mirror begins anew. If filling it did not help, there is something
 		// wrong that more of the same will not mend.
@@ -146,13 +149,23 @@ func (f *feeder) step(ctx context.Context) error {
 			return errors.New("the mirror differs from the server although it was just filled anew")
 		}
 		f.anew = now
-		f.server.cfg.Log.Warn("the mirror of a client is filled anew", "client_id", f.client.ID)
+		f.filling.begin(log, now, "the mirror of a client is filled anew: it lost what it had, or has something else than the server", b.Head)
 	}
 	asked := f.at == nil
+	switch {
+	case resync && ok:
+		f.filling.begin(log, now, "a client is sent everything anew, as was asked for", b.Head)
+		f.filling.took(len(b.Changes))
+	case asked && p.Upto == 0 && b.Head > 0:
+		f.filling.begin(log, now, "the mirror of a client is empty and is filled", b.Head)
+	}
 	f.at = &p
 	f.settled = !asked && ok && p.Feed == b.Feed && p.View == b.View && p.Upto >= b.Head
+	if f.settled {
+		f.filling.end(log, now)
+	}
 	if f.failed > 0 {
-		f.server.cfg.Log.Info("a client takes changes again", "client_id", f.client.ID)
+		log.Info("a client takes changes again", "failures", f.failed)
 		f.failed = 0
 	}
 	if f.settled || resync || f.state.Error != "" || now.Sub(f.written) >= remember {
@@ -277,12 +290,16 @@ func (f *feeder) fail(ctx context.Context, err error) {
 	f.server.meters.of(f.client.ID).failed()
 	_, parked := errors.AsType[parkedError](err)
 	if f.failed == 1 || err.Error() != f.state.Error {
-		f.server.cfg.Log.Warn("cannot tell a client of changes; trying again, with growing pauses",
-			"client_id", f.client.ID, "url", f.client.URL, "parked", parked, "error", err)
+		message := "cannot reach a client to tell it of changes; trying again, with growing pauses"
+		if parked {
+			message = "a client refuses changes and is parked until its config or the server's is mended; trying again, with growing pauses"
+		}
+		f.server.cfg.Log.Warn(message, "client_id", f.client.ID, "url", f.client.URL, "error", err)
 	}
 	now := f.server.cfg.Now()
 	if err := f.remember(ctx, func(s *store.SyncState) {
 		s.Error, s.Parked, s.FailedAt = err.Error(), parked, now
+		s.LastError, s.LastErrorAt = s.Error, now
 	}); err != nil && ctx.Err() == nil {
 		f.server.cfg.Log.Error("cannot note the state of sync", "client_id", f.client.ID, "error", err)
 	}

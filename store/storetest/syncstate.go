@@ -18,6 +18,7 @@ func testSyncState(t *testing.T, p *place) {
 	s := store.SyncState{
 		ClientID: "wiki", FeedID: "f", View: "v", Seq: 1 << 63, PushedAt: day, PulledAt: day.Add(time.Second),
 		Error: "connection refused", FailedAt: day.Add(time.Minute), Parked: true, Resync: true,
+		LastError: "connection refused", LastErrorAt: day.Add(time.Minute),
 	}
 	p.update(func(tx store.WriteTx) error { return tx.PutSyncState(&s) })
 	p.reopen()
