@@ -40,8 +40,8 @@ type syncClientView struct {
 	LastSuccess time.Time `json:"last_success_at,omitzero"`
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
-	Parked     bool      `json:"parked"`
-	Resync     bool      `json:"resync"`
+	Parked      bool      `json:"parked"`
+	Resync      bool      `json:"resync"`
 }
 
 func (a *App) syncTargets(ctx context.Context) ([]SyncTarget, error) {
