@@ -41,7 +41,10 @@ type clientView struct {
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	SkipConsent            bool     `json:"skip_consent"`
 	AllowNoPKCE            bool     `json:"allow_no_pkce"`
-	Scopes                 []string `json:"scopes,omitempty"`
+	// Format and AdminFlags: store.Client has them.
+	Format     store.ClientFormat `json:"format,omitempty"`
+	AdminFlags bool               `json:"admin_flags,omitempty"`
+	Scopes     []string           `json:"scopes,omitempty"`
 	// Sync is what the config or registration says; SyncTarget where the client
 	// is told of changes, nothing if it is not.
 	Sync       store.SyncMode `json:"sync,omitempty"`
@@ -62,6 +65,7 @@ func viewOf(c *store.Client, source string) *clientView {
 		ID: c.ID, Name: c.Name, Source: source, Public: c.Public,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
+		Format: c.Format, AdminFlags: c.AdminFlags,
 		Sync: c.Sync, SyncURL: c.SyncURL, SyncTarget: c.SyncTarget(),
 		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
 	}
@@ -144,6 +148,9 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		AllowNoPKCE            bool     `json:"allow_no_pkce"`
 		Scopes                 []string `json:"scopes"`
 
+		Format     store.ClientFormat `json:"format"`
+		AdminFlags bool               `json:"admin_flags"`
+
 		Sync    store.SyncMode `json:"sync"`
 		SyncURL string         `json:"sync_url"`
 	}
@@ -154,6 +161,7 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		ID: body.ID, Name: body.Name, Public: body.Public,
 		RedirectURIs: body.RedirectURIs, PostLogoutRedirectURIs: body.PostLogoutRedirectURIs,
 		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
+		Format: body.Format, AdminFlags: body.AdminFlags,
 		Sync: body.Sync, SyncURL: body.SyncURL,
 		CreatedAt: time.Now().UTC(),
 	}
@@ -220,6 +228,7 @@ func checkClient(c *store.Client) error {
 	for _, uri := range c.PostLogoutRedirectURIs {
 		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
 	}
+	bad("format", c.CheckFormat())
 	switch c.Sync {
 	case "", store.SyncAll, store.SyncOff:
 	default:

@@ -149,6 +149,8 @@ func TestCommandMistakes(t *testing.T) {
 		{"object list planet", "", `no object type "planet"`},
 		{"object delete company 7", "", "there is no company 7"},
 		{"client create a/b", "", "only letters, digits"},
+		{"client create shop --redirect https://s.example.com/cb --format django", "", "format is djangito or not given"},
+		{"client create shop --redirect https://s.example.com/cb --admin-flags", "", "only a client of format djangito"},
 		{"client delete auth.example.com", "", "enrolled by itself"},
 		{"client rotate-secret x --overlap soon", "", "overlap"},
 		{"user list --adapter caddyfile --address=", "", "--config"},
@@ -203,6 +205,12 @@ func TestClientCommands(t *testing.T) {
 	c.ok("", "client", "delete", "wiki", "--yes")
 	if _, _, code := c.try("", "client", "show", "wiki"); code == 0 {
 		t.Error("a deleted client is shown")
+	}
+	out = c.ok("", "client", "create", "shop", "--redirect", "https://shop.example.com/oidc/callback_handler/", "--format", "djangito")
+	for _, want := range []string{"DJANGITO_CLIENT_ID = 'shop'", "https://shop.example.com/oidc/push_server_data_to_client/", "after logout     https://shop.example.com/\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("of a Django project it does not say %q\n%s", want, out)
+		}
 	}
 	if out := c.ok("", "client", "create", "app", "--redirect", "https://app.example.com/cb"); strings.Contains(out, "Caddyfile") {
 		t.Errorf("a client that is no gate got a snippet\n%s", out)

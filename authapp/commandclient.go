@@ -1,6 +1,7 @@
 package authapp
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 func clientCommand() *cobra.Command {
@@ -16,11 +19,13 @@ func clientCommand() *cobra.Command {
 		"Registers an OAuth client, a gate on another machine say, and prints its secret once", cobra.ExactArgs(1), createClientCmd)
 	f := create.Flags()
 	f.String("name", "", "What people read on the consent page (default: the id)")
-	f.StringArray("redirect", nil, "A redirect URI, compared exactly (repeatable); that of a gate is https://<site>/oidc/callback")
-	f.StringArray("post-logout", nil, "Where people may return to after signing out (repeatable; default for a gate: https://<site>/)")
+	f.StringArray("redirect", nil, "A redirect URI, compared exactly (repeatable); that of a gate is https://<site>/oidc/callback, that of djangito https://<site>/oidc/callback_handler/")
+	f.StringArray("post-logout", nil, "Where people may return to after signing out (repeatable; default for a gate and djangito: https://<site>/)")
 	f.StringSlice("scope", nil, "A scope that the client may ask for (repeatable; default: all)")
-	f.String("sync", "", "Whether the client is told of users as they change: all or off (default: all for a gate, else off)")
+	f.String("sync", "", "Whether the client is told of users as they change: all or off (default: all for a gate and with a format, else off)")
 	f.String("sync-url", "", "Where it is told (default for a gate: https://<site>/oidc/sync)")
+	f.String("format", "", "djangito for a Django project with the package of that name")
+	f.Bool("admin-flags", false, "Tell a client of format djangito who is staff and who is a superuser")
 	f.Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
 	f.Bool("skip-consent", false, "Do not ask people; for clients of your own")
 	f.Bool("allow-no-pkce", false, "Let the client leave PKCE out; for old software")
@@ -54,9 +59,11 @@ func createClientCmd(s *session, args []string) error {
 	noPKCE, _ := f.GetBool("allow-no-pkce")
 	sync, _ := f.GetString("sync")
 	syncURL, _ := f.GetString("sync-url")
+	format, _ := f.GetString("format")
+	adminFlags, _ := f.GetBool("admin-flags")
 	if len(postLogout) == 0 {
 		for _, uri := range redirects {
-			if site, ok := gateSite(uri); ok {
+			if site, ok := callbackSite(uri, format); ok {
 				postLogout = append(postLogout, site+"/")
 			}
 		}
@@ -65,7 +72,7 @@ func createClientCmd(s *session, args []string) error {
 	err := s.call(http.MethodPost, "/auth/clients", map[string]any{
 		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
 		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
-		"sync": sync, "sync_url": syncURL,
+		"sync": sync, "sync_url": syncURL, "format": format, "admin_flags": adminFlags,
 	}, &c)
 	if err != nil {
 		return err
@@ -73,9 +80,14 @@ func createClientCmd(s *session, args []string) error {
 	return s.printClient(&c)
 }
 
-// gateSite is the origin of a gate's callback at the default prefix.
-func gateSite(redirect string) (string, bool) {
-	site, ok := strings.CutSuffix(redirect, "/oidc/callback")
+// callbackSite is the origin of a gate's callback at the default prefix, or of
+// that of a client of another format where it usually is.
+func callbackSite(redirect, format string) (string, bool) {
+	callback := "/oidc/callback"
+	if format == string(store.FormatDjangito) {
+		callback = "/oidc/callback_handler/"
+	}
+	site, ok := strings.CutSuffix(redirect, callback)
 	if u, err := url.Parse(site); !ok || err != nil || u.Host == "" || u.Path != "" {
 		return "", false
 	}
@@ -160,6 +172,9 @@ func (s *session) printClient(c *clientView) error {
 		row(w, "source", c.Source)
 		row(w, "kind", c.kind())
 		row(w, "consent", c.consent())
+		if c.Format != "" {
+			row(w, "format", string(c.Format))
+		}
 		row(w, "redirect URIs", strings.Join(c.RedirectURIs, " "))
 		row(w, "told of changes", c.SyncTarget)
 		row(w, "after logout", strings.Join(c.PostLogoutRedirectURIs, " "))
@@ -180,16 +195,21 @@ func (s *session) printClient(c *clientView) error {
 }
 
 // snippet is a site for the Caddyfile of the gate's machine, if the client is a
-// gate.
+// gate, or the settings of a Django project.
 func snippet(c *clientView) string {
+	issuer := cmp.Or(c.Issuer, "https://auth.example.com")
+	if c.Format == store.FormatDjangito {
+		return fmt.Sprintf(`Put this into the settings.py of the Django project:
+
+DJANGITO_SERVER_URL = '%s'
+DJANGITO_CLIENT_ID = '%s'
+DJANGITO_CLIENT_SECRET = '%s'
+`, issuer, c.ID, c.Secret)
+	}
 	for _, uri := range c.RedirectURIs {
-		site, ok := gateSite(uri)
+		site, ok := callbackSite(uri, "")
 		if !ok {
 			continue
-		}
-		issuer := c.Issuer
-		if issuer == "" {
-			issuer = "https://auth.example.com"
 		}
 		// Caddy takes https for granted, but not http.
 		site = strings.TrimPrefix(site, "https://")

@@ -40,6 +40,8 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			post_logout_redirect <uri>...
 //			skip_consent
 //			allow_no_pkce
+//			format               djangito
+//			admin_flags
 //			scopes               <scope>...
 //			sync                 all|off
 //			sync_url             <url>
@@ -118,6 +120,8 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 		{Name: "post_logout_redirect", Repeatable: true, Read: texts(&c.PostLogoutRedirectURIs, redirectCheck("post_logout_redirect"))},
 		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
 		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
+		{Name: "format", Read: directive.Text((*string)(&c.Format))},
+		{Name: "admin_flags", Read: directive.Flag(&c.AdminFlags)},
 		{Name: "scopes", Repeatable: true, Read: texts(&c.Scopes, store.CheckScope)},
 		{Name: "sync", Read: directive.Text((*string)(&c.Sync))},
 		{Name: "sync_url", Read: directive.Text(&c.SyncURL)},

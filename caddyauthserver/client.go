@@ -38,14 +38,22 @@ type Client struct {
 	// AllowNoPKCE lets a client that has a secret leave PKCE out. Default:
 	// false.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// Format is "djangito" for a Django project with the package of that name,
+	// which reads the profile and is told of changes in a form of its own, and
+	// knows no PKCE. Default: that of gates.
+	Format store.ClientFormat `json:"format,omitempty"`
+	// AdminFlags tells a client of format "djangito" who is staff and who is a
+	// superuser. Otherwise it is told that nobody is. Default: false.
+	AdminFlags bool `json:"admin_flags,omitempty"`
 	// Scopes the client may ask for: of openid, profile, email, groups, read,
 	// offline_access. Default: all.
 	Scopes []string `json:"scopes,omitempty"`
 	// Sync says whether the client is told of users as they change: "all" or
 	// "off". Default: "all" for a gate, which is known by its redirect URI
-	// (https://<site>/oidc/callback), or with a sync URL; otherwise "off".
+	// (https://<site>/oidc/callback), with a format or a sync URL; otherwise "off".
 	Sync store.SyncMode `json:"sync,omitempty"`
-	// SyncURL is where it is told. Default for a gate: https://<site>/oidc/sync.
+	// SyncURL is where it is told. Default for a gate: https://<site>/oidc/sync;
+	// with format "djangito": https://<site>/oidc/push_server_data_to_client/.
 	// Placeholders are replaced at start.
 	SyncURL string `json:"sync_url,omitempty"`
 }
@@ -99,6 +107,9 @@ func (c *Client) check(expanded bool) error {
 			return err
 		}
 	}
+	if err := (&store.Client{Format: c.Format, AdminFlags: c.AdminFlags, Public: c.Public}).CheckFormat(); err != nil {
+		return fmt.Errorf("client %s: %w", c.ID, err)
+	}
 	return c.checkSync()
 }
 
@@ -114,10 +125,10 @@ func (c *Client) checkSync() error {
 		}
 	}
 	asked := c.Sync == store.SyncAll || c.SyncURL != ""
-	switch sc := (&store.Client{RedirectURIs: c.RedirectURIs, SyncURL: c.SyncURL}); {
+	switch sc := (&store.Client{RedirectURIs: c.RedirectURIs, SyncURL: c.SyncURL, Format: c.Format}); {
 	case asked && c.Public:
 		return fmt.Errorf("client %s is public; sync needs a secret", c.ID)
-	case asked && sc.SyncTarget() == "":
+	case asked && sc.SyncTarget() == "" && !directive.HasPlaceholder(c.RedirectURIs[0]):
 		return fmt.Errorf("client %s: say where it is told of changes: sync_url <url>", c.ID)
 	}
 	return nil
@@ -198,6 +209,8 @@ func (c *Client) static() *provider.StaticClient {
 			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 			SkipConsent:            c.SkipConsent,
 			AllowNoPKCE:            c.AllowNoPKCE,
+			Format:                 c.Format,
+			AdminFlags:             c.AdminFlags,
 			Scopes:                 c.Scopes,
 			Sync:                   c.Sync,
 			SyncURL:                c.SyncURL,
