@@ -217,9 +217,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case gate.Pass:
 		h.apply(g, r, d)
 		setIdentity(r, g, d.Identity)
-		if d.Identity != nil {
-			g.MarkPrivate(w)
+		if d.Identity == nil {
+			return next.ServeHTTP(w, r)
 		}
+		g.MarkPrivate(w)
+		passage, r := g.Begin(w, r, d)
+		defer passage.End()
 		return next.ServeHTTP(w, r)
 	case gate.Own:
 		h.access.Serve(w, r, true, g.ServeOwn)

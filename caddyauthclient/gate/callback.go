@@ -197,7 +197,7 @@ func (g *Gate) startOver(w http.ResponseWriter, r *http.Request, o *origin, a *a
 	if !g.isLocal(path) {
 		path = "/"
 	}
-	if id, err := g.identify(r, o); err == nil && id != nil {
+	if _, id, err := g.identify(r, o); err == nil && id != nil {
 		g.redirect(w, http.StatusSeeOther, path)
 		return
 	}

@@ -44,6 +44,10 @@ type Config struct {
 	// SessionIdle and SessionAbsolute limit a session: unused, and in all.
 	// Defaults 24 hours and 7 days.
 	SessionIdle, SessionAbsolute time.Duration
+	// Offline is how long people are let in after the server last vouched for the
+	// mirror. It needs a server that syncs, and MinOffline at least. Default 0:
+	// until their sessions end.
+	Offline time.Duration
 	// KeepTokens leaves the access token alive at the server after login.
 	KeepTokens bool
 	// CacheSize is how many sessions (and users) are held in memory. Default

@@ -2,7 +2,10 @@ package gate
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // Verdict is what is to become of a request.
@@ -38,6 +41,11 @@ type Decision struct {
 	Identity *Identity
 	reason   reason
 	origin   *origin // by which the request came; nil if it was not looked for, or is not the gate's
+
+	// What a Pass with an Identity rests on, for Begin.
+	session store.Hash
+	asked   *url.URL
+	public  bool
 }
 
 type reason uint8
@@ -48,6 +56,7 @@ const (
 	reasonOrigin
 	reasonRules
 	reasonStore
+	reasonOutdated
 )
 
 // isPageLoad says whether a person waits for a page, so that a redirect to sign

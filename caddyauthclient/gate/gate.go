@@ -29,6 +29,7 @@ type Gate struct {
 	// decisive are the fields that a rule or a header names.
 	decisive fieldNames
 	touches  *touches
+	passages *passages
 
 	seal    cipher.AEAD
 	purpose []byte // of what is sealed
@@ -38,6 +39,7 @@ type Gate struct {
 	hostWarned    atomic.Int64 // when an unknown host was last warned of
 	partialWarned atomic.Bool  // that there are identities that do not hold all values
 
+	heard    heard
 	meter    meter
 	receiver *usersync.Receiver
 	stopPull func() // nil before StartSync
@@ -80,6 +82,7 @@ func New(c Config) (*Gate, error) {
 		spent:    newSpent(),
 	}
 	g.issuer = newDiscovery(&g.cfg, origins)
+	g.passages = newPassages(g)
 	g.receiver = g.newReceiver()
 	g.stopWatch = c.Store.Watch(g.follow)
 	return g, nil
@@ -142,13 +145,18 @@ func (g *Gate) decide(r *http.Request, o *origin) Decision {
 		}
 		return Decision{Verdict: Forbidden, reason: reasonOrigin}
 	}
-	id, err := g.identify(r, o)
+	hash, id, err := g.identify(r, o)
+	if err == nil && id != nil && g.outdated() {
+		id, err = nil, errOutdated
+	}
 	switch {
 	case public:
-		if err != nil {
+		if err != nil && err != errOutdated {
 			g.log.Error("cannot read the session; the visitor of a public path is taken for a stranger", "error", err)
 		}
-		return Decision{Verdict: Pass, Identity: id}
+		return Decision{Verdict: Pass, Identity: id, session: hash, public: true, asked: asked}
+	case err == errOutdated:
+		return Decision{Verdict: Unavailable, reason: reasonOutdated}
 	case err != nil:
 		if r.Context().Err() == nil {
 			g.log.Error("cannot read the session; the request is refused", "error", err)
@@ -161,7 +169,7 @@ func (g *Gate) decide(r *http.Request, o *origin) Decision {
 	case !g.policy.permits(id.verdicts, r.URL) || asked != r.URL && !g.policy.permits(id.verdicts, asked):
 		return Decision{Verdict: Forbidden, Identity: id, reason: reasonRules}
 	}
-	return Decision{Verdict: Pass, Identity: id}
+	return Decision{Verdict: Pass, Identity: id, session: hash, asked: asked}
 }
 
 func sum(b []byte) store.Hash { return sha256.Sum256(b) }

@@ -15,7 +15,7 @@ func (g *Gate) serveLogin(w http.ResponseWriter, r *http.Request, o *origin) {
 		return
 	}
 	to := g.askedReturn(r)
-	if id, err := g.identify(r, o); err == nil && id != nil {
+	if _, id, err := g.identify(r, o); err == nil && id != nil {
 		g.redirect(w, http.StatusSeeOther, to)
 		return
 	}

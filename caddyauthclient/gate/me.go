@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -16,7 +17,7 @@ func (g *Gate) serveMe(w http.ResponseWriter, r *http.Request, o *origin) {
 	if !allowMethods(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
-	id, err := g.identify(r, o)
+	_, id, err := g.identify(r, o)
 	if err != nil {
 		g.log.Error("cannot read the session; the request is refused", "error", err)
 		g.storeUnavailable(w, r)
@@ -37,7 +38,8 @@ func (g *Gate) serveMe(w http.ResponseWriter, r *http.Request, o *origin) {
 		}
 		state, err := tx.MirrorState(g.cfg.Name)
 		if _, taken := me["mirror"]; err == nil && !taken && !state.At.IsZero() {
-			me["mirror"] = map[string]any{"seq": state.Seq, "at": state.At}
+			age := max(0, g.cfg.Now().Sub(state.At))
+			me["mirror"] = map[string]any{"seq": state.Seq, "at": state.At, "age": int64(age / time.Second)}
 		}
 		return err
 	})

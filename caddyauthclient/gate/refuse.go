@@ -47,6 +47,12 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, d Decision) {
 		g.forbidden(w, r, d)
 	case BadRequest:
 		g.unknownHost(w, r)
+	case Unavailable:
+		if d.reason == reasonOutdated {
+			g.serverUnheard(w, r)
+			return
+		}
+		g.storeUnavailable(w, r)
 	default: // a Pass that was refused by mistake stays closed
 		g.storeUnavailable(w, r)
 	}

@@ -36,25 +36,18 @@ func (s *session) live(now int64) bool { return now < s.idle.Load() && now < s.e
 // looking it up moves nothing.
 const useEvery = int64(time.Minute)
 
-// identify is who sends r, by the session cookie; nil for a stranger. An error
-// means that the store could not say.
-func (g *Gate) identify(r *http.Request, o *origin) (*Identity, error) {
+// identify is who sends r, by the session cookie, and the session; nil for a
+// stranger. An error means that the store could not say.
+func (g *Gate) identify(r *http.Request, o *origin) (store.Hash, *Identity, error) {
 	value, ok := secretCookie(r.Header, o.sessionCookie)
 	if !ok {
-		return nil, nil
+		return store.Hash{}, nil, nil
 	}
 	hash := hashSecret(value)
-	s, err := g.session(r.Context(), hash)
-	if err != nil || s == nil {
-		return nil, err
-	}
 	now := g.cfg.Now().UnixNano()
-	if !s.live(now) {
-		return nil, nil
-	}
-	id, err := g.identity(r.Context(), s)
+	s, id, err := g.whose(r.Context(), hash, now)
 	if err != nil || id == nil {
-		return nil, err
+		return hash, nil, err
 	}
 	if now-s.used.Load() > useEvery {
 		s.used.Store(now)
@@ -64,7 +57,17 @@ func (g *Gate) identify(r *http.Request, o *origin) (*Identity, error) {
 	if seen := s.seen.Load(); now-seen > g.touches.every {
 		g.touches.add(s, hash, seen, now)
 	}
-	return id, nil
+	return hash, id, nil
+}
+
+// whose is who has the session, nil for nobody. It does not count as use.
+func (g *Gate) whose(ctx context.Context, hash store.Hash, now int64) (*session, *Identity, error) {
+	s, err := g.session(ctx, hash)
+	if err != nil || s == nil || !s.live(now) {
+		return nil, nil, err
+	}
+	id, err := g.identity(ctx, s)
+	return s, id, err
 }
 
 // hashSecret is store.HashOf for a secret, without an allocation.
@@ -111,6 +114,9 @@ func (g *Gate) readSession(ctx context.Context, hash store.Hash) (*session, erro
 
 // follow keeps the caches true to the store: it is called within every commit.
 func (g *Gate) follow(e store.Event) {
+	if e.Kind == store.EventAll || e.Realm == g.cfg.Name {
+		defer g.passages.ring()
+	}
 	switch {
 	case e.Kind == store.EventAll:
 		g.sessions.dropAll()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/ownprefix"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 var fieldGrammar = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}$`)
@@ -79,6 +80,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("authorization %q: must be pass or strip", c.Authorization)
 	case c.SessionIdle < time.Second || c.SessionAbsolute < time.Second:
 		return errors.New("session limits must be at least a second")
+	case c.Offline != 0 && c.Offline < MinOffline:
+		return fmt.Errorf("offline %s: must be at least %s, for the server lets hear of itself no oftener than once a minute", c.Offline, MinOffline)
+	case c.Offline != 0 && len(c.ClientSecret) < usersync.MinSecret:
+		return fmt.Errorf("offline needs a server that syncs with this gate, and for that a client_secret of at least %d bytes", usersync.MinSecret)
 	case c.CacheSize < 1:
 		return errors.New("cache_size must be at least 1")
 	}
