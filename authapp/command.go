@@ -18,14 +18,15 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "auth",
-		Usage: "user|client|object|sync <command> [--json] [--address <listen>] [--config <path> [--adapter <name>]]",
+		Usage: "user|client|object|sync|backup|restore <command> [--json] [--address <listen>] [--config <path> [--adapter <name>]]",
 		Short: "Administers users, clients and objects of auth_server",
 		Long: `
 Administers who can sign in, and to what.
 
 The commands speak to the Caddy that is running, through its admin API: it has
 the database open, which nobody else can do at the same time. The address of
-that API is the default one, or --address, or what the --config file says.
+that API is the default one, or --address, or what the --config file says. Only
+restore is for a Caddy that is stopped.
 
 Passwords are read from standard input: on a terminal you are asked for them,
 otherwise they are the first line.`,
@@ -35,7 +36,7 @@ otherwise they are the first line.`,
 			f.StringP("config", "c", "", "Configuration file (if --address is not used)")
 			f.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
 			f.Bool("json", false, "Print JSON")
-			cmd.AddCommand(userCommand(), clientCommand(), objectCommand(), syncCommand())
+			cmd.AddCommand(userCommand(), clientCommand(), objectCommand(), syncCommand(), backupCommand(), restoreCommand())
 		},
 	})
 }

@@ -76,5 +76,5 @@ func (s *session) confirm(question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return errors.New("nothing was deleted")
+	return errors.New("nothing was changed")
 }

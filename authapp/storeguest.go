@@ -83,6 +83,15 @@ func (b *BoltStore) Open(context.Context, *zap.Logger) (store.Store, error) {
 	return st, nil
 }
 
+// Restore puts a backup in the place of the file, and keeps what was there.
+func (b *BoltStore) Restore(from string, check func(store.Store) error) (to, kept string, err error) {
+	if to, err = b.Canonical(); err != nil {
+		return "", "", err
+	}
+	kept, err = boltstore.Restore(to, from, boltstore.Options{}, check)
+	return to, kept, err
+}
+
 // UnmarshalCaddyfile reads what stands after "store":
 //
 //	bbolt [<path>]
@@ -103,5 +112,6 @@ func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ StoreGuest            = (*BoltStore)(nil)
+	_ Restorer              = (*BoltStore)(nil)
 	_ caddyfile.Unmarshaler = (*BoltStore)(nil)
 )

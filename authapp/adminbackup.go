@@ -1,0 +1,55 @@
+package authapp
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyito/caddyito/store"
+)
+
+func (api *adminAPI) backupRoutes() {
+	api.mux.HandleFunc("GET /auth/backup", api.backup)
+}
+
+// backup sends a copy of the store as it is now. One that cannot be completed
+// ends in a broken connection, so that nobody takes it for whole.
+func (api *adminAPI) backup(w http.ResponseWriter, r *http.Request) {
+	out := &lateHeader{ResponseWriter: w}
+	_, err := api.answer(w, r, func(a *App, r *http.Request) (any, error) {
+		b, ok := a.Store().(store.Backuper)
+		if !ok {
+			return nil, refuse(http.StatusNotImplemented, "this kind of store cannot be copied from here; use its own tools")
+		}
+		return nil, b.Backup(r.Context(), out)
+	})
+	switch {
+	case err == nil:
+	case out.begun:
+		api.log.Error("a backup broke off", zap.Error(err))
+		panic(http.ErrAbortHandler)
+	default:
+		status, value := api.explain(r, err)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(value) // the caller is gone, if this fails
+	}
+}
+
+// lateHeader sends its header with the first byte: until then an error can be
+// answered.
+type lateHeader struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (l *lateHeader) Write(b []byte) (int, error) {
+	if !l.begun {
+		l.begun = true
+		l.Header().Set("Content-Type", "application/octet-stream")
+		l.Header().Set("Cache-Control", "no-store")
+		l.WriteHeader(http.StatusOK)
+	}
+	return l.ResponseWriter.Write(b)
+}
