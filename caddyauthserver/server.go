@@ -147,7 +147,7 @@ func (s *Server) Validate() error {
 // rewrite in front (uri, try_files, handle_path) does not hide them.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !s.app.Wait(r.Context()) {
-		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_server has not started"))
+		return s.tooEarly(w, r)
 	}
 	p := s.provider.Load()
 	if !p.Handles(r.URL.Path) {

@@ -1,35 +1,13 @@
 package caddyauthserver
 
 import (
-	"context"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyito/caddyito/authapp"
 )
-
-func TestNotStarted(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // whoever asked has gone
-	s := &Server{app: new(authapp.App)}
-	r := httptest.NewRequest("GET", "/o/login", nil).WithContext(ctx)
-	err := s.ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-		t.Error("the request was passed on")
-		return nil
-	}))
-	if he, ok := err.(caddyhttp.HandlerError); !ok || he.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("it says %v", err)
-	}
-	w := httptest.NewRecorder()
-	if s.ServeAuth(w, r); w.Code != http.StatusServiceUnavailable {
-		t.Errorf("ServeAuth answers %d", w.Code)
-	}
-}
 
 // What the Caddyfile refuses is refused in JSON too, where placeholders are
 // known by then.

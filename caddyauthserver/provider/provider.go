@@ -105,12 +105,18 @@ func (p *Provider) Close() {
 	p.keys.close()
 }
 
-// Handles says whether path is one of the provider's own: the two well-known
-// documents, and everything under the prefix.
-func (p *Provider) Handles(path string) bool {
+// Handles says whether path is one of the provider's own.
+func (p *Provider) Handles(path string) bool { return Handles(p.Prefix, path) }
+
+// Handles says whether path is one of those of a provider with that prefix, ""
+// for the default: the two well-known documents, and everything under it.
+func Handles(prefix, path string) bool {
+	if prefix == "" {
+		prefix = DefaultPrefix
+	}
 	path = strings.TrimSuffix(path, "/")
 	return path == wellKnownOpenID || path == wellKnownOAuth ||
-		path == p.Prefix || strings.HasPrefix(path, p.Prefix+"/")
+		path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
 // ServeHTTP answers requests for the provider's own paths.
