@@ -54,7 +54,11 @@ func backupCmd(s *session, args []string) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("the backup broke off: %w", err)
 	}
-	if err := os.Link(partial, name); err != nil { // unlike Rename, it replaces nothing
+	err = os.Link(partial, name) // unlike Rename, it replaces nothing
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(partial, name) // not every file system has links
+	}
+	if err != nil {
 		return fmt.Errorf("naming the backup: %w", err)
 	}
 	if err := durable.SyncDir(filepath.Dir(name)); err != nil {
