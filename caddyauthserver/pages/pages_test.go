@@ -44,7 +44,11 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
 	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
 		Problems: map[string]string{"": x, "username": x, "email": x, "company": x, "password": x}})
-	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x})
+	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password"})
+	s.Password(page("password"), 200, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o"})
+	s.Password(page("password again"), 422, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o",
+		Problems: map[string]string{"": x, "current_password": x, "new_password": x, "new_password_again": x}})
+	s.PasswordChanged(page("password changed"), 200, PasswordChanged{HomeURL: "/o"})
 	s.FormPost(page("form post"), FormPost{Action: "https://app.example/cb", Fields: [][2]string{{"code", x}, {x, "v"}}})
 	return out
 }
@@ -207,13 +211,41 @@ input text company=Acme autocomplete=organization
 input password password= autocomplete=new-password aria-describedby=password-problem aria-invalid=true required
 button setup-submit : Create account`},
 		{"home", func(w *httptest.ResponseRecorder) {
-			s.Home(w, 200, Home{UserName: "Ada", Email: "a@b", LogoutAction: "/o/logout", CSRF: "T"})
+			s.Home(w, 200, Home{UserName: "Ada", Email: "a@b", LogoutAction: "/o/logout", CSRF: "T", PasswordURL: "/o/password"})
 		}, 200, `
 title: Signed in · Acme
 h1: You are signed in
 form post /o/logout
 input hidden csrf=T
-button logout-submit : Sign out`},
+button logout-submit : Sign out
+a /o/password: Change password`},
+		{"password", func(w *httptest.ResponseRecorder) {
+			s.Password(w, 200, Password{Action: "/o/password", CSRF: "T", Username: "ada", HomeURL: "/o"})
+		}, 200, `
+title: Change password · Acme
+h1: Change password
+form post /o/password
+input hidden csrf=T
+input hidden username=ada autocomplete=username
+input password current_password= autocomplete=current-password required autofocus
+input password new_password= autocomplete=new-password aria-describedby=new_password-hint required
+input password new_password_again= autocomplete=new-password required
+button password-submit : Change password
+a /o: Cancel`},
+		{"password again", func(w *httptest.ResponseRecorder) {
+			s.Password(w, 422, Password{Action: "/o/password", CSRF: "T", Username: "ada", HomeURL: "/o", Problems: map[string]string{"new_password": "Short."}})
+		}, 422, `
+title: Error: Change password · Acme
+h1: Change password
+alert error: Please correct what is marked below.
+form post /o/password
+input hidden csrf=T
+input hidden username=ada autocomplete=username
+input password current_password= autocomplete=current-password required
+input password new_password= autocomplete=new-password aria-describedby=new_password-problem aria-invalid=true required autofocus
+input password new_password_again= autocomplete=new-password required
+button password-submit : Change password
+a /o: Cancel`},
 		{"form post", func(w *httptest.ResponseRecorder) {
 			s.FormPost(w, FormPost{"https://app.example/cb?x=1", [][2]string{{"code", "C"}, {"state", "S&s"}}})
 		}, 200, `
@@ -396,6 +428,7 @@ func TestFormsMayLeadToTheApp(t *testing.T) {
 		"form post": "form-action 'self' https:;",
 		"setup":     "form-action 'self';",
 		"home":      "form-action 'self';",
+		"password":  "form-action 'self';",
 	} {
 		if csp := pages[name].Header().Get("Content-Security-Policy"); !strings.Contains(csp, want) {
 			t.Errorf("%s: %s, want %s", name, csp, want)
