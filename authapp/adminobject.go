@@ -80,6 +80,9 @@ func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
 	if page.Objects == nil {
 		page.Objects = []*store.Object{}
 	}
+	for _, o := range page.Objects {
+		a.shownObject(o)
+	}
 	return page, err
 }
 
@@ -114,7 +117,16 @@ func (api *adminAPI) showObject(a *App, r *http.Request) (any, error) {
 		o, err = findObject(tx, ref)
 		return err
 	})
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	return a.shownObject(o), nil
+}
+
+// shownObject has the values that the schema declares.
+func (a *App) shownObject(o *store.Object) *store.Object {
+	o.Fields = a.Schema().Read(o.Type, o.Fields)
+	return o
 }
 
 func (api *adminAPI) patchObject(a *App, r *http.Request) (any, error) {
@@ -131,12 +143,16 @@ func (api *adminAPI) patchObject(a *App, r *http.Request) (any, error) {
 		if o, err = findObject(tx, ref); err != nil {
 			return err
 		}
+		o.Fields = a.Schema().Renew(ref.Type, o.Fields)
 		if err := v.apply(ref.Type, o, a.Schema()); err != nil {
 			return err
 		}
 		return store.SaveObject(tx, a.Schema(), o)
 	})
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	return a.shownObject(o), nil
 }
 
 func (api *adminAPI) deleteObject(a *App, r *http.Request) (any, error) {

@@ -49,6 +49,9 @@ func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
 	if page.Users == nil {
 		page.Users = []*store.User{}
 	}
+	for _, u := range page.Users {
+		a.shownUser(u)
+	}
 	return page, err
 }
 
@@ -106,7 +109,10 @@ func (api *adminAPI) showUser(a *App, r *http.Request) (any, error) {
 		u, err = findUser(tx, r.PathValue("user"))
 		return err
 	})
-	return u, err
+	if err != nil {
+		return nil, err
+	}
+	return a.shownUser(u), nil
 }
 
 // findUser takes an id, or a username that is not a number: so it cannot
@@ -125,19 +131,15 @@ func findUser(tx store.UserReader, name string) (*store.User, error) {
 	return u, err
 }
 
-// changeUser finds, changes and saves a user in one transaction. Who is no
-// longer active is signed out.
-func (api *adminAPI) changeUser(a *App, r *http.Request, change func(*store.User) error) (any, error) {
+// changeUser finds a user and has them changed and saved in one transaction. Who
+// is no longer active is signed out.
+func (api *adminAPI) changeUser(a *App, r *http.Request, save func(store.WriteTx, *store.User) error) (any, error) {
 	var u *store.User
 	err := a.Store().Update(r.Context(), func(tx store.WriteTx) (err error) {
 		if u, err = findUser(tx, r.PathValue("user")); err != nil {
 			return err
 		}
-		if err := change(u); err != nil {
-			return err
-		}
-		u.Username = password.NormalUsername(u.Username)
-		if err := store.SaveUser(tx, a.Schema(), u); err != nil {
+		if err := save(tx, u); err != nil {
 			return err
 		}
 		if !u.IsActive {
@@ -145,7 +147,16 @@ func (api *adminAPI) changeUser(a *App, r *http.Request, change func(*store.User
 		}
 		return nil
 	})
-	return u, err
+	if err != nil {
+		return nil, err
+	}
+	return a.shownUser(u), nil
+}
+
+// shownUser has the values that the schema declares.
+func (a *App) shownUser(u *store.User) *store.User {
+	u.Fields = a.Schema().Read(store.UserType, u.Fields)
+	return u
 }
 
 func (api *adminAPI) patchUser(a *App, r *http.Request) (any, error) {
@@ -153,15 +164,30 @@ func (api *adminAPI) patchUser(a *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &v); err != nil {
 		return nil, err
 	}
-	return api.changeUser(a, r, func(u *store.User) error { return v.apply(store.UserType, u, a.Schema()) })
+	return api.changeUser(a, r, func(tx store.WriteTx, u *store.User) error {
+		u.Fields = a.Schema().Renew(store.UserType, u.Fields)
+		if err := v.apply(store.UserType, u, a.Schema()); err != nil {
+			return err
+		}
+		u.Username = password.NormalUsername(u.Username)
+		return store.SaveUser(tx, a.Schema(), u)
+	})
 }
 
 func (api *adminAPI) enableUser(a *App, r *http.Request) (any, error) {
-	return api.changeUser(a, r, func(u *store.User) error { u.IsActive = true; return nil })
+	return api.switchUser(a, r, true)
 }
 
 func (api *adminAPI) disableUser(a *App, r *http.Request) (any, error) {
-	return api.changeUser(a, r, func(u *store.User) error { u.IsActive = false; return nil })
+	return api.switchUser(a, r, false)
+}
+
+// switchUser works whatever the schema came to ask of the user since.
+func (api *adminAPI) switchUser(a *App, r *http.Request, active bool) (any, error) {
+	return api.changeUser(a, r, func(tx store.WriteTx, u *store.User) error {
+		u.IsActive = active
+		return store.KeepUser(tx, a.Schema(), u)
+	})
 }
 
 func (api *adminAPI) deleteUser(a *App, r *http.Request) (any, error) {
