@@ -3,6 +3,7 @@ package directive
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,11 +24,28 @@ func Expand(option string, targets ...*string) error {
 		}
 		v, err := repl.ReplaceOrErr(*t, true, true)
 		if err != nil {
-			return fmt.Errorf("%s: %w", option, err) // the rest of *t may be secret
+			// Not the whole of *t, of which the rest may be secret.
+			return fmt.Errorf("%s: %w%s", option, err, unsetAdvice(*t))
 		}
 		*t = strings.TrimSpace(v) // a file usually ends in a line break
 	}
 	return nil
+}
+
+// unsetAdvice says what to do where t names environment variables that are not
+// set or empty.
+func unsetAdvice(t string) string {
+	for rest := t; ; {
+		_, after, ok := strings.Cut(rest, "{env.")
+		name, after, closed := strings.Cut(after, "}")
+		if !ok || !closed {
+			return ""
+		}
+		if name != "" && os.Getenv(name) == "" {
+			return fmt.Sprintf("; set %s in the environment of Caddy (with systemd: systemctl edit caddy, and there in [Service]: Environment=%[1]s=..., then systemctl restart caddy)", name)
+		}
+		rest = after
+	}
 }
 
 // ExpandAll is Expand for each element of a list.

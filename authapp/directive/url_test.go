@@ -21,6 +21,8 @@ func TestExpand(t *testing.T) {
 		{"{file." + file + "}", "from a file", ""},
 		{"hunter2{env.EMPTY}", "", "env.EMPTY"},
 		{"hunter2{env.NOT_SET}", "", "env.NOT_SET"},
+		{"{env.EMPTY}", "", "; set EMPTY in the environment of Caddy (with systemd: systemctl edit caddy"},
+		{"{env.SET}{env.NOT_SET}", "", "; set NOT_SET in the environment"},
 		{"hunter2{no.such}", "", "no.such"},
 	} {
 		got := c.in
