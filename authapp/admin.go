@@ -133,10 +133,11 @@ func (api *adminAPI) answer(w http.ResponseWriter, r *http.Request, fn adminFunc
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-app.Ready():
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
+	if !app.Wait(r.Context()) {
+		if err := r.Context().Err(); err != nil {
+			return nil, err
+		}
+		return nil, refuse(http.StatusServiceUnavailable, "%s", app.whyNotStarted())
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	return fn(app, r)

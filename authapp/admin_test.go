@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,6 +50,29 @@ func newAPI(t *testing.T) *api {
 	}))
 	t.Cleanup(s.Close)
 	return &api{t, app, s.URL}
+}
+
+// A start that failed is said, and waited for no longer.
+func TestAdminOfAnAppThatDidNotStart(t *testing.T) {
+	a := newAPI(t)
+	a.app.ready, a.app.failed = make(chan struct{}), make(chan struct{})
+	a.app.failure = errors.New("the disk is full")
+	close(a.app.failed)
+	if got := a.do("GET", "/auth/users", "", 503, nil); !strings.Contains(got, "did not start: the disk is full") {
+		t.Errorf("it says %s", got)
+	}
+	// Nor for one that hangs, if the caller gives up.
+	a.app.failed = make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	api := &adminAPI{app: func() (*App, error) { return a.app, nil }}
+	r := httptest.NewRequestWithContext(ctx, "GET", "/auth/users", nil)
+	if _, err := api.answer(httptest.NewRecorder(), r, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("it says %v", err)
+	}
+	if got := a.app.whyNotStarted(); !strings.Contains(got, "not started yet") {
+		t.Errorf("it says %s", got)
+	}
 }
 
 // do sends body, and decodes the answer into out unless that is nil.

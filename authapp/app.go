@@ -52,6 +52,7 @@ type App struct {
 	running       []func() // how to stop the members that were started, in order
 	ready         chan struct{}
 	failed        chan struct{}
+	failure       error // why; written before failed is closed
 }
 
 // CaddyModule returns the Caddy module information.
@@ -153,6 +154,16 @@ func (a *App) Wait(ctx context.Context) bool {
 	return false
 }
 
+// whyNotStarted is for an administrator whom Wait told that Start is not done.
+func (a *App) whyNotStarted() string {
+	select {
+	case <-a.failed:
+		return fmt.Sprintf("auth did not start: %v", a.failure)
+	default:
+		return "auth has not started yet; its log says what it is about"
+	}
+}
+
 // Store is the open store. It is there once the app is Ready, and stays: to a
 // request that outlives the last config with this store it says ErrClosed.
 func (a *App) Store() store.Store { return a.shared.Store }
@@ -177,6 +188,7 @@ func (a *App) Start() (err error) {
 	defer func() {
 		if err != nil {
 			a.stopAll()
+			a.failure = err
 			close(a.failed)
 		}
 	}()
