@@ -47,11 +47,13 @@ type clientView struct {
 	Scopes     []string           `json:"scopes,omitempty"`
 	// Sync is what the config or registration says; SyncTarget where the client
 	// is told of changes, nothing if it is not.
-	Sync       store.SyncMode `json:"sync,omitempty"`
-	SyncURL    string         `json:"sync_url,omitempty"`
-	SyncTarget string         `json:"sync_target,omitempty"`
-	Disabled   bool           `json:"disabled"`
-	CreatedAt  time.Time      `json:"created_at,omitzero"`
+	Sync    store.SyncMode `json:"sync,omitempty"`
+	SyncURL string         `json:"sync_url,omitempty"`
+	// Fields are what the client is told; none means all but the private ones.
+	Fields     []string  `json:"fields,omitempty"`
+	SyncTarget string    `json:"sync_target,omitempty"`
+	Disabled   bool      `json:"disabled"`
+	CreatedAt  time.Time `json:"created_at,omitzero"`
 	// SecretsExpire is for each secret in force when it ends; zero: it lasts.
 	SecretsExpire []time.Time `json:"secrets_expire,omitempty"`
 	// Secret is shown once: when it was made.
@@ -66,7 +68,7 @@ func viewOf(c *store.Client, source string) *clientView {
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
 		Format: c.Format, AdminFlags: c.AdminFlags,
-		Sync: c.Sync, SyncURL: c.SyncURL, SyncTarget: c.SyncTarget(),
+		Sync: c.Sync, SyncURL: c.SyncURL, Fields: c.Fields, SyncTarget: c.SyncTarget(),
 		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
 	}
 	if v.RedirectURIs == nil {
@@ -153,6 +155,7 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 
 		Sync    store.SyncMode `json:"sync"`
 		SyncURL string         `json:"sync_url"`
+		Fields  []string       `json:"fields"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
@@ -162,10 +165,10 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		RedirectURIs: body.RedirectURIs, PostLogoutRedirectURIs: body.PostLogoutRedirectURIs,
 		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
 		Format: body.Format, AdminFlags: body.AdminFlags,
-		Sync: body.Sync, SyncURL: body.SyncURL,
+		Sync: body.Sync, SyncURL: body.SyncURL, Fields: body.Fields,
 		CreatedAt: time.Now().UTC(),
 	}
-	if err := checkClient(&c); err != nil {
+	if err := a.checkClient(&c); err != nil {
 		return nil, err
 	}
 	if u := a.unstored()[c.ID]; u != nil {
@@ -208,7 +211,7 @@ func (a *App) issuer() string {
 	return ""
 }
 
-func checkClient(c *store.Client) error {
+func (a *App) checkClient(c *store.Client) error {
 	var problems []store.Problem
 	bad := func(field string, err error) {
 		if err != nil {
@@ -229,15 +232,12 @@ func checkClient(c *store.Client) error {
 		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
 	}
 	bad("format", c.CheckFormat())
-	switch c.Sync {
-	case "", store.SyncAll, store.SyncOff:
-	default:
-		bad("sync", errors.New("must be all or off"))
-	}
+	bad("sync", store.CheckSyncMode(c.Sync))
 	if c.SyncURL != "" {
-		bad("sync_url", usersync.CheckURL(c.SyncURL))
+		bad("sync_url", usersync.CheckURL(c.SyncURL, a.AllowHTTPSync...))
 	}
-	if asked := c.Sync == store.SyncAll || c.SyncURL != ""; asked && c.Public {
+	bad("fields", usersync.CheckFields(a.Schema(), c.Fields))
+	if asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""; asked && c.Public {
 		bad("sync", errors.New("a public client has no secret, which sync needs"))
 	} else if asked && c.Sync != store.SyncOff && c.SyncTarget() == "" {
 		bad("sync_url", errors.New("is needed: where is the client told of changes?"))

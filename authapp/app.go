@@ -33,6 +33,11 @@ type App struct {
 	// the file caddyito/master.key under Caddy's data directory.
 	MasterKey string `json:"master_key,omitempty"`
 
+	// AllowHTTPSync are hosts (names or addresses) of clients that are told of
+	// users over plain http: for a network that is all one's own, since whoever is
+	// in it can read along. Default: none; this machine needs no entry.
+	AllowHTTPSync []string `json:"allow_http_sync,omitempty"`
+
 	ctx   caddy.Context
 	log   *zap.Logger
 	guest StoreGuest
@@ -95,6 +100,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 
 // Validate refuses what cannot be right wherever the config runs.
 func (a *App) Validate() error {
+	for _, host := range a.AllowHTTPSync {
+		if err := checkSyncHost(host); err != nil {
+			return err
+		}
+	}
 	return checkMasterKeySetting(a.MasterKey)
 }
 

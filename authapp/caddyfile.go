@@ -19,6 +19,7 @@ func init() {
 //	auth {
 //		store <module> ...
 //		master_key <file>|<placeholder>
+//		allow_http_sync <host>...
 //	}
 //
 // where the store is
@@ -59,8 +60,17 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if d.NextArg() {
 				return nil, d.Err("auth: master_key takes one value; quote a name that has spaces")
 			}
+		case "allow_http_sync":
+			if app.AllowHTTPSync = d.RemainingArgs(); len(app.AllowHTTPSync) == 0 {
+				return nil, d.Err("auth: allow_http_sync takes the hosts that may be told of users over plain http")
+			}
+			for _, host := range app.AllowHTTPSync {
+				if err := checkSyncHost(host); err != nil {
+					return nil, d.Errf("auth: %v", err)
+				}
+			}
 		default:
-			return nil, d.Errf("auth: there is no option %q; there are store and master_key", option)
+			return nil, d.Errf("auth: there is no option %q; there are store, master_key and allow_http_sync", option)
 		}
 	}
 	return httpcaddyfile.App{Name: "auth", Value: caddyconfig.JSON(app, nil)}, nil

@@ -22,7 +22,8 @@ func clientCommand() *cobra.Command {
 	f.StringArray("redirect", nil, "A redirect URI, compared exactly (repeatable); that of a gate is https://<site>/oidc/callback, that of djangito https://<site>/oidc/callback_handler/")
 	f.StringArray("post-logout", nil, "Where people may return to after signing out (repeatable; default for a gate and djangito: https://<site>/)")
 	f.StringSlice("scope", nil, "A scope that the client may ask for (repeatable; default: all)")
-	f.String("sync", "", "Whether the client is told of users as they change: all or off (default: all for a gate and with a format, else off)")
+	f.String("sync", "", "Of which users the client is told as they change: all, granted (those who signed in there) or off (default: all for a gate and with a format, else off)")
+	f.StringSlice("fields", nil, "What the client is told of users and what they refer to, as in email,company.name (repeatable; default: all but private fields)")
 	f.String("sync-url", "", "Where it is told (default for a gate: https://<site>/oidc/sync)")
 	f.String("format", "", "djangito for a Django project with the package of that name")
 	f.Bool("admin-flags", false, "Tell a client of format djangito who is staff and who is a superuser")
@@ -59,6 +60,7 @@ func createClientCmd(s *session, args []string) error {
 	noPKCE, _ := f.GetBool("allow-no-pkce")
 	sync, _ := f.GetString("sync")
 	syncURL, _ := f.GetString("sync-url")
+	fields, _ := f.GetStringSlice("fields")
 	format, _ := f.GetString("format")
 	adminFlags, _ := f.GetBool("admin-flags")
 	if len(postLogout) == 0 {
@@ -72,7 +74,7 @@ func createClientCmd(s *session, args []string) error {
 	err := s.call(http.MethodPost, "/auth/clients", map[string]any{
 		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
 		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
-		"sync": sync, "sync_url": syncURL, "format": format, "admin_flags": adminFlags,
+		"sync": sync, "sync_url": syncURL, "fields": fields, "format": format, "admin_flags": adminFlags,
 	}, &c)
 	if err != nil {
 		return err
@@ -177,6 +179,12 @@ func (s *session) printClient(c *clientView) error {
 		}
 		row(w, "redirect URIs", strings.Join(c.RedirectURIs, " "))
 		row(w, "told of changes", c.SyncTarget)
+		if c.Sync != "" {
+			row(w, "told of users", string(c.Sync))
+		}
+		if len(c.Fields) > 0 {
+			row(w, "told of fields", strings.Join(c.Fields, " "))
+		}
 		row(w, "after logout", strings.Join(c.PostLogoutRedirectURIs, " "))
 		for i, end := range c.SecretsExpire {
 			text := "lasts"

@@ -30,7 +30,7 @@ type placedGate struct {
 // after every reload.
 func (a *App) startServers(where sites) error {
 	a.transport = newTransport()
-	a.syncTransport = newSyncTransport()
+	a.syncTransport = newSyncTransport(a.AllowHTTPSync)
 	servers := slices.Clone(a.servers)
 	slices.SortStableFunc(servers, func(x, y ServerModule) int {
 		return slices.Compare(where.of(x).origins, where.of(y).origins)

@@ -72,8 +72,18 @@ func TestAdminClientSync(t *testing.T) {
 	if c.Sync != store.SyncOff {
 		t.Errorf("sync off: %+v", c)
 	}
+	a.do("POST", "/auth/clients", `{"id":"shop","redirect_uris":["https://s.example.com/oidc/callback"],"sync":"granted","fields":["email","company.name"]}`, 201, nil)
+	a.do("GET", "/auth/clients/shop", "", 200, &c)
+	if c.Sync != store.SyncGranted || c.SyncTarget == "" || strings.Join(c.Fields, " ") != "email company.name" {
+		t.Errorf("with a list: %+v", c)
+	}
+	if got := a.do("POST", "/auth/clients", `{"id":"bad","fields":["fone"]}`, 400, nil); !strings.Contains(got, "fone") || !strings.Contains(got, "there are company, date_joined") {
+		t.Errorf("a field that there is not: %s", got)
+	}
+	a.app.AllowHTTPSync = []string{"lan.example.com"}
+	a.do("POST", "/auth/clients", `{"id":"lan","sync_url":"http://lan.example.com/x"}`, 201, nil)
 	for _, body := range []string{
-		`"sync":"some"`, `"sync":"all"`, `"sync_url":"http://app.example.com/x"`, `"sync_url":"https://169.254.169.254/x#y"`,
+		`"sync":"some"`, `"sync":"granted"`, `"sync":"all"`, `"sync_url":"http://app.example.com/x"`, `"sync_url":"https://169.254.169.254/x#y"`,
 		`"public":true,"redirect_uris":["https://x.example.com/oidc/callback"],"sync":"all"`,
 	} {
 		if got := a.do("POST", "/auth/clients", `{"id":"bad",`+body+`}`, 400, nil); !strings.Contains(got, "sync") {
@@ -84,7 +94,7 @@ func TestAdminClientSync(t *testing.T) {
 
 // A gate of this process is told without the network.
 func TestSyncTransport(t *testing.T) {
-	tr := newSyncTransport()
+	tr := newSyncTransport(nil)
 	tr.add("https://wiki.example.com/oidc/sync", &fakeGate{Name: "wiki"})
 	client := &http.Client{Transport: tr}
 	for _, address := range []string{"https://wiki.example.com/oidc/sync", "https://WIKI.example.com:443/oidc/sync"} {

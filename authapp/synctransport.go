@@ -1,8 +1,13 @@
 package authapp
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/caddyito/caddyito/usersync"
 )
@@ -15,8 +20,33 @@ type syncTransport struct {
 	network http.RoundTripper
 }
 
-func newSyncTransport() *syncTransport {
-	return &syncTransport{gates: map[string]GateModule{}, network: usersync.Transport()}
+// newSyncTransport makes one that may use plain http to these hosts.
+func newSyncTransport(plain []string) *syncTransport {
+	return &syncTransport{gates: map[string]GateModule{}, network: usersync.Transport(plain...)}
+}
+
+// checkSyncHost says what is wrong with a host of AllowHTTPSync.
+func checkSyncHost(host string) error {
+	if u, err := url.Parse("http://" + syncHost(host) + "/"); err != nil || host == "" || u.Hostname() != host || u.Port() != "" {
+		return fmt.Errorf("allow_http_sync %s: name a host alone, as in wiki.internal or 10.0.0.7, without scheme, port or path", host)
+	}
+	return nil
+}
+
+func syncHost(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]" // an IPv6 address
+	}
+	return host
+}
+
+// HTTPSyncHosts are those of a global option auth, as a directive finds it.
+func HTTPSyncHosts(option any) []string {
+	var app App
+	if o, ok := option.(httpcaddyfile.App); ok {
+		_ = json.Unmarshal(o.Value, &app) // as parseGlobalOption wrote it
+	}
+	return app.AllowHTTPSync
 }
 
 // add takes the address of a gate. Gates that share one share the mirror too.

@@ -5,6 +5,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/store"
 )
@@ -18,7 +19,7 @@ func init() {
 }
 
 func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	s := new(Server)
+	s := &Server{plainHosts: authapp.HTTPSyncHosts(h.Option("auth"))}
 	return s, s.UnmarshalCaddyfile(h.Dispenser)
 }
 
@@ -43,8 +44,9 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			format               djangito
 //			admin_flags
 //			scopes               <scope>...
-//			sync                 all|off
+//			sync                 all|granted|off
 //			sync_url             <url>
+//			fields               <field>...
 //		}
 //		schema {
 //			object <type> {
@@ -63,14 +65,15 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		refresh_token_lifetime <duration>
 //	}
 //
-// client may be repeated, and so may redirect, post_logout_redirect and scopes
-// in it.
+// client may be repeated, and so may redirect, post_logout_redirect, scopes and
+// fields in it.
 func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
+	start := d.Token()
 	if d.NextArg() {
 		return d.Errf("auth_server takes no argument; if '%s' is the issuer, write it in a block: issuer %[1]s", d.Val())
 	}
-	return directive.Options(d, "auth_server", []directive.Option{
+	err := directive.Options(d, "auth_server", []directive.Option{
 		{Name: "issuer", Read: func(d *caddyfile.Dispenser) error {
 			if err := directive.Text(&s.IssuerURL)(d); err != nil {
 				return err
@@ -94,6 +97,10 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},
 		{Name: "refresh_token_lifetime", Read: directive.Duration(&s.Lifetimes.RefreshToken)},
 	})
+	if err != nil || s.DeclaredSchema == nil {
+		return err // without a schema here, another auth_server may have it
+	}
+	return directive.At(start, s.checkFields(s.DeclaredSchema))
 }
 
 func (s *Server) readClient(d *caddyfile.Dispenser) error {
@@ -125,11 +132,12 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 		{Name: "scopes", Repeatable: true, Read: texts(&c.Scopes, store.CheckScope)},
 		{Name: "sync", Read: directive.Text((*string)(&c.Sync))},
 		{Name: "sync_url", Read: directive.Text(&c.SyncURL)},
+		{Name: "fields", Repeatable: true, Read: directive.Texts(&c.Fields)},
 	})
 	if err != nil {
 		return err
 	}
-	if err := directive.At(start, c.check(false)); err != nil {
+	if err := directive.At(start, c.check(false, s.plainHosts)); err != nil {
 		return err
 	}
 	s.Clients = append(s.Clients, c)

@@ -48,14 +48,19 @@ type Client struct {
 	// Scopes the client may ask for: of openid, profile, email, groups, read,
 	// offline_access. Default: all.
 	Scopes []string `json:"scopes,omitempty"`
-	// Sync says whether the client is told of users as they change: "all" or
-	// "off". Default: "all" for a gate, which is known by its redirect URI
+	// Sync says of which users the client is told as they change: "all",
+	// "granted" (those who have signed in there) or "off". Default: "all" for a gate, which is known by its redirect URI
 	// (https://<site>/oidc/callback), with a format or a sync URL; otherwise "off".
 	Sync store.SyncMode `json:"sync,omitempty"`
 	// SyncURL is where it is told. Default for a gate: https://<site>/oidc/sync;
 	// with format "djangito": https://<site>/oidc/push_server_data_to_client/.
 	// Placeholders are replaced at start.
 	SyncURL string `json:"sync_url,omitempty"`
+	// Fields are what the client is told of users and what they refer to, by sync
+	// and by the profile: "email", "company" (with all that it has), or
+	// "company.name". The id, username and is_active are told always. Default: all
+	// but private fields.
+	Fields []string `json:"fields,omitempty"`
 }
 
 func (c *Client) expand() error {
@@ -73,8 +78,8 @@ func (c *Client) expand() error {
 }
 
 // check says what is wrong with the client. Before it is expanded, what has
-// placeholders is left out.
-func (c *Client) check(expanded bool) error {
+// placeholders is left out. plain are hosts that may be told over http.
+func (c *Client) check(expanded bool, plain []string) error {
 	if err := store.CheckClientID(c.ID); err != nil {
 		return err
 	}
@@ -110,21 +115,19 @@ func (c *Client) check(expanded bool) error {
 	if err := (&store.Client{Format: c.Format, AdminFlags: c.AdminFlags, Public: c.Public}).CheckFormat(); err != nil {
 		return fmt.Errorf("client %s: %w", c.ID, err)
 	}
-	return c.checkSync()
+	return c.checkSync(plain)
 }
 
-func (c *Client) checkSync() error {
-	switch c.Sync {
-	case "", store.SyncAll, store.SyncOff:
-	default:
-		return fmt.Errorf("client %s: sync is '%s' or '%s', not '%s'", c.ID, store.SyncAll, store.SyncOff, c.Sync)
+func (c *Client) checkSync(plain []string) error {
+	if err := store.CheckSyncMode(c.Sync); err != nil {
+		return fmt.Errorf("client %s: %w", c.ID, err)
 	}
 	if c.SyncURL != "" && !directive.HasPlaceholder(c.SyncURL) {
-		if err := usersync.CheckURL(c.SyncURL); err != nil {
+		if err := usersync.CheckURL(c.SyncURL, plain...); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
 	}
-	asked := c.Sync == store.SyncAll || c.SyncURL != ""
+	asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""
 	switch sc := (&store.Client{RedirectURIs: c.RedirectURIs, SyncURL: c.SyncURL, Format: c.Format}); {
 	case asked && c.Public:
 		return fmt.Errorf("client %s is public; sync needs a secret", c.ID)
@@ -146,6 +149,16 @@ func checkRedirect(option, uri string, expanded bool) error {
 		return nil
 	}
 	return directive.CheckRedirect(option, uri)
+}
+
+// checkFields says what is wrong with the lists of what clients are told.
+func (s *Server) checkFields(schema *store.Schema) error {
+	for _, c := range s.Clients {
+		if err := usersync.CheckFields(schema, c.Fields); err != nil {
+			return fmt.Errorf("client %s: %w", c.ID, err)
+		}
+	}
+	return nil
 }
 
 // staticClients finds the clients of the config, and the gates of this process.
@@ -214,6 +227,7 @@ func (c *Client) static() *provider.StaticClient {
 			Scopes:                 c.Scopes,
 			Sync:                   c.Sync,
 			SyncURL:                c.SyncURL,
+			Fields:                 c.Fields,
 		},
 		Secret: c.Secret,
 	}

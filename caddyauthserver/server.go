@@ -55,11 +55,12 @@ type Server struct {
 	// Lifetimes of codes and tokens.
 	Lifetimes Lifetimes `json:"lifetimes,omitzero"`
 
-	app      *authapp.App
-	log      *slog.Logger
-	access   *accesslog.Log
-	provider atomic.Pointer[provider.Provider]
-	issuer   string // once started
+	app        *authapp.App
+	plainHosts []string // that may be told over http
+	log        *slog.Logger
+	access     *accesslog.Log
+	provider   atomic.Pointer[provider.Provider]
+	issuer     string // once started
 }
 
 // Lifetimes of what the server issues.
@@ -97,7 +98,7 @@ func (s *Server) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	s.app = app
+	s.app, s.plainHosts = app, app.AllowHTTPSync
 	if site, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		site.RegisterOnShutdown(s.endPolls)
 	}
@@ -124,6 +125,9 @@ func (s *Server) Validate() error {
 		if err := s.DeclaredSchema.Check(); err != nil {
 			return fmt.Errorf("schema: %w", err)
 		}
+		if err := s.checkFields(s.DeclaredSchema); err != nil {
+			return err
+		}
 	}
 	l := s.Lifetimes
 	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {
@@ -132,7 +136,7 @@ func (s *Server) Validate() error {
 	seen := map[string]bool{}
 	for i := range s.Clients {
 		c := &s.Clients[i]
-		if err := c.check(true); err != nil {
+		if err := c.check(true, s.plainHosts); err != nil {
 			return err
 		}
 		if seen[c.ID] {

@@ -20,6 +20,9 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkFields(env.Schema); err != nil {
+		return fmt.Errorf("auth_server %s: %w", issuer, err)
+	}
 	p, err := provider.New(provider.Config{
 		Issuer:               issuer,
 		Prefix:               s.Prefix,

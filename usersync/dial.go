@@ -8,13 +8,15 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
 
 // CheckURL says what is wrong with where a client wants to be told of changes:
-// https, or http on this machine.
-func CheckURL(address string) error {
+// https, or http on this machine or to a host that plain names.
+func CheckURL(address string, plain ...string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
@@ -26,39 +28,52 @@ func CheckURL(address string) error {
 	case u.Scheme != "http":
 		return fmt.Errorf("%.200q: a sync URL begins with https://", address)
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
-		return fmt.Errorf("%.200q: users are sent over https only, except on this machine (localhost)", address)
+	if !isLoopback(u.Hostname()) && !named(plain, u.Hostname()) {
+		return fmt.Errorf("%.200q: users are sent over https only, except on this machine (localhost); in a network that is all your own, allow the host in the global options: auth { allow_http_sync %s }", address, u.Hostname())
 	}
 	return nil
 }
 
-// Transport reaches clients over the network: https, and http on this machine.
-// What a name resolves to is checked when it is dialled, so that a name that
-// changes meanwhile leads nowhere else. No proxy is used.
-func Transport() http.RoundTripper {
-	return &guarded{https: newTransport(checkPublic), http: newTransport(checkLoopback)}
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-type guarded struct{ https, http *http.Transport }
+func named(hosts []string, host string) bool {
+	return slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// Transport reaches clients over the network: https, and http on this machine and
+// to the hosts that plain names. What a name resolves to is checked when it is
+// dialled, so that a name that changes meanwhile leads nowhere else. No proxy is
+// used.
+func Transport(plain ...string) http.RoundTripper {
+	return &guarded{remote: newTransport(checkPublic), local: newTransport(checkLoopback), plain: plain}
+}
+
+type guarded struct {
+	remote, local *http.Transport
+	plain         []string // hosts that may be sent to over http
+}
 
 // RoundTrip implements http.RoundTripper.
 func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := CheckURL(r.URL.String()); err != nil {
+	if err := CheckURL(r.URL.String(), g.plain...); err != nil {
 		if r.Body != nil {
 			r.Body.Close()
 		}
 		return nil, err
 	}
-	if r.URL.Scheme == "https" {
-		return g.https.RoundTrip(r)
+	if r.URL.Scheme == "https" || named(g.plain, r.URL.Hostname()) {
+		return g.remote.RoundTrip(r)
 	}
-	return g.http.RoundTrip(r)
+	return g.local.RoundTrip(r)
 }
 
 // CloseIdleConnections is called by http.Client.
 func (g *guarded) CloseIdleConnections() {
-	g.https.CloseIdleConnections()
-	g.http.CloseIdleConnections()
+	g.remote.CloseIdleConnections()
+	g.local.CloseIdleConnections()
 }
 
 func newTransport(check func(netip.Addr) error) *http.Transport {

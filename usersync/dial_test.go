@@ -22,6 +22,26 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
+// What the config names may be told over http, and nothing beside it.
+func TestAllowedHosts(t *testing.T) {
+	allowed := []string{"wiki.internal", "192.0.2.1", "169.254.169.254", "fd00::7"}
+	for _, good := range []string{"http://wiki.internal/x", "http://WIKI.internal:8080/x", "http://192.0.2.1/x", "http://[fd00::7]:80/x", "http://localhost/x"} {
+		if err := CheckURL(good, allowed...); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"http://x.wiki.internal/x", "http://wiki.internal.evil.example/x", "http://wiki.internal@evil.example/", "http://192.0.2.10/x", "ftp://wiki.internal/"} {
+		if err := CheckURL(bad, allowed...); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+	// Nor does a name in the config open what nobody may be sent to.
+	r, _ := http.NewRequest("POST", "http://169.254.169.254/latest/meta-data", nil)
+	if _, err := Transport(allowed...).RoundTrip(r); err == nil || !strings.Contains(err.Error(), "no address of a client") {
+		t.Errorf("the metadata service, by name: %v", err)
+	}
+}
+
 func TestCheckAddresses(t *testing.T) {
 	for _, bad := range []string{"169.254.169.254", "169.254.0.1", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "0.0.0.0", "::", "224.0.0.1", "ff02::1"} {
 		if checkPublic(netip.MustParseAddr(bad)) == nil {
