@@ -27,7 +27,7 @@ func newSyncTransport(plain []string) *syncTransport {
 
 // checkSyncHost says what is wrong with a host of AllowHTTPSync.
 func checkSyncHost(host string) error {
-	if u, err := url.Parse("http://" + syncHost(host) + "/"); err != nil || host == "" || u.Hostname() != host || u.Port() != "" {
+	if u, err := url.Parse("http://" + syncHost(host) + "/"); err != nil || host == "" || u.Hostname() != host || u.Port() != "" || strings.ContainsAny(host, "*{}") {
 		return fmt.Errorf("allow_http_sync %s: name a host alone, as in wiki.internal or 10.0.0.7, without scheme, port or path", host)
 	}
 	return nil
