@@ -26,6 +26,10 @@
 // hold; a mirror that differs is filled anew beside the old one, and takes its
 // place when it is complete.
 //
+// A client that is no gate may have a format of its own: djangito.go is the feeder
+// of Django projects with that package, which have no cursor, so that the server's
+// is the truth there, and djangitouser.go how they read a user.
+//
 // Neighbours: provider serves the pull and names it in its metadata, gate serves
 // the push, and what they run in the background is started by their Caddy
 // modules. dial.go keeps the server's requests away from where no client is.

@@ -23,7 +23,7 @@
 //	   /o/userinfo, /o/profile, /o/revoke, /o/introspect     /o/jwks, the two
 //	   well-knowns
 //
-//	/o/logout, /o/setup, /o/ are for people, like login and consent.
+//	/o/logout, /o/password, /o/setup, /o/ are for people, like login and consent.
 //
 // A file is an endpoint or what endpoints share: the browser's session
 // (session.go), CSRF tokens (csrf.go), passwords (checklogin.go) and how often one
