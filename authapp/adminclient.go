@@ -222,8 +222,12 @@ func (a *App) checkClient(c *store.Client) error {
 	if len(c.Name) > 200 || strings.ContainsFunc(c.Name, unicode.IsControl) || !utf8.ValidString(c.Name) {
 		bad("name", errors.New("must be at most 200 bytes of text on one line"))
 	}
+	checkRedirect := directive.CheckRedirect
+	if c.Public {
+		checkRedirect = directive.CheckPublicRedirect
+	}
 	for _, uri := range c.RedirectURIs {
-		bad("redirect_uris", directive.CheckRedirect("redirect", uri))
+		bad("redirect_uris", checkRedirect("redirect", uri))
 	}
 	for _, name := range c.Scopes {
 		bad("scopes", store.CheckScope(name))

@@ -123,7 +123,7 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 			return directive.Wrap(d, c.checkSecret(false))
 		}},
 		{Name: "public", Read: directive.Flag(&c.Public)},
-		{Name: "redirect", Repeatable: true, Read: texts(&c.RedirectURIs, redirectCheck("redirect"))},
+		{Name: "redirect", Repeatable: true, Read: texts(&c.RedirectURIs, checkAnyRedirect)},
 		{Name: "post_logout_redirect", Repeatable: true, Read: texts(&c.PostLogoutRedirectURIs, redirectCheck("post_logout_redirect"))},
 		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
 		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
@@ -159,6 +159,9 @@ func texts(target *[]string, check func(string) error) func(*caddyfile.Dispenser
 		return nil
 	}
 }
+
+// checkAnyRedirect does not know yet whether the client is public.
+func checkAnyRedirect(uri string) error { return (&Client{Public: true}).checkRedirect(uri, false) }
 
 func redirectCheck(option string) func(string) error {
 	return func(uri string) error { return checkRedirect(option, uri, false) }

@@ -26,7 +26,10 @@ type Client struct {
 	// Public clients (apps in browsers and on phones) have no secret and must
 	// use PKCE. Default: false.
 	Public bool `json:"public,omitempty"`
-	// RedirectURIs are where codes may be sent, compared as exact strings.
+	// RedirectURIs are where codes may be sent, compared as exact strings. Those
+	// of a public client may have a scheme of their own
+	// (com.example.app:/callback), and any port is as good as theirs if they
+	// begin with http://127.0.0.1 or http://[::1] (RFC 8252 section 7).
 	// Placeholders are replaced at start.
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 	// PostLogoutRedirectURIs are where people may be sent after signing out,
@@ -103,7 +106,7 @@ func (c *Client) check(expanded bool, plain []string) error {
 		return fmt.Errorf("client %s needs a redirect URI", c.ID)
 	}
 	for _, uri := range c.RedirectURIs {
-		if err := checkRedirect("redirect", uri, expanded); err != nil {
+		if err := c.checkRedirect(uri, expanded); err != nil {
 			return err
 		}
 	}
@@ -142,6 +145,13 @@ func (c *Client) checkSecret(expanded bool) error {
 		return nil
 	}
 	return fmt.Errorf("client %s: the secret has %d bytes; it must have at least %d (make one with: openssl rand -base64 32)", c.ID, len(c.Secret), MinSecretLength)
+}
+
+func (c *Client) checkRedirect(uri string, expanded bool) error {
+	if c.Public && (expanded || !directive.HasPlaceholder(uri)) {
+		return directive.CheckPublicRedirect("redirect", uri)
+	}
+	return checkRedirect("redirect", uri, expanded)
 }
 
 func checkRedirect(option, uri string, expanded bool) error {

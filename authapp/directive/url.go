@@ -89,6 +89,10 @@ func CheckRedirect(option, s string) error {
 	if _, err := webURL(option, s); err != nil {
 		return err
 	}
+	return checkExact(option, s)
+}
+
+func checkExact(option, s string) error {
 	if strings.Contains(s, "#") {
 		return fmt.Errorf("%s %s: must not have a fragment (#)", option, s)
 	}
@@ -96,6 +100,24 @@ func CheckRedirect(option, s string) error {
 		return fmt.Errorf("%s %s: must be the exact URI; a * is no wildcard", option, s)
 	}
 	return nil
+}
+
+// CheckPublicRedirect is CheckRedirect for a public client, an app on a phone or
+// a desktop say, which may have a scheme of its own: a domain name turned round
+// (RFC 8252 section 7.1), so no other app has it, and no browser runs it.
+func CheckPublicRedirect(option, s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Scheme == "https" || u.Scheme == "http" {
+		return CheckRedirect(option, s)
+	}
+	odd := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"<>\^`+"`{|}", c) }
+	switch {
+	case !strings.Contains(u.Scheme, "."):
+		return fmt.Errorf("%s %s: must begin with https:// or http://, or for an app on a phone with a scheme of its own that is a domain name turned round, as in com.example.app:/callback", option, s)
+	case u.Path == "" && u.Opaque == "" && u.Host == "" || u.User != nil || strings.ContainsFunc(s, odd):
+		return fmt.Errorf("%s %q: is not a URI as in com.example.app:/callback", option, s)
+	}
+	return checkExact(option, s)
 }
 
 func webURL(option, s string) (*url.URL, error) {

@@ -50,3 +50,17 @@ func FuzzCheckRedirect(f *testing.F) {
 		}
 	})
 }
+
+func TestCheckPublicRedirect(t *testing.T) {
+	for _, s := range []string{"com.example.app:/cb", "com.example.app://cb/x?y=1", "com.example.app:cb", "http://127.0.0.1/cb", "http://[::1]/cb", "https://spa.example.com/cb"} {
+		if err := CheckPublicRedirect("redirect", s); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, s := range []string{"javascript:alert(1.5)", "data:text/html,a.b", "vbscript:x", "file:///etc/x.y", "blob:x.y", "myapp:/cb", "about:blank",
+		"com.example.app:", "com.example.app:/cb#x", "com.example.app:/*", "com.example.app:/c b", "com.example.app:/<b>", "com.example.app://me@x/", "/cb", "", "//x.y/cb", "https:/x"} {
+		if CheckPublicRedirect("redirect", s) == nil {
+			t.Errorf("%q passes", s)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*auth
 		return nil, fmt.Errorf("finding client: %w", err)
 	}
 	uri := q.Get("redirect_uri")
-	if !redirectAllowed(c.RedirectURIs, uri) {
+	if !c.mayBeAnsweredAt(uri) {
 		p.Logger.Warn("redirect_uri is not registered", "client_id", c.ID, "redirect_uri", printable(uri, 500))
 		return nil, &requestError{
 			text:   "The application that sent you here asked to be answered at an address that is not registered for it.",

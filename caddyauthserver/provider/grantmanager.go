@@ -44,7 +44,7 @@ func (p *Provider) grants(tx store.WriteTx, c *client, now time.Time) *grants {
 	})
 	// Its default accepts any host that ends like the client's.
 	m.SetValidateURIHandler(func(_, uri string) error {
-		if !redirectAllowed(c.RedirectURIs, uri) {
+		if !c.mayBeAnsweredAt(uri) {
 			return errors.New("redirect URI is not registered")
 		}
 		return nil
