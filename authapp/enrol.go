@@ -108,16 +108,18 @@ func checkApart(gates []*placedGate) error {
 }
 
 // gateNames are the names of the gates' mirrors and sessions. Gates that use one
-// client at different addresses keep apart, whatever their order.
+// client at different addresses keep apart, whatever their order; those that
+// share one, also through a third gate, do not.
 func gateNames(gates []*placedGate) []string {
 	names := make([]string, len(gates))
 	for i, g := range gates {
 		names[i] = Realm(g.clientID, g.issuer)
-		first, alone := g, true // first of those who share an address with g
+		near := connected(g, gates)
+		first, alone := g, true
 		for _, o := range gates {
 			switch {
-			case !g.sameClient(o):
-			case !g.meets(o):
+			case !o.sameClient(g):
+			case !near[o]:
 				alone = false
 			case slices.Compare(o.origins, first.origins) < 0:
 				first = o
@@ -128,6 +130,21 @@ func gateNames(gates []*placedGate) []string {
 		}
 	}
 	return names
+}
+
+// connected are g and those of its client that share an address with it, or with
+// one of them.
+func connected(g *placedGate, gates []*placedGate) map[*placedGate]bool {
+	near := map[*placedGate]bool{g: true}
+	for queue := []*placedGate{g}; len(queue) > 0; queue = queue[1:] {
+		for _, o := range gates {
+			if !near[o] && o.sameClient(g) && o.meets(queue[0]) {
+				near[o] = true
+				queue = append(queue, o)
+			}
+		}
+	}
+	return near
 }
 
 // Realm is the name of a gate's mirror and of its sessions' realm, when it is

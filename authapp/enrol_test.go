@@ -153,6 +153,17 @@ func TestNamesOfGatesWithOneClient(t *testing.T) {
 	if turned[0] != got[3] || turned[1] != got[2] || turned[2] != got[1] || turned[3] != got[0] {
 		t.Errorf("in another order %v, want those of %v", turned, got)
 	}
+	// Who shares an address only through a third has the same sessions.
+	chain := []*placedGate{at("w", "https://c"), at("w", "https://b", "https://c"), at("w", "https://a", "https://b"), at("w", "https://z")}
+	names := gateNames(chain)
+	if names[0] != names[1] || names[1] != names[2] || names[3] == names[0] {
+		t.Errorf("a chain has the names %v", names)
+	}
+	slices.Reverse(chain)
+	reversed := gateNames(chain)
+	if slices.Reverse(reversed); !slices.Equal(reversed, names) {
+		t.Errorf("in another order %v, want %v", reversed, names)
+	}
 	// One issuer, spelled in two ways, at two addresses.
 	slash := at("w", "https://b")
 	slash.issuer = "https://i/"
