@@ -125,3 +125,25 @@ func TestAdminSchemaChanges(t *testing.T) {
 	}
 	a.do("PATCH", "/auth/users/ann", `{"plan":"free"}`, 200, nil)
 }
+
+// One store has one schema.
+func TestSchemasOfServers(t *testing.T) {
+	server := func(s *store.Schema) ServerModule { return &schemaServer{&fakeServer{}, s} }
+	other := nations()
+	other.User = other.User[1:]
+	a := new(App)
+	for _, s := range []ServerModule{server(nil), server(nations()), server(nil), server(nations())} {
+		if err := a.AddServer(s); err != nil {
+			t.Errorf("servers that declare the same or nothing: %v", err)
+		}
+	}
+	if err := a.AddServer(server(other)); err == nil || !strings.Contains(err.Error(), "share one store") {
+		t.Errorf("a server that declares another schema: %v", err)
+	}
+	if !a.Schema().Same(nations()) {
+		t.Error("the schema is not what one of them declares")
+	}
+	if !new(App).Schema().Same(store.DefaultSchema()) {
+		t.Error("without a server there is no default")
+	}
+}
