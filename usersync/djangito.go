@@ -67,6 +67,7 @@ func (d *djangito) step(ctx context.Context) error {
 		err := d.tell(ctx, due)
 		if _, parked := errors.AsType[parkedError](err); parked {
 			d.late, d.problem = append(d.late, due), err
+			d.server.meters.of(d.client.ID).failed()
 			refused++
 		} else if err != nil {
 			return err
@@ -222,6 +223,7 @@ func (d *djangito) tell(ctx context.Context, due dueUser) error {
 	if err := d.send(ctx, body); err != nil {
 		return fmt.Errorf("user %d: %w", due.id, err)
 	}
+	d.server.meters.of(d.client.ID).told(1)
 	return nil
 }
 

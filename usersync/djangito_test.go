@@ -190,8 +190,11 @@ func TestDjangitoUser(t *testing.T) {
 func TestDjangitoPush(t *testing.T) {
 	s, d := openStore(t), newDjango(t)
 	directory(t, s, 250) // some pages
-	startServer(t, s, d.client())
+	srv := startServer(t, s, d.client())
 	await(t, "everybody is there", func() bool { return caughtUp(t, s) })
+	if got := srv.Counts("shop"); got != (Counts{Batches: 250, Changes: 250}) {
+		t.Errorf("counted as %+v", got)
+	}
 	d.mu.Lock()
 	if len(d.users) != 250 || d.pushes[0] != "u0" || d.pushes[249] != "u249" || len(d.pushes) != 250 {
 		t.Errorf("%d users by %d pushes: %v", len(d.users), len(d.pushes), d.pushes[:5])
