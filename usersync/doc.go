@@ -9,7 +9,8 @@
 //	pusher.go   one feeder per client, behind
 //	   |        one lease per issuer
 //	   v
-//	source.go   rows after the client's cursor
+//	source.go   rows after the client's cursor,
+//	view.go     as far as it is told of them
 //	   v
 //	batch.go    Sign            ---- POST --->      receiver.go
 //	claims.go                                          | batch.go, claims.go: Verify
