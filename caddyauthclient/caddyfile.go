@@ -75,6 +75,13 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			idle     <duration>
 //			absolute <duration>
 //		}
+//		offline    <duration>
+//		on_delete  keep|disable|remove
+//		directory {
+//			path  <path>
+//			allow <address or network>...
+//			token <secret>
+//		}
 //		tokens     revoke|keep
 //		cache_size <number>
 //		brand {
@@ -100,7 +107,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("auth_client takes one issuer; '%s' is too much", d.Val())
 		}
 	}
-	return directive.Options(d, "auth_client", []directive.Option{
+	var directory caddyfile.Token
+	if err := directive.Options(d, "auth_client", []directive.Option{
 		{Name: "client_id", Read: directive.Text(&h.ClientID)},
 		{Name: "client_secret", Read: directive.Text(&h.ClientSecret)},
 		{Name: "origin", Repeatable: true, Read: h.readOrigins},
@@ -117,10 +125,19 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "headers", Read: h.readHeaders},
 		{Name: "authorization", Read: h.readAuthorization},
 		{Name: "session", Read: directive.Sessions(&h.Session)},
+		{Name: "offline", Read: h.readOffline},
+		{Name: "on_delete", Read: h.readOnDelete},
+		{Name: "directory", Read: h.readDirectory(&directory)},
 		{Name: "tokens", Read: directive.Word(&h.KeepTokens, "revoke", "keep")},
 		{Name: "cache_size", Read: h.readCacheSize},
 		{Name: "brand", Read: directive.Brand(&h.Brand)},
-	})
+	}); err != nil {
+		return err
+	}
+	if h.Directory == nil {
+		return nil
+	}
+	return directive.At(directory, h.Directory.Check(h.Prefix))
 }
 
 func (h *Handler) readOrigins(d *caddyfile.Dispenser) error {

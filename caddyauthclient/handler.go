@@ -17,6 +17,7 @@ import (
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/caddyauthclient/gate"
 	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 func init() {
@@ -80,6 +81,17 @@ type Handler struct {
 	// Session limits how long somebody stays signed in here. Default: 24 hours
 	// unused, 7 days in all.
 	Session directive.Session `json:"session,omitzero"`
+	// Offline is how long people are let in after the server was last heard from
+	// by sync. Then requests get 503 until it is again. At least 5 minutes.
+	// Default: until their sessions end.
+	Offline caddy.Duration `json:"offline,omitempty"`
+	// OnDelete says what the gate's copy keeps of a user whom the server deletes:
+	// "keep" (all), "disable" (all, with is_active false) or "remove" (nothing).
+	// Their sessions end in any case. Default: "disable".
+	OnDelete usersync.OnDelete `json:"on_delete,omitempty"`
+	// Directory lets the application read the users and objects that the gate
+	// knows, as JSON. Default: it cannot.
+	Directory *gate.Directory `json:"directory,omitempty"`
 	// KeepTokens leaves the access token alive at the issuer after sign-in.
 	// Default: false, it is revoked.
 	KeepTokens bool `json:"keep_tokens,omitempty"`
@@ -110,7 +122,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.log = ctx.Slogger()
 	h.access = accesslog.New(ctx)
-	h.front = gate.NewFront(h.Headers, h.Prefix, h.Authorization)
+	h.front = gate.NewFront(h.Headers, h.Prefix, h.Authorization, h.Directory)
 	if h.Match != nil {
 		match, err := ctx.LoadModule(h, "Match")
 		if err != nil {
@@ -129,6 +141,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if err := directive.ExpandAll("origin", h.Origins); err != nil {
 		return err
+	}
+	if h.Directory != nil {
+		if err := directive.Expand("directory: token", &h.Directory.Token); err != nil {
+			return err
+		}
 	}
 	app, err := authapp.Get(ctx)
 	if err != nil {
@@ -179,6 +196,20 @@ func (h *Handler) Validate() error {
 	if err := h.Session.Check(); err != nil {
 		return err
 	}
+	if err := checkOffline(h.Offline); err != nil {
+		return err
+	}
+	if err := h.OnDelete.Check(); err != nil {
+		return err
+	}
+	if h.Directory != nil {
+		if err := h.Directory.Check(h.Prefix); err != nil {
+			return err
+		}
+		if err := h.Directory.CheckToken(); err != nil {
+			return err
+		}
+	}
 	if h.CacheSize < 0 {
 		return errors.New("cache_size must be at least 1")
 	}
@@ -225,6 +256,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		defer passage.End()
 		return next.ServeHTTP(w, r)
 	case gate.Own:
+		if credentials != nil {
+			r.Header["Authorization"] = credentials // stripped for the app; the directory's token
+		}
 		h.access.Serve(w, r, true, g.ServeOwn)
 		return nil
 	}

@@ -21,7 +21,7 @@ import (
 func TestNotStarted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // whoever asked has gone
-	h := &Handler{app: new(authapp.App), front: gate.NewFront(nil, "", "")}
+	h := &Handler{app: new(authapp.App), front: gate.NewFront(nil, "", "", nil)}
 	err := h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx),
 		caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 			t.Error("the request got through")
@@ -37,7 +37,7 @@ func TestNotStarted(t *testing.T) {
 func TestNotStartedTellsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	h := &Handler{app: new(authapp.App), front: gate.NewFront(nil, "", ""), access: new(accesslog.Log)}
+	h := &Handler{app: new(authapp.App), front: gate.NewFront(nil, "", "", nil), access: new(accesslog.Log)}
 	r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
 	r.Header = http.Header{"Remote-User": {"root"}, "Remote_groups": {"admins"}, "Cookie": {"caddyito-wiki=x; a=1"}}
 	if err := h.ServeHTTP(httptest.NewRecorder(), r, nil); err == nil {

@@ -26,6 +26,8 @@ type Mirror struct {
 	// Issuer, ClientID and Secret of the gate at its server.
 	Issuer, ClientID, Secret string
 	Now                      func() time.Time
+	// OnDelete says what stays of a user who is deleted. Default DisableDeleted.
+	OnDelete OnDelete
 	// Ended, if not nil, counts the sessions that changes ended.
 	Ended *atomic.Uint64
 }
@@ -140,7 +142,7 @@ func (m *Mirror) beginFresh(tx store.WriteTx, s store.MirrorState) error {
 // apply writes the changes. ended is how many sessions they ended.
 func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok bool, ended int, err error) {
 	for _, c := range b.Changes {
-		n, err := m.change(tx, at.name, c)
+		n, err := m.change(tx, at, c)
 		ended += n
 		if err != nil {
 			return p, false, ended, fmt.Errorf("writing %s %d to the mirror: %w", c.Type, c.ID, err)
@@ -198,11 +200,16 @@ func differs(s store.MirrorState, b *Batch) bool {
 
 // change applies a change if it is newer, and ends the sessions of who may not
 // be signed in any more.
-func (m *Mirror) change(tx store.WriteTx, mirror string, c Change) (ended int, err error) {
+func (m *Mirror) change(tx store.WriteTx, at standing, c Change) (ended int, err error) {
 	rec := &store.Record{
 		Type: c.Type, ID: strconv.FormatInt(c.ID, 10), Version: c.Version, Deleted: c.Deleted, Fields: received(c),
 	}
-	applied, err := store.ApplyRecord(tx, mirror, rec)
+	if c.Deleted && c.Type == store.UserType {
+		if rec.Fields, err = m.remains(tx, at, rec.ID); err != nil {
+			return 0, err
+		}
+	}
+	applied, err := store.ApplyRecord(tx, at.name, rec)
 	if err != nil || !applied || c.Type != store.UserType {
 		return 0, err
 	}

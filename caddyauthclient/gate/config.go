@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // Config is what a Gate is made of.
@@ -48,6 +49,11 @@ type Config struct {
 	// mirror. It needs a server that syncs, and MinOffline at least. Default 0:
 	// until their sessions end.
 	Offline time.Duration
+	// OnDelete says what stays in the mirror of a user whom the server deletes.
+	// Default usersync.DisableDeleted.
+	OnDelete usersync.OnDelete
+	// Directory lets the app read the mirror. Default nil: it cannot.
+	Directory *Directory
 	// KeepTokens leaves the access token alive at the server after login.
 	KeepTokens bool
 	// CacheSize is how many sessions (and users) are held in memory. Default

@@ -13,17 +13,23 @@ type Front struct {
 	managed managed
 	prefix  string
 	strip   bool // Authorization
+	// directoryPath is "" for a gate without a Directory.
+	directoryPath string
 }
 
 // NewFront makes the front of the gate that Config will be of.
-func NewFront(headers []Header, prefix, authorization string) *Front {
+func NewFront(headers []Header, prefix, authorization string, d *Directory) *Front {
 	if headers == nil {
 		headers = DefaultHeaders()
 	}
 	if prefix == "" {
 		prefix = DefaultPrefix
 	}
-	return &Front{managed: newManaged(headers), prefix: prefix, strip: authorization == "strip"}
+	f := &Front{managed: newManaged(headers), prefix: prefix, strip: authorization == "strip"}
+	if d != nil {
+		f.directoryPath = d.DirectoryPath(prefix)
+	}
+	return f
 }
 
 // CleanHeaders deletes from r every identity header, however it is spelled, so
@@ -49,9 +55,15 @@ func (f *Front) RemoveCookies(r *http.Request) { removeCookies(r.Header, nil) }
 // Owns says whether u is one of the gate's own URLs.
 func (f *Front) Owns(u *url.URL) bool { return f.ownPath(u) != "" }
 
+// ownNames are those of the paths below the prefix.
+var ownNames = []string{"login", "callback", "logout", "me", "sync"}
+
 // ownPath is the name of the gate's own path that u is ("login"), or "". A
 // slash at the end is accepted; another way to write the path is not.
 func (f *Front) ownPath(u *url.URL) string {
+	if d := f.directoryPath; d != "" && strings.HasPrefix(u.Path, d) && (len(u.Path) == len(d) || u.Path[len(d)] == '/') {
+		return "directory" // however it is written: none of it gets to an app
+	}
 	rest, ok := strings.CutPrefix(u.Path, f.prefix)
 	if !ok || u.RawPath != "" {
 		return ""

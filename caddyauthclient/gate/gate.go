@@ -39,10 +39,12 @@ type Gate struct {
 	hostWarned    atomic.Int64 // when an unknown host was last warned of
 	partialWarned atomic.Bool  // that there are identities that do not hold all values
 
-	heard    heard
-	meter    meter
-	receiver *usersync.Receiver
-	stopPull func() // nil before StartSync
+	heard heard
+	// directory is nil where there is none.
+	directory *directory
+	meter     meter
+	receiver  *usersync.Receiver
+	stopPull  func() // nil before StartSync
 
 	closed    atomic.Bool
 	stopWatch func()
@@ -61,25 +63,30 @@ func New(c Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	directory, err := newDirectory(&c)
+	if err != nil {
+		return nil, err
+	}
 	pages, err := webpage.New(c.Brand)
 	if err != nil {
 		return nil, err
 	}
 	g := &Gate{
-		cfg:      c,
-		log:      c.Logger,
-		pages:    pages,
-		origins:  origins,
-		policy:   policy,
-		Front:    NewFront(c.Headers, c.Prefix, c.Authorization),
-		sessions: newCache[store.Hash, *session](c.CacheSize, nil),
-		people:   newCache[string](c.CacheSize, func(id *Identity) { id.stale.Store(true) }),
-		shapes:   shapes{headers: c.Headers},
-		decisive: decisiveFields(&c),
-		touches:  newTouches(&c),
-		seal:     newSeal(c.Key),
-		purpose:  sealPurpose(c.Name),
-		spent:    newSpent(),
+		cfg:       c,
+		log:       c.Logger,
+		pages:     pages,
+		origins:   origins,
+		policy:    policy,
+		directory: directory,
+		Front:     NewFront(c.Headers, c.Prefix, c.Authorization, c.Directory),
+		sessions:  newCache[store.Hash, *session](c.CacheSize, nil),
+		people:    newCache[string](c.CacheSize, func(id *Identity) { id.stale.Store(true) }),
+		shapes:    shapes{headers: c.Headers},
+		decisive:  decisiveFields(&c),
+		touches:   newTouches(&c),
+		seal:      newSeal(c.Key),
+		purpose:   sealPurpose(c.Name),
+		spent:     newSpent(),
 	}
 	g.issuer = newDiscovery(&g.cfg, origins)
 	g.passages = newPassages(g)

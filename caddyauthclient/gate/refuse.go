@@ -27,9 +27,15 @@ func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
 		g.serveMe(w, r, o)
 	case "sync":
 		g.ServeSync(w, r)
+	case "directory":
+		g.serveDirectory(w, r)
 	default:
-		g.pages.Message(w, r, http.StatusNotFound, webpage.Message{Title: "Not found", LinkText: "Go to the start", LinkURL: "/"})
+		g.notFound(w, r)
 	}
+}
+
+func (g *Gate) notFound(w http.ResponseWriter, r *http.Request) {
+	g.pages.Message(w, r, http.StatusNotFound, webpage.Message{Title: "Not found", LinkText: "Go to the start", LinkURL: "/"})
 }
 
 // Refuse answers a request that may not pass.

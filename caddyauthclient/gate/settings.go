@@ -63,6 +63,9 @@ func (c *Config) complete() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.OnDelete == "" {
+		c.OnDelete = usersync.DisableDeleted
+	}
 	return c.check()
 }
 
@@ -84,6 +87,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("offline %s: must be at least %s, for the server lets hear of itself no oftener than once a minute", c.Offline, MinOffline)
 	case c.Offline != 0 && len(c.ClientSecret) < usersync.MinSecret:
 		return fmt.Errorf("offline needs a server that syncs with this gate, and for that a client_secret of at least %d bytes", usersync.MinSecret)
+	case c.OnDelete.Check() != nil:
+		return c.OnDelete.Check()
 	case c.CacheSize < 1:
 		return errors.New("cache_size must be at least 1")
 	}

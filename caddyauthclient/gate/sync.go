@@ -20,6 +20,7 @@ func (g *Gate) newReceiver() *usersync.Receiver {
 			ClientID: g.cfg.ClientID,
 			Secret:   g.cfg.ClientSecret,
 			Now:      g.cfg.Now,
+			OnDelete: g.cfg.OnDelete,
 			Ended:    &g.meter.sessionsEnded,
 		},
 		Log: g.log,

@@ -1,0 +1,43 @@
+package gate
+
+import (
+	"testing"
+	"time"
+
+	"github.com/caddyito/caddyito/usersync"
+)
+
+func TestOffline(t *testing.T) {
+	h := newHouse(t)
+	h.gate.cfg.Offline = MinOffline
+	h.ours()
+	b := newBrowser(h.gate)
+	h.gate.receiver.Mirror.Secret = syncSecret // the issuer of these tests knows another
+	wantStatus(t, b.signIn(h.issuer, "/"), 303)
+	w := b.get("/")
+	wantStatus(t, w, 503) // the server never vouched for the mirror
+	if w.Header().Get("Retry-After") == "" {
+		t.Error("it does not say when to try again")
+	}
+	if _, _, ok := h.gate.MirrorAt(); ok {
+		t.Error("a mirror that was never vouched for has an age")
+	}
+	heard := func(after, upto uint64) {
+		t.Helper()
+		wantStatus(t, push(t, h.gate, &usersync.Batch{Feed: "f", After: after, Upto: upto, Head: upto}, syncSecret), 200)
+		h.clock.add(time.Second)
+	}
+	heard(0, 100)
+	wantStatus(t, b.get("/"), 200)
+	h.clock.add(MinOffline - time.Second)
+	wantStatus(t, b.get("/"), 200)
+	h.clock.add(time.Second)
+	wantStatus(t, b.get("/"), 503)
+	wantStatus(t, b.get("/oidc/me"), 200) // says how old it is
+	wantStatus(t, b.get("/public/x"), 200)
+	if got := seen(t, b.get("/public/x")).Get("Remote-User"); got != "" {
+		t.Errorf("on a public path the app is told %q", got)
+	}
+	heard(100, 100)
+	wantStatus(t, b.get("/"), 200)
+}
