@@ -73,7 +73,6 @@ func (d *djangito) step(ctx context.Context) error {
 			return err
 		} else {
 			refused, d.progress = 0, true
-			d.server.meters.of(d.client.ID).told(1)
 		}
 		d.todo = d.todo[1:]
 		switch {
