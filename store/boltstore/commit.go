@@ -2,27 +2,23 @@ package boltstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
-	"strings"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/caddyito/caddyito/store"
 )
 
-// A commit costs two waits for the disk, whether it carries one Update or a
-// hundred. So those who come while a commit is under way share the next:
+// A commit is a record in the log. It costs one wait for the disk, whether it
+// carries one Update or a hundred. So those who come while a commit is under way
+// share the next:
 //
 //	turn: A runs, commits -----------| B C D run, one commit -----| ...
 //	      B, C, D come and wait      ^ nobody waits for a timer
 //
 // Each runs its function in its own goroutine when it has the turn, on the one
 // transaction that is open, and passes the turn on; who finds nobody behind
-// commits for all. A function that fails is taken back by the journal, and the
-// others do not notice.
+// commits for all. A function that fails is taken back, and the others do not
+// notice.
 
 // maxBatch is how many Updates share a commit at most. It bounds how long the
 // first of them waits.
@@ -63,37 +59,38 @@ func (s *Store) join(ctx context.Context, fn func(store.WriteTx) error) (*batch,
 	switch err := ctx.Err(); {
 	case s.closed:
 		return nil, store.ErrClosed
-	case s.broken != nil:
-		return nil, s.broken
+	case s.broken() != nil:
+		return nil, s.broken()
 	case err != nil:
 		return nil, err
 	}
 	if s.batch == nil {
-		tx, err := s.db.Begin(true)
+		tx, m, err := s.snapshot()
 		if err != nil {
-			return nil, fmt.Errorf("starting to write: %w", err)
+			return nil, err
 		}
-		s.batch = &batch{tx: &writeTx{readTx: readTx{tx: tx}}, done: make(chan struct{})}
+		s.edit++
+		w := &writeTx{readTx: readTx{tx: tx}, recent: *m.recent, edit: s.edit}
+		w.above = [...]*tree{&w.recent, m.older}
+		s.batch = &batch{tx: w, done: make(chan struct{})}
 	}
 	b := s.batch
-	return b, s.run(b, fn)
+	return b, b.run(fn)
 }
 
 // run calls fn and takes back what it wrote unless it succeeds.
-func (s *Store) run(b *batch, fn func(store.WriteTx) error) (err error) {
+func (b *batch) run(fn func(store.WriteTx) error) (err error) {
 	b.n++
-	w := b.tx
-	w.begin()
+	b.tx.begin()
 	succeeded := false
 	defer func() {
 		if succeeded {
-			b.events = append(b.events, w.events...)
-		} else if undo := w.undo(s.db); undo != nil {
-			s.broken = undo
-			s.finish(undo)
+			b.events = append(b.events, b.tx.events...)
+		} else {
+			b.tx.undo()
 		}
 	}()
-	err = fn(w)
+	err = fn(b.tx)
 	succeeded = err == nil
 	return err
 }
@@ -112,19 +109,18 @@ func (s *Store) pass() {
 			return
 		}
 	}
-	s.finish(nil)
+	s.finish()
 }
 
-// finish ends the open batch: with a commit, or without one because of err.
-func (s *Store) finish(err error) {
+// finish commits the open batch.
+func (s *Store) finish() {
 	b := s.batch
 	s.batch = nil
 	defer close(b.done)
-	switch {
-	case err != nil || !b.tx.dirty:
-		b.err = errors.Join(err, rollback(b.tx.tx))
-	default:
-		b.err = s.commit(b.tx.tx)
+	// Whoever waits for readers to end must not wait for this one.
+	b.err = rollback(b.tx.tx)
+	if b.err == nil && len(b.tx.writes) > 0 {
+		b.err = s.commit(b.tx)
 	}
 	if b.err == nil {
 		s.notify(b.events)
@@ -133,45 +129,55 @@ func (s *Store) finish(err error) {
 	}
 }
 
-// commit returns once the transaction is on the disk.
-func (s *Store) commit(tx *bbolt.Tx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the database %s is damaged, restore it from a backup: %v", s.path, p)
-			s.broken = err
-			_ = rollback(tx)
-		}
-	}()
-	err = tx.Commit()
-	if err == nil {
-		return nil
+// commit returns once what w wrote is on the disk, and has it be seen.
+func (s *Store) commit(w *writeTx) error {
+	record := s.log.encode(w.writes)
+	if int64(len(record)) > s.log.size {
+		return s.commitLarge(w)
 	}
-	err = fmt.Errorf("writing to the database %s: %w", s.path, err)
-	if harmless(err) {
+	recent := &w.recent
+	if !s.log.fits(record) {
+		if err := s.makeRoom(); err != nil {
+			return err
+		}
+		recent = w.alone()
+	}
+	if err := s.log.add(record); err != nil {
+		err = fmt.Errorf("writing to the log of the database %s: %w", s.path, err)
+		if harmless(err) {
+			return err
+		}
+		return s.giveUp(err)
+	}
+	s.remember(func(m *memory) { m.recent = recent })
+	return nil
+}
+
+// makeRoom begins the other half of the log, once that is moved to the database.
+func (s *Store) makeRoom() error {
+	if err := s.flushOlder(); err != nil {
 		return err
 	}
-	s.broken = fmt.Errorf("%w; nothing more is written until a restart, check the disk first", err)
-	return s.broken
-}
-
-// harmless says whether a commit that failed left the file as it was, as it does
-// when there was no space to write or to grow. After a failed sync nobody knows
-// what is on the disk: the system may have dropped what it could not write, and
-// the next sync would not tell.
-func harmless(err error) bool {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Op == "write"
-	}
-	// bbolt makes text of the error of Truncate.
-	return strings.Contains(err.Error(), "file resize error: ")
-}
-
-// rollback is tx.Rollback for a transaction in any state.
-func rollback(tx *bbolt.Tx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("rolling back: %v", p)
+	if s.rotate() {
+		select {
+		case s.full <- struct{}{}:
+		default: // it is told already
 		}
-	}()
-	return tx.Rollback()
+	}
+	return s.broken()
+}
+
+// commitLarge writes to the database at once what has no room in the log, after
+// all that was written before.
+func (s *Store) commitLarge(w *writeTx) error {
+	if err := s.makeRoom(); err != nil {
+		return err
+	}
+	if err := s.flushOlder(); err != nil {
+		return err
+	}
+	mark := logMark{Log: s.logID, Seq: s.log.seq, Open: true}
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	return s.guard(func() error { return flush(s.db, w.alone(), mark, len(w.writes)) })
 }

@@ -23,8 +23,7 @@ func (r *readTx) feedDigest() (d store.Digest) {
 // head is the last seq given out. Its row is always there: the record that took
 // it was the last to change, and what is deleted leaves a tombstone.
 func (r *readTx) head() uint64 {
-	k, _ := r.bucket(bFeed).Cursor().Last()
-	return number(k)
+	return number(r.last(bFeed))
 }
 
 func (r *readTx) Changes(after uint64, limit int) ([]store.Change, error) {
@@ -67,7 +66,7 @@ func (w *writeTx) moveRow(from uint64, n *record, deleted bool) error {
 		return err
 	}
 	w.event(store.Event{Kind: store.EventFeed})
-	return w.add(bFeed, be64(n.version), row)
+	return w.put(bFeed, be64(n.version), row)
 }
 
 // bury deletes all that hangs on a record and leaves a tombstone.

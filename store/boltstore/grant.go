@@ -231,10 +231,10 @@ func (w *writeTx) PutToken(t *store.Token) error {
 	if err != nil {
 		return err
 	}
-	if err := w.add(bToken, lookup, []byte(t.Family)); err != nil {
+	if err := w.put(bToken, lookup, []byte(t.Family)); err != nil {
 		return err
 	}
-	return w.add(bGrant, key, encodeToken(append(head, 0), &n))
+	return w.put(bGrant, key, encodeToken(append(head, 0), &n))
 }
 
 func (w *writeTx) SpendToken(kind store.TokenKind, hash store.Hash) (*store.Token, error) {
@@ -250,7 +250,7 @@ func (w *writeTx) SpendToken(kind store.TokenKind, hash store.Hash) (*store.Toke
 		return nil, err
 	}
 	mark := append(bytes.Clone(v[:tokenSpent]), 1)
-	return t, w.replace(bGrant, tokenKey(family, kind, hash), v, mark)
+	return t, w.put(bGrant, tokenKey(family, kind, hash), mark)
 }
 
 func (w *writeTx) DeleteToken(kind store.TokenKind, hash store.Hash) error {

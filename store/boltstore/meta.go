@@ -5,6 +5,7 @@ import "github.com/caddyito/caddyito/store"
 var (
 	keyFormat = []byte("format")
 	keyMeta   = []byte("installation")
+	keyLog    = []byte("log") // of the database itself, not of its log
 )
 
 func (r *readTx) Meta() (store.Meta, error) {

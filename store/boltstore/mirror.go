@@ -141,7 +141,7 @@ func (w *writeTx) PutMirrorRecord(mirror string, r *store.Record) error {
 		return err
 	}
 	w.event(store.Event{Kind: store.EventMirror, Realm: mirror, Type: r.Type, ID: r.ID})
-	return w.replace(bMirrorRecord, key, old, value)
+	return w.put(bMirrorRecord, key, value)
 }
 
 // addToSums counts a record in the place of what was kept of it, if anything.

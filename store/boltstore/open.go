@@ -18,14 +18,17 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-// format is the version of the layout of keys and values.
-const format = 1
+// format is the version of the layout of keys and values. Since 2 there is a log,
+// without which the database is not to be opened.
+const format = 2
 
 // Options change how a store is opened. The zero value is fine.
 type Options struct {
 	// LockTimeout is how long to wait for another process that holds the file.
 	// Default 1 s.
 	LockTimeout time.Duration
+
+	logHalf int64 // of tests
 }
 
 // Open opens the database at path, or makes a new one (mode 0600, in a
@@ -34,6 +37,9 @@ type Options struct {
 func Open(path string, o Options) (*Store, error) {
 	if o.LockTimeout == 0 {
 		o.LockTimeout = time.Second
+	}
+	if o.logHalf == 0 {
+		o.logHalf = logHalf
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the database: %w", err)
@@ -59,18 +65,47 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := prepare(db)
-	if err == nil && id != marker {
-		err = writeMarker(path, id)
-	}
-	if err == nil {
-		err = endLeases(db)
-	}
+	s, err := begin(db, path, marker, o)
 	if err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("preparing the database %s: %w", path, err)
+		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{path: path, db: db, watchers: map[*watcher]bool{}}, nil
+	go s.flushInBackground()
+	return s, nil
+}
+
+// begin brings a database to the state in which it is used.
+func begin(db *bbolt.DB, path, marker string, o Options) (s *Store, err error) {
+	left, err := checkLog(db, path, marker)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("preparing the database %s: %w", path, err)
+		}
+	}()
+	id, err := prepare(db)
+	if err != nil {
+		return nil, err
+	}
+	if id != marker {
+		if err := writeMarker(path, id); err != nil {
+			return nil, err
+		}
+	}
+	if err := left.replay(db); err != nil {
+		return nil, err
+	}
+	if err := endLeases(db); err != nil {
+		return nil, err
+	}
+	s = &Store{
+		path: path, db: db, watchers: map[*watcher]bool{},
+		full: make(chan struct{}, 1), stop: make(chan struct{}), flushed: make(chan struct{}),
+	}
+	s.memory.Store(&memory{recent: new(tree)})
+	s.log, s.logID, err = beginLog(db, path, id, left.mark.Seq, o.logHalf)
+	return s, err
 }
 
 // endLeases ends those of a process that crashed: nobody else has the file open.
@@ -195,19 +230,20 @@ func prepare(db *bbolt.DB) (id string, err error) {
 				return err
 			}
 		}
-		w := &writeTx{readTx: readTx{tx: tx}}
-		m, err := w.Meta()
+		m, err := (&readTx{tx: tx}).Meta()
 		if id = m.InstallationID; err == nil {
 			return nil
 		}
 		id = rand.Text()
-		if err := w.put(bMeta, keyFormat, strconv.AppendInt(nil, format, 10)); err != nil {
+		value, err := encode(bMeta, nil, &store.Meta{InstallationID: id})
+		if err != nil {
 			return err
 		}
-		if err := w.put(bMeta, keyFeedID, []byte(rand.Text())); err != nil {
-			return err
-		}
-		return w.PutMeta(store.Meta{InstallationID: id})
+		meta := tx.Bucket([]byte(bucketNames[bMeta]))
+		return errors.Join(
+			meta.Put(keyFormat, strconv.AppendInt(nil, format, 10)),
+			meta.Put(keyFeedID, []byte(rand.Text())),
+			meta.Put(keyMeta, value))
 	})
 	return id, err
 }

@@ -87,7 +87,7 @@ func (w *writeTx) PutSession(s *store.Session) error {
 				return err
 			}
 		}
-		if err := w.add(bSessionOfSubject, subjectKey(&n), present); err != nil {
+		if err := w.put(bSessionOfSubject, subjectKey(&n), present); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (w *writeTx) PutSession(s *store.Session) error {
 			}
 		}
 		if n.SID != "" {
-			if err := w.add(bSessionOfSID, sidKey(&n), present); err != nil {
+			if err := w.put(bSessionOfSID, sidKey(&n), present); err != nil {
 				return err
 			}
 		}
@@ -114,7 +114,7 @@ func (w *writeTx) putSession(s *store.Session, old []byte) error {
 		return err
 	}
 	w.event(store.Event{Kind: store.EventSession, Realm: s.Realm, Hash: s.Hash})
-	return w.replace(bSession, key, old, encodeSession(head, s))
+	return w.put(bSession, key, encodeSession(head, s))
 }
 
 func (w *writeTx) TouchSession(realm string, hash store.Hash, lastSeen, idleExpiresAt time.Time) error {

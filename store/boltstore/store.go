@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -19,11 +19,23 @@ type Store struct {
 	path string
 	db   *bbolt.DB
 
+	log   *wal   // guarded by turn
+	logID string // the log's
+
 	waiting atomic.Int64 // Updates that wait for turn
-	turn    sync.Mutex   // guards what follows and the write transaction
+	turn    sync.Mutex   // guards what follows and the log
 	batch   *batch       // the open one, if any
+	edit    uint64       // of the last batch
 	closed  bool
-	broken  error // why nothing more is written
+
+	memory   atomic.Pointer[memory]
+	changing sync.Mutex // is held while another memory is put there, after turn and flushing
+	flushing sync.Mutex // guards writing to db, after turn
+	failure  atomic.Pointer[error]
+
+	full    chan struct{} // a half of the log is
+	stop    chan struct{} // closed to end flushInBackground
+	flushed chan struct{} // closed when it has ended
 
 	watch    sync.Mutex // guards watchers, and is held while they are called
 	watchers map[*watcher]bool
@@ -38,15 +50,12 @@ func (s *Store) View(ctx context.Context, fn func(store.ReadTx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	tx, err := s.db.Begin(false)
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		return store.ErrClosed
-	}
+	tx, m, err := s.snapshot()
 	if err != nil {
-		return fmt.Errorf("starting to read: %w", err)
+		return err
 	}
 	defer tx.Rollback()
-	return fn(&readTx{tx: tx})
+	return fn(&readTx{tx: tx, above: [...]*tree{m.recent, m.older}})
 }
 
 // Watch calls fn for the events of every commit, one commit after the other.
@@ -85,7 +94,8 @@ func (s *Store) notify(events []store.Event) {
 	}
 }
 
-// Close commits what is under way, waits for readers and lets the file go.
+// Close commits what is under way, moves the log to the database, waits for
+// readers and lets the file go.
 func (s *Store) Close() error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
@@ -94,10 +104,39 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	if s.batch != nil {
-		s.finish(nil)
+		s.finish()
 	}
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("closing the database %s: %w", s.path, err)
+	close(s.stop)
+	s.turn.Unlock() // for the one that flushes, which may be waiting for it
+	<-s.flushed
+	s.turn.Lock()
+	err := s.endLog()
+	if err != nil {
+		err = fmt.Errorf("closing the database: %w; the last writes are in %s, and are moved when it is opened again", err, logPath(s.path))
 	}
-	return nil
+	if e := s.db.Close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("closing the database %s: %w", s.path, e))
+	}
+	return err
+}
+
+// endLog moves all that is in the log to the database, and removes it.
+func (s *Store) endLog() error {
+	err := s.flushOlder()
+	if err == nil {
+		s.rotate()
+		err = s.flushOlder()
+	}
+	if err == nil {
+		err = s.broken()
+	}
+	if err == nil {
+		err = s.guard(func() error {
+			return s.db.Update(func(tx *bbolt.Tx) error { return writeMark(tx, logMark{Log: s.logID, Seq: s.log.seq}) })
+		})
+	}
+	if e := s.log.file.Close(); err != nil || e != nil {
+		return errors.Join(err, e)
+	}
+	return os.Remove(logPath(s.path))
 }

@@ -45,7 +45,7 @@ func (w *writeTx) expires(kind byte, key, old []byte, end uint64) (head []byte, 
 			return nil, err
 		}
 	}
-	return be64(end), w.add(bExpiry, expiryKey(end, kind, key), present)
+	return be64(end), w.put(bExpiry, expiryKey(end, kind, key), present)
 }
 
 // Sweep removes what expired before now. One call looks at no more than ten

@@ -64,10 +64,15 @@ var present = []byte{1}
 // (a foreign sub, a jti) is refused here rather than by bbolt.
 const maxKey = 4096
 
-// readTx is a transaction that reads. The slices bbolt hands out die with the
-// transaction, so nothing of them is passed on.
+// maxValue is the largest value. Nothing of ours comes near either.
+const maxValue = 1 << 30
+
+// readTx is a transaction that reads: the file as it was at one moment, and over
+// it what is not yet in the file (see memory.go). The slices bbolt hands out die
+// with the transaction, so nothing of them is passed on.
 type readTx struct {
 	tx      *bbolt.Tx
+	above   [2]*tree // the newer one first; nil where there is none
 	buckets [bucketCount]*bbolt.Bucket
 }
 
@@ -82,21 +87,85 @@ func (r *readTx) bucket(b bucket) *bbolt.Bucket {
 	return r.buckets[b]
 }
 
-// get returns nil if there is no such key. The value must not be kept.
-func (r *readTx) get(b bucket, key []byte) []byte { return r.bucket(b).Get(key) }
+// get returns nil if there is no such key. The value must not be kept, nor changed.
+func (r *readTx) get(b bucket, key []byte) []byte {
+	if it := r.known(b, key); it != nil {
+		return it.value
+	}
+	return r.bucket(b).Get(key)
+}
+
+// known is what memory has of a key, nil if nothing.
+func (r *readTx) known(b bucket, key []byte) *item {
+	for _, t := range r.above {
+		if t != nil && t[b] != nil {
+			if it := t.find(b, key); it != nil {
+				return it
+			}
+		}
+	}
+	return nil
+}
 
 // scan calls fn for the keys with a prefix, from the first that is at least
 // from, until fn says stop. fn must not write.
 func (r *readTx) scan(b bucket, prefix, from []byte, fn func(k, v []byte) (more bool)) {
-	c := r.bucket(b).Cursor()
 	if bytes.Compare(from, prefix) < 0 {
 		from = prefix
 	}
-	for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if !fn(k, v) {
-			return
+	var above []*cursor
+	for _, t := range r.above {
+		if t != nil && t[b] != nil {
+			above = append(above, t.from(b, from))
 		}
 	}
+	c := r.bucket(b).Cursor()
+	k, v := c.Seek(from)
+	for {
+		// The least key, and the newest that is known of it.
+		key, value, is := k, v, kept
+		for _, a := range slices.Backward(above) {
+			if a.at != nil && (key == nil || bytes.Compare(a.at.key, key) <= 0) {
+				key, value, is = a.at.key, a.at.value, a.at.is
+			}
+		}
+		if key == nil || !bytes.HasPrefix(key, prefix) || is == kept && !fn(key, value) {
+			return
+		}
+		for _, a := range above {
+			if a.at != nil && bytes.Equal(a.at.key, key) {
+				a.next()
+			}
+		}
+		if k != nil && (len(above) == 0 || bytes.Equal(k, key)) {
+			k, v = c.Next()
+		}
+	}
+}
+
+// last is the last key of a bucket, nil if there is none.
+func (r *readTx) last(b bucket) (top []byte) {
+	for i, t := range r.above {
+		if t == nil {
+			continue
+		}
+		for it := range t.backward(b) {
+			if bytes.Compare(it.key, top) <= 0 {
+				break
+			}
+			if it.is == kept && (i == 0 || r.known(b, it.key) == it) {
+				top = it.key
+				break
+			}
+		}
+	}
+	c := r.bucket(b).Cursor()
+	for k, _ := c.Last(); bytes.Compare(k, top) > 0; k, _ = c.Prev() {
+		if r.known(b, k) == nil {
+			return k
+		}
+	}
+	return top
 }
 
 // keys collects up to limit keys with a prefix; no limit below 0.
@@ -113,120 +182,74 @@ func (r *readTx) keys(b bucket, prefix []byte, limit int) [][]byte {
 }
 
 // writeTx is a transaction that reads and writes, lent to one closure after the
-// other (see commit.go).
+// other (see commit.go). What it writes goes to a tree of its own, which nobody
+// sees before it is in the log, and is listed for the log.
 type writeTx struct {
 	readTx
-	dirty bool // somebody wrote something
+	recent tree // above[0]
+	edit   uint64
+	writes []write
 
 	// Of the closure under way:
-	wrote     bool
-	journaled bool   // others wrote before it: it must be possible to take back
-	journal   []past // what it overwrote
-	events    []store.Event
-
-	// inBolt is true while bbolt writes. After a panic from there nobody knows
-	// what the transaction holds.
-	inBolt bool
+	start  int // of its writes
+	events []store.Event
 }
 
-// past is what a closure overwrote. old is nil where there was nothing.
-type past struct {
-	bucket   bucket
-	key, old []byte
+// write is what was written, and what was known before.
+type write struct {
+	bucket bucket
+	*item
+	old *item
 }
 
 // begin readies w for the next closure.
-func (w *writeTx) begin() {
-	w.wrote, w.journaled = false, w.dirty
-	w.journal, w.events = w.journal[:0], nil
+func (w *writeTx) begin() { w.start, w.events = len(w.writes), nil }
+
+// undo takes back what the closure wrote.
+func (w *writeTx) undo() {
+	for _, wr := range slices.Backward(w.writes[w.start:]) {
+		old := wr.old
+		if old == nil {
+			old = &item{key: wr.key, is: unknown}
+		}
+		w.recent.set(wr.bucket, old, w.edit)
+	}
+	clear(w.writes[w.start:])
+	w.writes = w.writes[:w.start]
 }
 
-// undo takes back what the closure wrote. bbolt has no savepoints: where nobody
-// wrote before, the transaction is begun anew, otherwise the journal is replayed
-// backwards. After an error w is of no use.
-func (w *writeTx) undo(db *bbolt.DB) error {
-	switch {
-	case w.inBolt:
-		return errors.New("bbolt failed in the midst of a write: the database may be damaged")
-	case !w.wrote:
-		return nil
-	case !w.journaled:
-		if err := w.tx.Rollback(); err != nil {
-			return fmt.Errorf("rolling back: %w", err)
-		}
-		tx, err := db.Begin(true)
-		if err != nil {
-			return fmt.Errorf("starting to write: %w", err)
-		}
-		w.readTx, w.dirty = readTx{tx: tx}, false
-		return nil
+// alone is what was written and nothing else.
+func (w *writeTx) alone() *tree {
+	t := new(tree)
+	for _, wr := range w.writes {
+		t.set(wr.bucket, wr.item, w.edit)
 	}
-	for _, p := range slices.Backward(w.journal) {
-		var err error
-		if p.old == nil {
-			err = w.bucket(p.bucket).Delete(p.key)
-		} else {
-			err = w.bucket(p.bucket).Put(p.key, p.old)
-		}
-		if err != nil {
-			return fmt.Errorf("taking back a write to %s: %w", bucketNames[p.bucket], err)
-		}
-	}
-	return nil
+	return t
 }
 
-// put writes. Neither slice may be changed afterwards.
+// put writes. It copies both slices.
 func (w *writeTx) put(b bucket, key, value []byte) error {
-	return w.replace(b, key, w.before(b, key), value)
-}
-
-// add is put for a key that is known to be new: it saves a search.
-func (w *writeTx) add(b bucket, key, value []byte) error { return w.replace(b, key, nil, value) }
-
-// replace is put for a key whose value is known to be old.
-func (w *writeTx) replace(b bucket, key, old, value []byte) error {
-	if len(key) > maxKey {
-		return fmt.Errorf("writing a %s: its name has %d bytes, more than %d", bucketNames[b], len(key), maxKey)
-	}
-	w.dirty, w.wrote = true, true
-	if w.journaled {
-		w.journal = append(w.journal, past{b, key, old})
-	}
-	w.inBolt = true
-	err := w.bucket(b).Put(key, value)
-	w.inBolt = false
-	if err != nil {
-		return fmt.Errorf("writing a %s: %w", bucketNames[b], err)
-	}
-	return nil
+	return w.set(b, kept, key, value)
 }
 
 // del deletes; a key that is not there is fine.
-func (w *writeTx) del(b bucket, key []byte) error {
-	old := w.before(b, key)
-	if w.journaled && old == nil {
-		return nil
-	}
-	w.dirty, w.wrote = true, true
-	if w.journaled {
-		w.journal = append(w.journal, past{b, key, old})
-	}
-	w.inBolt = true
-	err := w.bucket(b).Delete(key)
-	w.inBolt = false
-	if err != nil {
-		return fmt.Errorf("deleting a %s: %w", bucketNames[b], err)
-	}
-	return nil
-}
+func (w *writeTx) del(b bucket, key []byte) error { return w.set(b, gone, key, nil) }
 
-// before is the value that a write is about to change, if it may have to be taken
-// back.
-func (w *writeTx) before(b bucket, key []byte) []byte {
-	if !w.journaled {
-		return nil
+func (w *writeTx) set(b bucket, is itemKind, key, value []byte) error {
+	// Whatever bbolt would refuse is refused now, not when it is written there.
+	if len(key) == 0 || len(key) > maxKey {
+		return fmt.Errorf("writing a %s: its name has %d bytes, not 1 to %d", bucketNames[b], len(key), maxKey)
 	}
-	return w.get(b, key)
+	if len(value) > maxValue {
+		return fmt.Errorf("writing a %s: it has %d bytes, more than %d", bucketNames[b], len(value), maxValue)
+	}
+	both := append(append(make([]byte, 0, len(key)+len(value)), key...), value...)
+	it := &item{key: both[:len(key):len(key)], is: is}
+	if is == kept {
+		it.value = both[len(key):]
+	}
+	w.writes = append(w.writes, write{b, it, w.recent.set(b, it, w.edit)})
+	return nil
 }
 
 func (w *writeTx) event(e store.Event) { w.events = append(w.events, e) }

@@ -74,8 +74,7 @@ func (r *readTx) Users(after int64, limit int) (users []*store.User, err error) 
 }
 
 func (r *readTx) HasSuperuser() (bool, error) {
-	k, _ := r.bucket(bSuperuser).Cursor().First()
-	return k != nil, nil
+	return len(r.keys(bSuperuser, nil, 1)) > 0, nil
 }
 
 func (w *writeTx) PutUser(u *store.User, unique []string) error {
