@@ -48,9 +48,9 @@ func writeMark(tx *bbolt.Tx, m logMark) error {
 // flushInBackground moves what was written to the database, when a half of the
 // log is full or the time has come, until the store is closed. What fails is
 // tried again, at the latest by the next writer who finds no room.
-func (s *Store) flushInBackground() {
+func (s *Store) flushInBackground(every time.Duration) {
 	defer close(s.flushed)
-	tick := time.NewTicker(flushEvery)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

@@ -28,7 +28,9 @@ type Options struct {
 	// Default 1 s.
 	LockTimeout time.Duration
 
-	logHalf int64 // of tests
+	// Of tests. Default: the constants of these names.
+	logHalf    int64
+	flushEvery time.Duration
 }
 
 // Open opens the database at path, or makes a new one (mode 0600, in a
@@ -40,6 +42,9 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if o.logHalf == 0 {
 		o.logHalf = logHalf
+	}
+	if o.flushEvery == 0 {
+		o.flushEvery = flushEvery
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the database: %w", err)
@@ -69,7 +74,7 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	go s.flushInBackground()
+	go s.flushInBackground(o.flushEvery)
 	return s, nil
 }
 

@@ -70,8 +70,22 @@ func (t *tree) set(b bucket, it *item, edit uint64) (old *item) {
 	return root.set(it)
 }
 
-func (n *node) search(key []byte) (int, bool) {
-	return slices.BinarySearchFunc(n.items, key, func(it *item, key []byte) int { return bytes.Compare(it.key, key) })
+// search returns where a key is in a node, or where it would be.
+func (n *node) search(key []byte) (i int, found bool) {
+	// Not slices.BinarySearchFunc, with which every key would go to the heap.
+	low, high := 0, len(n.items)
+	for low < high {
+		middle := (low + high) / 2
+		switch order := bytes.Compare(n.items[middle].key, key); {
+		case order == 0:
+			return middle, true
+		case order < 0:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	return low, false
 }
 
 // own returns n if it may be changed in the edit, or a copy that may.
