@@ -24,12 +24,38 @@ var _ store.Backuper = (*Store)(nil)
 // Backup writes a copy of the database: a file that Restore takes. As long as it
 // takes, the pages of that moment are kept, and the file may grow.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
-	return s.View(ctx, func(tx store.ReadTx) error {
-		if _, err := tx.(*readTx).tx.WriteTo(&endingWriter{ctx, w}); err != nil {
-			return fmt.Errorf("copying the database: %w", err)
-		}
-		return nil
-	})
+	tx, err := s.whole(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.WriteTo(&endingWriter{ctx, w}); err != nil {
+		return fmt.Errorf("copying the database: %w", err)
+	}
+	return nil
+}
+
+// whole is a transaction of a moment at which all is in the database.
+func (s *Store) whole(ctx context.Context) (*bbolt.Tx, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if s.closed {
+		return nil, store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.batch != nil {
+		s.finish()
+	}
+	if err := s.moveAll(); err != nil {
+		return nil, err
+	}
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		return nil, fmt.Errorf("starting to read: %w", err)
+	}
+	return tx, nil
 }
 
 // endingWriter fails once ctx ends.

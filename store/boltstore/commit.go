@@ -170,10 +170,7 @@ func (s *Store) makeRoom() error {
 // commitLarge writes to the database at once what has no room in the log, after
 // all that was written before.
 func (s *Store) commitLarge(w *writeTx) error {
-	if err := s.makeRoom(); err != nil {
-		return err
-	}
-	if err := s.flushOlder(); err != nil {
+	if err := s.moveAll(); err != nil {
 		return err
 	}
 	mark := logMark{Log: s.logID, Seq: s.log.seq, Open: true}

@@ -106,6 +106,19 @@ func (s *Store) flushOlder() error {
 	return nil
 }
 
+// moveAll moves all that was written to the database. It is called in turn, and
+// not during a batch.
+func (s *Store) moveAll() error {
+	if err := s.flushOlder(); err != nil {
+		return err
+	}
+	s.rotate()
+	if err := s.flushOlder(); err != nil {
+		return err
+	}
+	return s.broken()
+}
+
 // flush writes a tree to the database, in order, with at most so many writes in a
 // commit, and with the last of them the mark. As long as that is not written, all
 // of it is in the log, and to write some of it once more does no harm.

@@ -19,10 +19,15 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/store/boltstore"
 )
 
 // killDir tells the test binary that it is the child of TestKill.
 const killDir = "BOLTSTORE_KILL_DIR"
+
+// killLog is the size of a half of its log. With a small one it is killed while
+// that is moved to the database, with a large one before.
+const killLog = "BOLTSTORE_KILL_LOG"
 
 // TestKill kills a process at a random moment, again and again: what it had
 // acknowledged is there, what was spent stays spent, and the file is whole.
@@ -39,7 +44,7 @@ func TestKill(t *testing.T) {
 	acknowledged := map[string]bool{}
 	for round := range 5 {
 		cmd := exec.Command(os.Args[0], "-test.run", "^TestKill$")
-		cmd.Env = append(os.Environ(), killDir+"="+dir)
+		cmd.Env = append(os.Environ(), killDir+"="+dir, killLog+"="+strconv.Itoa(8192<<(2*round)))
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -107,7 +112,14 @@ func idOf(tx store.ReadTx, username string) int64 {
 
 // killMe writes, and says what is written, until it is killed.
 func killMe(t *testing.T, dir string) {
-	s := open(t, filepath.Join(dir, "auth.db"))
+	half, err := strconv.ParseInt(os.Getenv(killLog), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := boltstore.Open(filepath.Join(dir, "auth.db"), boltstore.SmallLog(half))
+	if err != nil {
+		t.Fatal(err)
+	}
 	start := strconv.FormatInt(time.Now().UnixNano(), 36)
 	var out sync.Mutex
 	var writers sync.WaitGroup

@@ -122,17 +122,10 @@ func (s *Store) Close() error {
 
 // endLog moves all that is in the log to the database, and removes it.
 func (s *Store) endLog() error {
-	err := s.flushOlder()
-	if err == nil {
-		s.rotate()
-		err = s.flushOlder()
-	}
-	if err == nil {
-		err = s.broken()
-	}
+	err := s.moveAll()
 	if err == nil {
 		err = s.guard(func() error {
-			return s.db.Update(func(tx *bbolt.Tx) error { return writeMark(tx, logMark{Log: s.logID, Seq: s.log.seq}) })
+			return flush(s.db, new(tree), logMark{Log: s.logID, Seq: s.log.seq}, flushWrites)
 		})
 	}
 	if e := s.log.file.Close(); err != nil || e != nil {
