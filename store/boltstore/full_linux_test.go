@@ -2,6 +2,7 @@ package boltstore_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -25,11 +26,12 @@ func TestFullDisk(t *testing.T) {
 	if dir := os.Getenv(fullDir); dir != "" {
 		t.Run("growing", func(t *testing.T) { fillUp(t, filepath.Join(dir, "growing.db"), false) })
 		t.Run("writing", func(t *testing.T) { fillUp(t, filepath.Join(dir, "writing.db"), true) })
+		t.Run("moving", func(t *testing.T) { fillWhileMoving(t, filepath.Join(dir, "moving.db")) })
 		return
 	}
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestFullDisk$", "-test.v")
 	cmd.Env = append(os.Environ(), fullDir+"="+t.TempDir())
-	if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "--- PASS: TestFullDisk/") != 2 {
+	if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "--- PASS: TestFullDisk/") != 3 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -128,4 +130,73 @@ func fillUp(t *testing.T, path string, middle bool) {
 	if a, b, c := count("before", before), count("big", big), count("after", 100); a != before || int64(b) != big || c != 100 {
 		t.Errorf("after reopening there are %d, %d and %d", a, b, c)
 	}
+}
+
+// fillWhileMoving lets the database grow no further while there is room in the
+// log: writing goes on until the log is full too, nothing that was acknowledged is
+// lost, and all is moved when there is space again.
+func fillWhileMoving(t *testing.T, path string) {
+	signal.Ignore(syscall.SIGXFSZ)
+	s, err := boltstore.Open(path, boltstore.SmallLog(512<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(n int64) error {
+		return s.Update(t.Context(), func(tx store.WriteTx) error { return tx.PutSession(benchSession("s", n)) })
+	}
+	acknowledged := int64(0)
+	write := func(n int64) {
+		t.Helper()
+		for range n {
+			if err := put(acknowledged); err != nil {
+				t.Fatal(err)
+			}
+			acknowledged++
+		}
+	}
+	write(2000) // both halves have their size
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 2 << 20, Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	for err = error(nil); err == nil && acknowledged < 100_000; {
+		if err = put(acknowledged); err == nil {
+			acknowledged++
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "file too large") || strings.Contains(err.Error(), "restart") {
+		t.Errorf("after %d: %v; want an error with the path and the reason", acknowledged, err)
+	}
+	there := func() {
+		t.Helper()
+		err := s.View(t.Context(), func(tx store.ReadTx) error {
+			for i := range acknowledged {
+				if _, err := tx.Session(store.ServerRealm, benchHash("s", i)); err != nil {
+					return fmt.Errorf("session %d: %w", i, err)
+				}
+			}
+			if _, err := tx.Session(store.ServerRealm, benchHash("s", acknowledged)); !errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("what failed is there: %w", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	there()
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	there()
+	write(3000)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkFile(t, path)
+	s = open(t, path)
+	there()
 }
