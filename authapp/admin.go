@@ -38,6 +38,7 @@ const adminBase = "/auth/"
 //	GET, PATCH, DELETE     /auth/objects/{type}/{id}
 //	GET                    /auth/sync
 //	POST                   /auth/sync/{client}/resync
+//	POST                   /auth/keys/rotate
 //	GET                    /auth/backup             the store, as application/octet-stream
 //
 // Bodies are JSON. An error is {"error": "...", "problems": [{field, message}]}.
@@ -74,6 +75,7 @@ func (api *adminAPI) routes() {
 	api.clientRoutes()
 	api.objectRoutes()
 	api.syncRoutes()
+	api.keyRoutes()
 	api.backupRoutes()
 	api.handle("/auth/", func(_ *App, r *http.Request) (any, error) {
 		return nil, refuse(http.StatusNotFound, "there is no %s %s here", r.Method, r.URL.Path)

@@ -41,6 +41,7 @@ type clientView struct {
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	SkipConsent            bool     `json:"skip_consent"`
 	AllowNoPKCE            bool     `json:"allow_no_pkce"`
+	IDTokenAlg             string   `json:"id_token_signed_response_alg,omitempty"`
 	// Format and AdminFlags: store.Client has them.
 	Format     store.ClientFormat `json:"format,omitempty"`
 	AdminFlags bool               `json:"admin_flags,omitempty"`
@@ -67,7 +68,7 @@ func viewOf(c *store.Client, source string) *clientView {
 		ID: c.ID, Name: c.Name, Source: source, Public: c.Public,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
-		Format: c.Format, AdminFlags: c.AdminFlags,
+		IDTokenAlg: c.IDTokenAlg, Format: c.Format, AdminFlags: c.AdminFlags,
 		Sync: c.Sync, SyncURL: c.SyncURL, Fields: c.Fields, SyncTarget: c.SyncTarget(),
 		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
 	}
@@ -150,6 +151,8 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		AllowNoPKCE            bool     `json:"allow_no_pkce"`
 		Scopes                 []string `json:"scopes"`
 
+		IDTokenAlg string `json:"id_token_signed_response_alg"`
+
 		Format     store.ClientFormat `json:"format"`
 		AdminFlags bool               `json:"admin_flags"`
 
@@ -164,7 +167,7 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		ID: body.ID, Name: body.Name, Public: body.Public,
 		RedirectURIs: body.RedirectURIs, PostLogoutRedirectURIs: body.PostLogoutRedirectURIs,
 		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
-		Format: body.Format, AdminFlags: body.AdminFlags,
+		IDTokenAlg: body.IDTokenAlg, Format: body.Format, AdminFlags: body.AdminFlags,
 		Sync: body.Sync, SyncURL: body.SyncURL, Fields: body.Fields,
 		CreatedAt: time.Now().UTC(),
 	}
@@ -235,6 +238,7 @@ func (a *App) checkClient(c *store.Client) error {
 	for _, uri := range c.PostLogoutRedirectURIs {
 		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
 	}
+	bad("id_token_signed_response_alg", store.CheckSigningAlg(c.IDTokenAlg))
 	bad("format", c.CheckFormat())
 	bad("sync", store.CheckSyncMode(c.Sync))
 	if c.SyncURL != "" {

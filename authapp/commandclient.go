@@ -25,6 +25,7 @@ func clientCommand() *cobra.Command {
 	f.String("sync", "", "Of which users the client is told as they change: all, granted (those who signed in there) or off (default: all for a gate and with a format, else off)")
 	f.StringSlice("fields", nil, "What the client is told of users and what they refer to, as in email,company.name (repeatable; default: all but private fields)")
 	f.String("sync-url", "", "Where it is told (default for a gate: https://<site>/oidc/sync)")
+	f.String("id-token-signed-response-alg", "", "What signs its ID tokens: RS256, ES256 or EdDSA (default RS256)")
 	f.String("format", "", "djangito for a Django project with the package of that name")
 	f.Bool("admin-flags", false, "Tell a client of format djangito who is staff and who is a superuser")
 	f.Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
@@ -61,6 +62,7 @@ func createClientCmd(s *session, args []string) error {
 	sync, _ := f.GetString("sync")
 	syncURL, _ := f.GetString("sync-url")
 	fields, _ := f.GetStringSlice("fields")
+	alg, _ := f.GetString("id-token-signed-response-alg")
 	format, _ := f.GetString("format")
 	adminFlags, _ := f.GetBool("admin-flags")
 	if len(postLogout) == 0 {
@@ -74,7 +76,7 @@ func createClientCmd(s *session, args []string) error {
 	err := s.call(http.MethodPost, "/auth/clients", map[string]any{
 		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
 		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
-		"sync": sync, "sync_url": syncURL, "fields": fields, "format": format, "admin_flags": adminFlags,
+		"sync": sync, "sync_url": syncURL, "fields": fields, "id_token_signed_response_alg": alg, "format": format, "admin_flags": adminFlags,
 	}, &c)
 	if err != nil {
 		return err
@@ -174,6 +176,9 @@ func (s *session) printClient(c *clientView) error {
 		row(w, "source", c.Source)
 		row(w, "kind", c.kind())
 		row(w, "consent", c.consent())
+		if c.IDTokenAlg != "" {
+			row(w, "ID token signed by", c.IDTokenAlg)
+		}
 		if c.Format != "" {
 			row(w, "format", string(c.Format))
 		}

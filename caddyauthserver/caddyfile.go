@@ -41,6 +41,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			post_logout_redirect <uri>...
 //			skip_consent
 //			allow_no_pkce
+//			id_token_signed_response_alg RS256|ES256|EdDSA
 //			format               djangito
 //			admin_flags
 //			scopes               <scope>...
@@ -63,6 +64,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		code_lifetime          <duration>
 //		access_token_lifetime  <duration>
 //		refresh_token_lifetime <duration>
+//		signing_key_lifetime   <duration>
 //	}
 //
 // client may be repeated, and so may redirect, post_logout_redirect, scopes and
@@ -96,6 +98,12 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},
 		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},
 		{Name: "refresh_token_lifetime", Read: directive.Duration(&s.Lifetimes.RefreshToken)},
+		{Name: "signing_key_lifetime", Read: func(d *caddyfile.Dispenser) error {
+			if err := directive.Duration(&s.Lifetimes.SigningKey)(d); err != nil {
+				return err
+			}
+			return directive.Wrap(d, checkKeyLifetime(s.Lifetimes.SigningKey))
+		}},
 	})
 	if err != nil || s.DeclaredSchema == nil {
 		return err // without a schema here, another auth_server may have it
@@ -127,6 +135,12 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 		{Name: "post_logout_redirect", Repeatable: true, Read: texts(&c.PostLogoutRedirectURIs, redirectCheck("post_logout_redirect"))},
 		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
 		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
+		{Name: "id_token_signed_response_alg", Read: func(d *caddyfile.Dispenser) error {
+			if err := directive.Text(&c.IDTokenAlg)(d); err != nil {
+				return err
+			}
+			return directive.Wrap(d, store.CheckSigningAlg(c.IDTokenAlg))
+		}},
 		{Name: "format", Read: directive.Text((*string)(&c.Format))},
 		{Name: "admin_flags", Read: directive.Flag(&c.AdminFlags)},
 		{Name: "scopes", Repeatable: true, Read: texts(&c.Scopes, store.CheckScope)},

@@ -41,6 +41,9 @@ type Client struct {
 	// AllowNoPKCE lets a client that has a secret leave PKCE out. Default:
 	// false.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// IDTokenAlg is the algorithm that signs the client's ID tokens: "RS256",
+	// "ES256" or "EdDSA". Default: "RS256".
+	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
 	// Format is "djangito" for a Django project with the package of that name,
 	// which reads the profile and is told of changes in a form of its own, and
 	// knows no PKCE. Default: that of gates.
@@ -114,6 +117,9 @@ func (c *Client) check(expanded bool, plain []string) error {
 		if err := checkRedirect("post_logout_redirect", uri, expanded); err != nil {
 			return err
 		}
+	}
+	if err := store.CheckSigningAlg(c.IDTokenAlg); err != nil {
+		return fmt.Errorf("client %s: %w", c.ID, err)
 	}
 	if err := (&store.Client{Format: c.Format, AdminFlags: c.AdminFlags, Public: c.Public}).CheckFormat(); err != nil {
 		return fmt.Errorf("client %s: %w", c.ID, err)
@@ -232,6 +238,7 @@ func (c *Client) static() *provider.StaticClient {
 			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 			SkipConsent:            c.SkipConsent,
 			AllowNoPKCE:            c.AllowNoPKCE,
+			IDTokenAlg:             c.IDTokenAlg,
 			Format:                 c.Format,
 			AdminFlags:             c.AdminFlags,
 			Scopes:                 c.Scopes,

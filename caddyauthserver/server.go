@@ -72,6 +72,10 @@ type Lifetimes struct {
 	// RefreshToken is how long a refresh token can wait to be used. Default: 30
 	// days.
 	RefreshToken caddy.Duration `json:"refresh_token,omitempty"`
+	// SigningKey is how long a key signs ID tokens before the next does, at least
+	// an hour. The next is published 10 minutes earlier; the last is kept for at
+	// least 30 days more. Default: 90 days.
+	SigningKey caddy.Duration `json:"signing_key,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -133,6 +137,9 @@ func (s *Server) Validate() error {
 	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {
 		return errors.New("lifetimes: must be longer than nothing")
 	}
+	if err := checkKeyLifetime(l.SigningKey); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for i := range s.Clients {
 		c := &s.Clients[i]
@@ -189,4 +196,5 @@ var (
 	_ authapp.ServerModule        = (*Server)(nil)
 	_ authapp.ClientLister        = (*Server)(nil)
 	_ authapp.SyncServer          = (*Server)(nil)
+	_ authapp.KeyServer           = (*Server)(nil)
 )

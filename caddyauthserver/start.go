@@ -36,6 +36,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		CodeLifetime:         time.Duration(s.Lifetimes.Code),
 		AccessTokenLifetime:  time.Duration(s.Lifetimes.AccessToken),
 		RefreshTokenLifetime: time.Duration(s.Lifetimes.RefreshToken),
+		SigningKeyLifetime:   time.Duration(s.Lifetimes.SigningKey),
 		SessionIdle:          time.Duration(s.Session.Idle),
 		SessionAbsolute:      time.Duration(s.Session.Absolute),
 		ClientIP:             clientIP,
@@ -51,6 +52,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		s.StopServer() // the app stops only those that started
 		return fmt.Errorf("auth_server %s: %w", issuer, err)
 	}
+	p.StartKeys()
 	p.StartSync(s.app.Ready()) // not before the gates of this process stand
 	return nil
 }

@@ -24,6 +24,8 @@ type Client struct {
 	SkipConsent bool `json:"skip_consent,omitempty"`
 	// AllowNoPKCE lets a confidential client leave PKCE out.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// IDTokenAlg signs its ID tokens: one of SigningAlgs. Default "RS256".
+	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
 	// Format is how the client reads the profile and is told of changes. Default:
 	// as gates do.
 	Format ClientFormat `json:"format,omitempty"`

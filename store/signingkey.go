@@ -1,6 +1,27 @@
 package store
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// DefaultSigningAlg is what every OpenID client understands (OpenID Connect Core
+// section 15.1).
+const DefaultSigningAlg = "RS256"
+
+// SigningAlgs are the algorithms of signing keys (RFC 7518, RFC 8037), the
+// default first.
+func SigningAlgs() []string { return []string{DefaultSigningAlg, "ES256", "EdDSA"} }
+
+// CheckSigningAlg says what is wrong with an algorithm; none is fine.
+func CheckSigningAlg(alg string) error {
+	if alg == "" || slices.Contains(SigningAlgs(), alg) {
+		return nil
+	}
+	return fmt.Errorf("id_token_signed_response_alg is one of %s, not %q", strings.Join(SigningAlgs(), ", "), alg)
+}
 
 // SigningKey signs what the server says (ID tokens). Its public half is
 // published before it signs and as long as anything it signed may be shown.

@@ -50,6 +50,9 @@ type Config struct {
 	// RefreshTokenLifetime is how long a family can be refreshed without being
 	// used. Default 30 days.
 	RefreshTokenLifetime time.Duration
+	// SigningKeyLifetime is how long a key signs before the next does. Default 90
+	// days.
+	SigningKeyLifetime time.Duration
 	// SessionIdle and SessionAbsolute limit a session at the server: unused,
 	// and in all. Defaults 24 hours and 30 days.
 	SessionIdle, SessionAbsolute time.Duration
@@ -76,6 +79,7 @@ const (
 	DefaultCodeLifetime         = 60 * time.Second
 	DefaultAccessTokenLifetime  = 10 * time.Minute
 	DefaultRefreshTokenLifetime = 30 * 24 * time.Hour
+	DefaultSigningKeyLifetime   = 90 * 24 * time.Hour
 	DefaultSessionIdle          = 24 * time.Hour
 	DefaultSessionAbsolute      = 30 * 24 * time.Hour
 )
@@ -115,6 +119,7 @@ func (c *Config) complete() error {
 		{"code lifetime", &c.CodeLifetime, DefaultCodeLifetime},
 		{"access token lifetime", &c.AccessTokenLifetime, DefaultAccessTokenLifetime},
 		{"refresh token lifetime", &c.RefreshTokenLifetime, DefaultRefreshTokenLifetime},
+		{"signing key lifetime", &c.SigningKeyLifetime, DefaultSigningKeyLifetime},
 		{"session idle limit", &c.SessionIdle, DefaultSessionIdle},
 		{"session absolute limit", &c.SessionAbsolute, DefaultSessionAbsolute},
 	} {
@@ -124,6 +129,9 @@ func (c *Config) complete() error {
 		if *d.value < time.Second {
 			return fmt.Errorf("%s %s: must be at least a second", d.name, *d.value)
 		}
+	}
+	if c.SigningKeyLifetime < MinSigningKeyLifetime {
+		return fmt.Errorf("signing key lifetime %s: must be at least %s", c.SigningKeyLifetime, MinSigningKeyLifetime)
 	}
 	if c.ClientIP == nil {
 		c.ClientIP = func(r *http.Request) string {

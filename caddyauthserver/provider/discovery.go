@@ -37,7 +37,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"response_modes_supported":                   []string{"query", "form_post"},
 		"grant_types_supported":                      []string{"authorization_code", "refresh_token"},
 		"subject_types_supported":                    []string{"public"},
-		"id_token_signing_alg_values_supported":      []string{"RS256"},
+		"id_token_signing_alg_values_supported":      store.SigningAlgs(),
 		"token_endpoint_auth_methods_supported":      clientAuth,
 		"revocation_endpoint_auth_methods_supported": clientAuth,
 		// Not for public clients, who have no secret to show.

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // idTokenClaims are what an ID token says (OpenID Connect Core section 2).
@@ -37,20 +40,30 @@ func (c *idTokenClaims) GetAudience() (jwt.ClaimStrings, error) {
 
 // signIDToken signs the ID token that goes with b.
 func (p *Provider) signIDToken(ctx context.Context, b *bought) (string, error) {
-	key, err := p.keys.signer(ctx, "RS256")
+	key, err := p.keys.signer(ctx, b.alg)
 	if err != nil {
 		return "", err
 	}
 	now := p.now()
-	sum := sha256.Sum256([]byte(b.access))
 	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), &idTokenClaims{
 		Issuer: p.Issuer, Subject: strconv.FormatInt(b.family.UserID, 10), Audience: b.family.ClientID,
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(p.AccessTokenLifetime)),
 		AuthTime: jwt.NewNumericDate(b.family.AuthTime), Nonce: b.nonce, SID: b.family.SID,
-		AtHash: base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2]),
+		AtHash: atHash(key.alg, b.access),
 	})
 	t.Header["kid"] = key.kid
 	return t.SignedString(key.private)
+}
+
+// atHash is the left half of the access token's hash, by the hash that alg signs
+// with (OpenID Connect Core section 3.1.3.6). Ed25519 signs with SHA-512.
+func atHash(alg, access string) string {
+	if alg == "EdDSA" {
+		sum := sha512.Sum512([]byte(access))
+		return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+	}
+	sum := sha256.Sum256([]byte(access))
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 
 // maxJWT is the longest JWT that is looked at, in bytes.
@@ -73,7 +86,7 @@ func (p *Provider) parseHint(ctx context.Context, raw string) (*idTokenClaims, e
 	var failed error // of ours, not of the hint
 	claims := new(idTokenClaims)
 	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{"RS256", "ES256", "EdDSA"}),
+		jwt.WithValidMethods(store.SigningAlgs()),
 		jwt.WithoutClaimsValidation(), // expired is fine; the rest is checked below
 	)
 	_, err := parser.ParseWithClaims(raw, claims, func(t *jwt.Token) (any, error) {

@@ -5,15 +5,22 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/base64"
+	"fmt"
 	"math/big"
 	"net/http"
+	"time"
+
+	"github.com/caddyito/caddyito/store"
 )
+
+// jwksCached is how long clients may keep the keys without asking again.
+const jwksCached = 5 * time.Minute
 
 // jwks publishes the public half of every key in the store: before it signs,
 // while it does, and as long as what it signed may be shown (RFC 7517).
 func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
 	// The first who asks makes the first key, so that nobody caches none.
-	if _, err := p.keys.signer(r.Context(), "RS256"); err != nil {
+	if _, err := p.keys.signer(r.Context(), store.DefaultSigningAlg); err != nil {
 		p.oauthFailure(w, r, "reading signing keys", err)
 		return
 	}
@@ -26,7 +33,7 @@ func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
 	for _, k := range keys {
 		set = append(set, jwk(k))
 	}
-	w.Header().Set("Cache-Control", "public, max-age=300")
+	w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(jwksCached/time.Second)))
 	writeJSON(w, http.StatusOK, map[string]any{"keys": set})
 }
 

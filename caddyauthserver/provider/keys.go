@@ -1,10 +1,12 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -30,6 +32,8 @@ type keyring struct {
 	master store.MasterKey
 	now    func() time.Time
 	stop   func()
+	// tending ends what StartKeys began; nil if it did not.
+	tending func()
 
 	making sync.Mutex // held while a key is made, which takes long
 
@@ -54,7 +58,12 @@ func newKeyring(s store.Store, master store.MasterKey, now func() time.Time) *ke
 	return k
 }
 
-func (k *keyring) close() { k.stop() }
+func (k *keyring) close() {
+	if k.tending != nil {
+		k.tending()
+	}
+	k.stop()
+}
 
 // all are the keys of the store, oldest first.
 func (k *keyring) all(ctx context.Context) ([]*signingKey, error) {
@@ -125,8 +134,11 @@ func (k *keyring) byKID(ctx context.Context, kid string) (*signingKey, error) {
 	return nil, nil
 }
 
-// signer is the newest active key for alg. The first time ever it makes one.
+// signer is the newest active key for alg, "" for the default. The first time
+// that anybody needs that algorithm it makes one, which signs at once: nobody can
+// have kept older ones.
 func (k *keyring) signer(ctx context.Context, alg string) (*signingKey, error) {
+	alg = cmp.Or(alg, store.DefaultSigningAlg)
 	key, err := k.newest(ctx, alg)
 	if key != nil || err != nil {
 		return key, err
@@ -136,8 +148,22 @@ func (k *keyring) signer(ctx context.Context, alg string) (*signingKey, error) {
 	if key, err = k.newest(ctx, alg); key != nil || err != nil {
 		return key, err
 	}
-	if err := k.make(ctx); err != nil {
+	made, err := newSigningKey(k.master, alg)
+	if err != nil {
 		return nil, err
+	}
+	made.CreatedAt = k.now().UTC()
+	made.ActiveAt = made.CreatedAt
+	// Of several nodes that do so at once, the one that commits first wins.
+	err = k.store.Update(ctx, func(tx store.WriteTx) error {
+		there, err := tx.SigningKeys()
+		if err != nil || latest(there, alg) != nil {
+			return err
+		}
+		return tx.PutSigningKey(made)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing a signing key: %w", err)
 	}
 	key, err = k.newest(ctx, alg)
 	if key == nil && err == nil {
@@ -164,36 +190,27 @@ func (k *keyring) newest(ctx context.Context, alg string) (*signingKey, error) {
 	return best, nil
 }
 
-// make makes the installation's first key. Of several nodes that do so at once,
-// the one that commits first wins.
-func (k *keyring) make(ctx context.Context) error {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+// newSigningKey makes a key, without times. RSA takes long.
+func newSigningKey(master store.MasterKey, alg string) (*store.SigningKey, error) {
+	var private crypto.Signer
+	var err error
+	switch alg {
+	case "RS256":
+		private, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "ES256":
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "EdDSA":
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		err = fmt.Errorf("unknown algorithm %q", alg)
+	}
 	if err != nil {
-		return fmt.Errorf("making a signing key: %w", err)
+		return nil, fmt.Errorf("making a signing key: %w", err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return fmt.Errorf("making a signing key: %w", err)
+		return nil, fmt.Errorf("making a signing key: %w", err)
 	}
-	kid, now := store.NewSecret()[:16], k.now().UTC()
-	s := &store.SigningKey{
-		KID: kid, Alg: "RS256", Sealed: k.master.Seal(store.SigningKeyPurpose(kid), der),
-		CreatedAt: now, ActiveAt: now,
-	}
-	err = k.store.Update(ctx, func(tx store.WriteTx) error {
-		there, err := tx.SigningKeys()
-		if err != nil {
-			return err
-		}
-		for _, other := range there {
-			if other.Alg == s.Alg && other.RetiredAt.IsZero() {
-				return nil
-			}
-		}
-		return tx.PutSigningKey(s)
-	})
-	if err != nil {
-		return fmt.Errorf("writing a signing key: %w", err)
-	}
-	return nil
+	kid := store.NewSecret()[:16]
+	return &store.SigningKey{KID: kid, Alg: alg, Sealed: master.Seal(store.SigningKeyPurpose(kid), der)}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
 )
 
@@ -95,11 +96,11 @@ func New(c Config) (*Provider, error) {
 // Prepare makes the signing key, if this installation has none yet, so that
 // the first login does not wait for it.
 func (p *Provider) Prepare(ctx context.Context) error {
-	_, err := p.keys.signer(ctx, "RS256")
+	_, err := p.keys.signer(ctx, store.DefaultSigningAlg)
 	return err
 }
 
-// Close ends what New and StartSync began.
+// Close ends what New, StartSync and StartKeys began.
 func (p *Provider) Close() {
 	p.sync.Close()
 	p.keys.close()

@@ -20,6 +20,7 @@ type bought struct {
 	scopes []string
 	family *store.Family
 	nonce  string
+	alg    string // of the ID token; none is the default
 }
 
 // token is the token endpoint (RFC 6749 section 3.2).
@@ -96,7 +97,7 @@ func (p *Provider) redeemCode(ctx context.Context, c *client, form url.Values) (
 			return nil, invalidGrant("this client must use PKCE")
 		}
 		tokens, err := p.grants(tx, c, now).redeem(ctx, code, form.Get("code_verifier"), t, f)
-		return &bought{tokens, slices.Clone(f.Scopes), f, t.Nonce}, err
+		return &bought{tokens, slices.Clone(f.Scopes), f, t.Nonce, c.IDTokenAlg}, err
 	})
 }
 
@@ -117,7 +118,7 @@ func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values
 		}
 		tokens, err := p.grants(tx, c, now).rotate(ctx, refresh, f, scopes)
 		// The refreshed ID token has no nonce (OpenID Connect Core section 12.2).
-		return &bought{tokens, scopes, f, ""}, err
+		return &bought{tokens, scopes, f, "", c.IDTokenAlg}, err
 	})
 }
 
