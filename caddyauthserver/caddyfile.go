@@ -64,6 +64,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		code_lifetime          <duration>
 //		access_token_lifetime  <duration>
 //		refresh_token_lifetime <duration>
+//		refresh_grace          <duration>
 //		signing_key_lifetime   <duration>
 //	}
 //
@@ -98,6 +99,7 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},
 		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},
 		{Name: "refresh_token_lifetime", Read: directive.Duration(&s.Lifetimes.RefreshToken)},
+		{Name: "refresh_grace", Read: s.Lifetimes.readRefreshGrace},
 		{Name: "signing_key_lifetime", Read: func(d *caddyfile.Dispenser) error {
 			if err := directive.Duration(&s.Lifetimes.SigningKey)(d); err != nil {
 				return err

@@ -72,6 +72,11 @@ type Lifetimes struct {
 	// RefreshToken is how long a refresh token can wait to be used. Default: 30
 	// days.
 	RefreshToken caddy.Duration `json:"refresh_token,omitempty"`
+	// RefreshGrace is how long a client that shows a refresh token again, because
+	// the answer got lost or two of its processes asked at once, gets the same new
+	// one again, unless that was used. At most a minute; 0 is not at all, so that
+	// any reuse ends the client's access. Default: 10 s.
+	RefreshGrace *caddy.Duration `json:"refresh_grace,omitempty"`
 	// SigningKey is how long a key signs ID tokens before the next does, at least
 	// an hour. The next is published 10 minutes earlier; the last is kept for at
 	// least 30 days more. Default: 90 days.
@@ -136,6 +141,9 @@ func (s *Server) Validate() error {
 	l := s.Lifetimes
 	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {
 		return errors.New("lifetimes: must be longer than nothing")
+	}
+	if err := checkRefreshGrace(l.RefreshGrace); err != nil {
+		return err
 	}
 	if err := checkKeyLifetime(l.SigningKey); err != nil {
 		return err

@@ -36,6 +36,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		CodeLifetime:         time.Duration(s.Lifetimes.Code),
 		AccessTokenLifetime:  time.Duration(s.Lifetimes.AccessToken),
 		RefreshTokenLifetime: time.Duration(s.Lifetimes.RefreshToken),
+		RefreshGrace:         s.Lifetimes.refreshGrace(),
 		SigningKeyLifetime:   time.Duration(s.Lifetimes.SigningKey),
 		SessionIdle:          time.Duration(s.Session.Idle),
 		SessionAbsolute:      time.Duration(s.Session.Absolute),

@@ -50,6 +50,10 @@ type Config struct {
 	// RefreshTokenLifetime is how long a family can be refreshed without being
 	// used. Default 30 days.
 	RefreshTokenLifetime time.Duration
+	// RefreshGrace is how long a refresh token that was spent gets the same
+	// successor again, as long as that was not used. Default 10 s; below 0: not at
+	// all.
+	RefreshGrace time.Duration
 	// SigningKeyLifetime is how long a key signs before the next does. Default 90
 	// days.
 	SigningKeyLifetime time.Duration
@@ -73,12 +77,17 @@ type StaticClient struct {
 	Secret string
 }
 
+// MaxRefreshGrace is how long at the most a spent refresh token is excused: so
+// long a thief could use one too.
+const MaxRefreshGrace = time.Minute
+
 // Default lifetimes and prefix.
 const (
 	DefaultPrefix               = "/o"
 	DefaultCodeLifetime         = 60 * time.Second
 	DefaultAccessTokenLifetime  = 10 * time.Minute
 	DefaultRefreshTokenLifetime = 30 * 24 * time.Hour
+	DefaultRefreshGrace         = 10 * time.Second
 	DefaultSigningKeyLifetime   = 90 * 24 * time.Hour
 	DefaultSessionIdle          = 24 * time.Hour
 	DefaultSessionAbsolute      = 30 * 24 * time.Hour
@@ -132,6 +141,12 @@ func (c *Config) complete() error {
 	}
 	if c.SigningKeyLifetime < MinSigningKeyLifetime {
 		return fmt.Errorf("signing key lifetime %s: must be at least %s", c.SigningKeyLifetime, MinSigningKeyLifetime)
+	}
+	if c.RefreshGrace == 0 {
+		c.RefreshGrace = DefaultRefreshGrace
+	}
+	if c.RefreshGrace > MaxRefreshGrace {
+		return fmt.Errorf("refresh grace %s: must be at most %s", c.RefreshGrace, MaxRefreshGrace)
 	}
 	if c.ClientIP == nil {
 		c.ClientIP = func(r *http.Request) string {

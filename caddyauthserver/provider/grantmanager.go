@@ -33,7 +33,7 @@ func (p *Provider) grants(tx store.WriteTx, c *client, now time.Time) *grants {
 	m.MapTokenStorage(t)
 	m.MapClientStorage(authenticated{c})
 	m.MapAuthorizeGenerate(newCodes{})
-	m.MapAccessGenerate(newTokens{})
+	m.MapAccessGenerate(newTokens{p})
 	m.SetAuthorizeCodeExp(p.CodeLifetime)
 	m.SetAuthorizeCodeTokenCfg(&manage.Config{
 		AccessTokenExp: p.AccessTokenLifetime, RefreshTokenExp: p.RefreshTokenLifetime, IsGenerateRefresh: true,
@@ -100,19 +100,30 @@ func (g *grants) rotate(ctx context.Context, refresh string, f *store.Family, sc
 	return issued{ti.GetAccess(), ti.GetRefresh()}, nil
 }
 
-// newCodes and newTokens make 256 random bits; those of go-oauth2 have 122.
+// accessAgain writes one more access token of family f.
+func (g *grants) accessAgain(f *store.Family, scopes []string) (string, error) {
+	g.tokens.family = f
+	access := store.NewSecret()
+	return access, g.tokens.putAccess(access, scopes)
+}
+
+// newCodes and newTokens make 256 bits; those of go-oauth2 have 122. A refresh
+// token that is spent says what its successor is.
 type (
 	newCodes  struct{}
-	newTokens struct{}
+	newTokens struct{ p *Provider }
 )
 
 func (newCodes) Token(context.Context, *oauth2.GenerateBasic) (string, error) {
 	return store.NewSecret(), nil
 }
 
-func (newTokens) Token(_ context.Context, _ *oauth2.GenerateBasic, withRefresh bool) (string, string, error) {
+func (n newTokens) Token(_ context.Context, data *oauth2.GenerateBasic, withRefresh bool) (string, string, error) {
 	if !withRefresh {
 		return store.NewSecret(), "", nil
+	}
+	if spent := data.TokenInfo.GetRefresh(); spent != "" {
+		return store.NewSecret(), n.p.successor(spent), nil
 	}
 	return store.NewSecret(), store.NewSecret(), nil
 }
@@ -158,15 +169,16 @@ func (t *txTokens) Create(_ context.Context, ti oauth2.TokenInfo) error {
 	if err := t.tx.PutFamily(&f); err != nil {
 		return fmt.Errorf("prolonging family: %w", err)
 	}
-	err := t.put(store.KindAccess, ti.GetAccess(), &store.Token{
-		Scopes: strings.Fields(ti.GetScope()), ExpiresAt: t.now.Add(t.p.AccessTokenLifetime),
-	})
-	if err != nil {
+	if err := t.putAccess(ti.GetAccess(), strings.Fields(ti.GetScope())); err != nil {
 		return err
 	}
 	return t.put(store.KindRefresh, ti.GetRefresh(), &store.Token{
 		Scopes: t.family.Scopes, ExpiresAt: t.now.Add(t.p.RefreshTokenLifetime),
 	})
+}
+
+func (t *txTokens) putAccess(secret string, scopes []string) error {
+	return t.put(store.KindAccess, secret, &store.Token{Scopes: scopes, ExpiresAt: t.now.Add(t.p.AccessTokenLifetime)})
 }
 
 func (t *txTokens) put(kind store.TokenKind, secret string, tok *store.Token) error {

@@ -31,6 +31,8 @@ type Provider struct {
 	csrfKey   [32]byte
 	askedKey  [32]byte
 	deviceKey [32]byte
+	// successorKey makes refresh tokens of those they replace.
+	successorKey [32]byte
 }
 
 // route is an endpoint: by which methods it is reached, and whether programs
@@ -64,6 +66,8 @@ func New(c Config) (*Provider, error) {
 		csrfKey:   c.MasterKey.Derive("provider/csrf"),
 		askedKey:  c.MasterKey.Derive("provider/asked"),
 		deviceKey: c.MasterKey.Derive("provider/device"),
+
+		successorKey: c.MasterKey.Derive("provider/refresh-successor"),
 	}
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
 	p.sync = p.newSync()

@@ -83,7 +83,7 @@ func (p *Provider) redeemCode(ctx context.Context, c *client, form url.Values) (
 		return nil, &oauthError{code: "invalid_request", description: "code is missing"}
 	}
 	unusable := invalidGrant("code is unknown, expired, used, or of another client")
-	return p.spend(ctx, c, store.KindCode, code, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
+	return p.spend(ctx, c, store.KindCode, code, unusable, nil, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
 		if f.ClientID != c.ID {
 			return nil, unusable
 		}
@@ -108,7 +108,10 @@ func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values
 		return nil, &oauthError{code: "invalid_request", description: "refresh_token is missing"}
 	}
 	unusable := invalidGrant("refresh_token is unknown, expired, used, or of another client")
-	return p.spend(ctx, c, store.KindRefresh, refresh, unusable, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
+	again := func(tx store.WriteTx, family string, now time.Time) (*bought, error) {
+		return p.refreshAgain(tx, c, refresh, family, form.Get("scope"), now)
+	}
+	return p.spend(ctx, c, store.KindRefresh, refresh, unusable, again, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
 		if f.ClientID != c.ID {
 			return nil, unusable
 		}
@@ -123,9 +126,11 @@ func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values
 }
 
 // spend looks at a one-time token and has buy spend it, in one transaction. A
-// token that was spent before was stolen, now or then: its family goes, and
-// that must be committed although the request is refused.
+// token that was spent before, and for which again finds no excuse, was stolen,
+// now or then: its family goes, and that must be committed although the request
+// is refused.
 func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, secret string, unusable *oauthError,
+	again func(tx store.WriteTx, family string, now time.Time) (*bought, error),
 	buy func(store.WriteTx, *store.Token, *store.Family, time.Time) (*bought, error)) (*bought, error) {
 	var b *bought
 	var replayed *store.Family
@@ -136,6 +141,11 @@ func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, s
 		if errors.Is(err, store.ErrNotFound) {
 			_, err = tx.SpendToken(kind, hash)
 			if spent, ok := errors.AsType[*store.SpentError](err); ok {
+				if again != nil {
+					if b, err = again(tx, spent.Family, now); !errors.Is(err, store.ErrNotFound) {
+						return err
+					}
+				}
 				replayed, err = killFamily(tx, c, spent.Family)
 				return err
 			}

@@ -239,7 +239,7 @@ func TestTrapParallelCodeRedemption(t *testing.T) {
 
 // So is refresh rotation.
 func TestTrapParallelRefresh(t *testing.T) {
-	s := newServer(t)
+	s := newServer(t, noGrace)
 	tok := s.browser().tokens("openid")
 	ok, access := parallel(s, as("app", appSecret), refreshForm(tok.refresh))
 	if ok != 1 {
@@ -274,11 +274,11 @@ func TestTrapReplayKillsFamilyAfterRestart(t *testing.T) {
 }
 
 func TestTrapRefreshReuseKillsFamilyAfterRestart(t *testing.T) {
-	s := newServer(t)
+	s := newServer(t, noGrace)
 	first := s.browser().tokens("openid")
 	second := tokensOf(t, s.token(as("app", appSecret), refreshForm(first.refresh)))
 	s.close()
-	s.open()
+	s.open(noGrace)
 	wantError(t, s.token(as("app", appSecret), refreshForm(first.refresh)), 400, "invalid_grant")
 	wantError(t, s.token(as("app", appSecret), refreshForm(second.refresh)), 400, "invalid_grant")
 }
