@@ -41,6 +41,7 @@ type clientView struct {
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	SkipConsent            bool     `json:"skip_consent"`
 	AllowNoPKCE            bool     `json:"allow_no_pkce"`
+	AllowGroups            []string `json:"allow_groups,omitempty"`
 	IDTokenAlg             string   `json:"id_token_signed_response_alg,omitempty"`
 	// Format and AdminFlags: store.Client has them.
 	Format     store.ClientFormat `json:"format,omitempty"`
@@ -68,7 +69,7 @@ func viewOf(c *store.Client, source string) *clientView {
 		ID: c.ID, Name: c.Name, Source: source, Public: c.Public,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
-		IDTokenAlg: c.IDTokenAlg, Format: c.Format, AdminFlags: c.AdminFlags,
+		AllowGroups: c.AllowGroups, IDTokenAlg: c.IDTokenAlg, Format: c.Format, AdminFlags: c.AdminFlags,
 		Sync: c.Sync, SyncURL: c.SyncURL, Fields: c.Fields, SyncTarget: c.SyncTarget(),
 		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
 	}
@@ -151,7 +152,8 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		AllowNoPKCE            bool     `json:"allow_no_pkce"`
 		Scopes                 []string `json:"scopes"`
 
-		IDTokenAlg string `json:"id_token_signed_response_alg"`
+		AllowGroups []string `json:"allow_groups"`
+		IDTokenAlg  string   `json:"id_token_signed_response_alg"`
 
 		Format     store.ClientFormat `json:"format"`
 		AdminFlags bool               `json:"admin_flags"`
@@ -167,7 +169,7 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		ID: body.ID, Name: body.Name, Public: body.Public,
 		RedirectURIs: body.RedirectURIs, PostLogoutRedirectURIs: body.PostLogoutRedirectURIs,
 		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
-		IDTokenAlg: body.IDTokenAlg, Format: body.Format, AdminFlags: body.AdminFlags,
+		AllowGroups: body.AllowGroups, IDTokenAlg: body.IDTokenAlg, Format: body.Format, AdminFlags: body.AdminFlags,
 		Sync: body.Sync, SyncURL: body.SyncURL, Fields: body.Fields,
 		CreatedAt: time.Now().UTC(),
 	}
@@ -237,6 +239,9 @@ func (a *App) checkClient(c *store.Client) error {
 	}
 	for _, uri := range c.PostLogoutRedirectURIs {
 		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
+	}
+	for _, name := range c.AllowGroups {
+		bad("allow_groups", store.CheckGroup(name))
 	}
 	bad("id_token_signed_response_alg", store.CheckSigningAlg(c.IDTokenAlg))
 	bad("format", c.CheckFormat())

@@ -117,3 +117,21 @@ func TestAdminClientMistakes(t *testing.T) {
 		}
 	}
 }
+
+// Who may sign in at a client, and what signs for it, is kept as it was asked for,
+// and a mistake names its field.
+func TestAdminClientGroupsAndAlg(t *testing.T) {
+	a := newAPI(t)
+	var c clientView
+	a.do("POST", "/auth/clients", `{"id":"shop","redirect_uris":["https://shop.example.com/cb"],"allow_groups":["staff"],"id_token_signed_response_alg":"ES256"}`, 201, nil)
+	a.do("GET", "/auth/clients/shop", "", 200, &c)
+	if fmt.Sprint(c.AllowGroups) != "[staff]" || c.IDTokenAlg != "ES256" {
+		t.Errorf("kept %+v", c)
+	}
+	for field, value := range map[string]string{"allow_groups": `["a,b"]`, "id_token_signed_response_alg": `"none"`} {
+		got := a.do("POST", "/auth/clients", `{"id":"bad","redirect_uris":["https://shop.example.com/cb"],"`+field+`":`+value+`}`, 400, nil)
+		if !strings.Contains(got, `"field":"`+field+`"`) {
+			t.Errorf("%s %s: %s", field, value, got)
+		}
+	}
+}

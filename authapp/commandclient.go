@@ -25,6 +25,7 @@ func clientCommand() *cobra.Command {
 	f.String("sync", "", "Of which users the client is told as they change: all, granted (those who signed in there) or off (default: all for a gate and with a format, else off)")
 	f.StringSlice("fields", nil, "What the client is told of users and what they refer to, as in email,company.name (repeatable; default: all but private fields)")
 	f.String("sync-url", "", "Where it is told (default for a gate: https://<site>/oidc/sync)")
+	f.StringSlice("allow-group", nil, "Let only members of this group sign in there (repeatable; default: everybody)")
 	f.String("id-token-signed-response-alg", "", "What signs its ID tokens: RS256, ES256 or EdDSA (default RS256)")
 	f.String("format", "", "djangito for a Django project with the package of that name")
 	f.Bool("admin-flags", false, "Tell a client of format djangito who is staff and who is a superuser")
@@ -62,6 +63,7 @@ func createClientCmd(s *session, args []string) error {
 	sync, _ := f.GetString("sync")
 	syncURL, _ := f.GetString("sync-url")
 	fields, _ := f.GetStringSlice("fields")
+	groups, _ := f.GetStringSlice("allow-group")
 	alg, _ := f.GetString("id-token-signed-response-alg")
 	format, _ := f.GetString("format")
 	adminFlags, _ := f.GetBool("admin-flags")
@@ -76,7 +78,7 @@ func createClientCmd(s *session, args []string) error {
 	err := s.call(http.MethodPost, "/auth/clients", map[string]any{
 		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
 		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
-		"sync": sync, "sync_url": syncURL, "fields": fields, "id_token_signed_response_alg": alg, "format": format, "admin_flags": adminFlags,
+		"sync": sync, "sync_url": syncURL, "fields": fields, "allow_groups": groups, "id_token_signed_response_alg": alg, "format": format, "admin_flags": adminFlags,
 	}, &c)
 	if err != nil {
 		return err
@@ -176,6 +178,9 @@ func (s *session) printClient(c *clientView) error {
 		row(w, "source", c.Source)
 		row(w, "kind", c.kind())
 		row(w, "consent", c.consent())
+		if len(c.AllowGroups) > 0 {
+			row(w, "only for groups", strings.Join(c.AllowGroups, " "))
+		}
 		if c.IDTokenAlg != "" {
 			row(w, "ID token signed by", c.IDTokenAlg)
 		}

@@ -41,6 +41,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			post_logout_redirect <uri>...
 //			skip_consent
 //			allow_no_pkce
+//			allow_groups         <group>...
 //			id_token_signed_response_alg RS256|ES256|EdDSA
 //			format               djangito
 //			admin_flags
@@ -68,8 +69,8 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		signing_key_lifetime   <duration>
 //	}
 //
-// client may be repeated, and so may redirect, post_logout_redirect, scopes and
-// fields in it.
+// client may be repeated, and so may redirect, post_logout_redirect, scopes,
+// allow_groups and fields in it.
 func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	start := d.Token()
@@ -137,6 +138,7 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 		{Name: "post_logout_redirect", Repeatable: true, Read: texts(&c.PostLogoutRedirectURIs, redirectCheck("post_logout_redirect"))},
 		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
 		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
+		{Name: "allow_groups", Repeatable: true, Read: texts(&c.AllowGroups, checkAllowedGroup)},
 		{Name: "id_token_signed_response_alg", Read: func(d *caddyfile.Dispenser) error {
 			if err := directive.Text(&c.IDTokenAlg)(d); err != nil {
 				return err

@@ -41,6 +41,9 @@ type Client struct {
 	// AllowNoPKCE lets a client that has a secret leave PKCE out. Default:
 	// false.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// AllowGroups are the groups whose members may sign in there: being in one of
+	// them is enough. Others see a page that says so. Default: everybody.
+	AllowGroups []string `json:"allow_groups,omitempty"`
 	// IDTokenAlg is the algorithm that signs the client's ID tokens: "RS256",
 	// "ES256" or "EdDSA". Default: "RS256".
 	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
@@ -118,6 +121,11 @@ func (c *Client) check(expanded bool, plain []string) error {
 			return err
 		}
 	}
+	for _, name := range c.AllowGroups {
+		if err := checkAllowedGroup(name); err != nil {
+			return fmt.Errorf("client %s: %w", c.ID, err)
+		}
+	}
 	if err := store.CheckSigningAlg(c.IDTokenAlg); err != nil {
 		return fmt.Errorf("client %s: %w", c.ID, err)
 	}
@@ -158,6 +166,13 @@ func (c *Client) checkRedirect(uri string, expanded bool) error {
 		return directive.CheckPublicRedirect("redirect", uri)
 	}
 	return checkRedirect("redirect", uri, expanded)
+}
+
+func checkAllowedGroup(name string) error {
+	if err := store.CheckGroup(name); err != nil {
+		return fmt.Errorf("allow_groups: %w", err)
+	}
+	return nil
 }
 
 func checkRedirect(option, uri string, expanded bool) error {
@@ -238,6 +253,7 @@ func (c *Client) static() *provider.StaticClient {
 			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 			SkipConsent:            c.SkipConsent,
 			AllowNoPKCE:            c.AllowNoPKCE,
+			AllowGroups:            c.AllowGroups,
 			IDTokenAlg:             c.IDTokenAlg,
 			Format:                 c.Format,
 			AdminFlags:             c.AdminFlags,

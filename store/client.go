@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,9 @@ type Client struct {
 	SkipConsent bool `json:"skip_consent,omitempty"`
 	// AllowNoPKCE lets a confidential client leave PKCE out.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
+	// AllowGroups are the groups whose members may sign in there; empty means
+	// everybody.
+	AllowGroups []string `json:"allow_groups,omitempty"`
 	// IDTokenAlg signs its ID tokens: one of SigningAlgs. Default "RS256".
 	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
 	// Format is how the client reads the profile and is told of changes. Default:
@@ -83,6 +87,12 @@ func (c *Client) CheckFormat() error {
 		return fmt.Errorf("only a client of format %s can be told of admin flags", FormatDjangito)
 	}
 	return nil
+}
+
+// Admits says whether the user may sign in at the client.
+func (c *Client) Admits(u *User) bool {
+	return len(c.AllowGroups) == 0 ||
+		slices.ContainsFunc(c.AllowGroups, func(g string) bool { return slices.Contains(u.Groups, g) })
 }
 
 // NeedsPKCE says whether the client must use PKCE (RFC 7636).

@@ -312,9 +312,8 @@ func (s *Schema) CheckUser(u *User) error {
 	slices.Sort(u.Groups)
 	u.Groups = slices.Compact(u.Groups)
 	for _, g := range u.Groups {
-		// A comma would split the group in the Remote-Groups header.
-		if msg := checkText(g, 150); msg != "" || g == "" || strings.TrimSpace(g) != g || strings.Contains(g, ",") {
-			bad("groups", "%q: a group is 1 to 150 printable characters without a comma or surrounding space", g)
+		if err := CheckGroup(g); err != nil {
+			bad("groups", "%v", err)
 		}
 	}
 	u.DateJoined, u.LastLogin = normalTime(u.DateJoined), normalTime(u.LastLogin)
@@ -323,6 +322,15 @@ func (s *Schema) CheckUser(u *User) error {
 	}
 	u.Fields = s.checkRecordFields(UserType, u.Fields, bad)
 	return invalid(UserType, problems)
+}
+
+// CheckGroup says what is wrong with the name of a group.
+func CheckGroup(g string) error {
+	// A comma would split the group in the Remote-Groups header.
+	if msg := checkText(g, 150); msg != "" || g == "" || strings.TrimSpace(g) != g || strings.Contains(g, ",") {
+		return fmt.Errorf("%q: a group is 1 to 150 printable characters without a comma or surrounding space", g)
+	}
+	return nil
 }
 
 // CheckObject brings o into its normal form and says everything that is wrong

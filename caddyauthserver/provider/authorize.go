@@ -51,7 +51,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.unavailable(w, r, "reading session and consent", err)
 		return
 	}
-	for _, ask := range []step{p.signInStep, p.consentStep} {
+	for _, ask := range []step{p.signInStep, p.groupStep, p.consentStep} {
 		if ask(w, r, a) {
 			return
 		}
@@ -126,6 +126,29 @@ func (p *Provider) mustSignInAgain(a *authorization) bool {
 // asked for it.
 func (a *authRequest) since(t time.Time) bool { return a.returned && !t.Before(a.asked) }
 
+// groupStep turns away who is in none of the groups for which the client is. It
+// says so here, with a way out: a client that is told would often just begin
+// again.
+func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
+	if a.client.Admits(a.in.user) {
+		return false
+	}
+	p.Logger.Info("turned away: in none of the client's groups", "user_id", a.in.user.ID, "client_id", a.client.ID)
+	if a.prompts("none") {
+		p.respondError(w, a.authRequest, &oauthError{code: "access_denied", description: "this client is not open to the person who is signed in"})
+		return true
+	}
+	p.message(w, r, http.StatusForbidden, webpage.Message{
+		Title: "Not open to you",
+		Text: fmt.Sprintf("You are signed in as %s, and may not use %s. Ask whoever runs it to let you in, or sign in as somebody else.",
+			a.in.user.Name(), a.client.displayName()),
+		Detail:   fmt.Sprintf("Client %q is only for members of some groups.", a.client.ID),
+		LinkText: "Sign in as somebody else",
+		LinkURL:  p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}),
+	})
+	return true
+}
+
 // consentStep asks the person to agree, unless they did before or the client
 // is first-party.
 func (p *Provider) consentStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
@@ -150,7 +173,8 @@ func (p *Provider) continueQuery(a *authorization) string {
 }
 
 // errNotAnyMore says that what the steps found is gone by the time the code is
-// written: signed out or disabled meanwhile.
+// written: signed out, disabled or taken out
+// of a group meanwhile.
 var errNotAnyMore = errors.New("no longer signed in")
 
 // issueCode writes the code, in one transaction with a last look at the session
@@ -176,7 +200,7 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		if err != nil {
 			return fmt.Errorf("reading session: %w", err)
 		}
-		if in == nil {
+		if in == nil || !a.client.Admits(in.user) {
 			return errNotAnyMore
 		}
 		now := p.now()

@@ -140,7 +140,7 @@ func (c *client) mayAsk(scope string) bool {
 }
 
 // liveFamily is the family with its user and client, if it still lives: within
-// its time, the user active, the client known. Otherwise store.ErrNotFound.
+// its time, the user active, the client known and open to the user. Otherwise store.ErrNotFound.
 func (p *Provider) liveFamily(tx store.ReadTx, id string, now time.Time) (*store.Family, *store.User, *client, error) {
 	f, err := tx.Family(id)
 	if err != nil {
@@ -154,7 +154,7 @@ func (p *Provider) liveFamily(tx store.ReadTx, id string, now time.Time) (*store
 		return nil, nil, nil, err
 	}
 	c, err := p.clientIn(tx, f.ClientID)
-	if errors.Is(err, errUnknownClient) {
+	if errors.Is(err, errUnknownClient) || err == nil && !c.Admits(u) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
