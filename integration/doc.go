@@ -7,6 +7,7 @@
 //	onebox_test.go     server and gate in one Caddy: sign-in, tabs, rules, setup
 //	twobox_test.go     server and gate in two: restarts, crashes, a server that is down
 //	sync*_test.go      a change at the server and what the gate does, also after crashes
+//	directory_test.go  what the app reads of the mirror, also of the deleted
 //	stream_test.go     WebSockets and event streams (live_test.go) and when they end
 //	reload_test.go     a hundred reloads under load, failed ones, validate
 //	wrong_test.go      what goes wrong says what to do; attacks from outside

@@ -41,12 +41,19 @@ func signedOut(status int, _ map[string]any) bool { return status == 401 }
 func TestSyncTwoBoxes(t *testing.T) {
 	t.Parallel()
 	b := startBoxes(t)
+	b.showMirror("")
 	alice, bob := newPerson(t), newPerson(t)
 	alice.open(b.gate+"/").onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
 	bob.open(b.gate+"/").onLogin(b.server).signIn("bob", password).at(b.gate+"/", 200)
 
 	t.Run("who renames the company renames it at the gate", func(t *testing.T) {
 		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Acme & Sons")
+		waitFor(t, 15*time.Second, func() error {
+			if company := alice.open(b.gate + "/").upstream().Header.Get("Remote-Company"); company != "Acme & Sons" {
+				return fmt.Errorf("the app is told of %q", company)
+			}
+			return nil
+		})
 		enforced(t, alice, b.gate, "renamed", companyNamed("Acme & Sons"))
 	})
 
@@ -60,24 +67,29 @@ func TestSyncTwoBoxes(t *testing.T) {
 		}
 	})
 
-	t.Run("what happens while the gate is down is there when it is up", func(t *testing.T) {
+	const crowd = 1000
+	t.Run("a thousand users changed while the gate is down are there when it is up", func(t *testing.T) {
+		for i := range crowd {
+			b.serverCaddy.addUser(fmt.Sprintf("crowd%d", i))
+		}
+		waitFor(t, 15*time.Second, b.settled)
 		b.gateCaddy.stop()
 		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Missed")
-		for i := range 200 {
-			b.serverCaddy.addUser(fmt.Sprintf("new%d", i))
+		for i := range crowd {
+			b.serverCaddy.setUser(fmt.Sprintf("crowd%d", i), `{"first_name":"Changed","company":1}`)
 		}
 		b.gateCaddy.start(b.gateFile)
 		enforced(t, alice, b.gate, "renamed while down", companyNamed("Missed"))
-		waitFor(t, 15*time.Second, func() error { return b.settled() })
+		b.wantCrowd(crowd, "Missed")
 	})
 
-	t.Run("a mirror that was deleted fills itself", func(t *testing.T) {
+	t.Run("a gate whose database was deleted fills itself", func(t *testing.T) {
 		b.gateCaddy.stop()
 		if err := os.RemoveAll(filepath.Join(b.gateCaddy.dataDir(), "caddyito")); err != nil {
 			t.Fatal(err)
 		}
 		b.gateCaddy.start(b.gateFile)
-		waitFor(t, 15*time.Second, func() error { return b.settled() })
+		b.wantCrowd(crowd, "Missed")
 		p := newPerson(t)
 		p.open(b.gate+"/").onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
 		b.serverCaddy.auth("", "object", "set", "company", "1", "name=Anew")
@@ -131,14 +143,30 @@ func TestSyncTwoBoxes(t *testing.T) {
 // addUser is "caddy auth user create --no-password", without a process for each.
 func (c *caddy) addUser(name string) {
 	c.t.Helper()
-	resp, err := http.Post("http://"+c.admin+"/auth/users", "application/json", strings.NewReader(`{"username":"`+name+`"}`))
+	c.api("POST", "/auth/users", `{"username":"`+name+`"}`)
+}
+
+// setUser is "caddy auth user set", without a process for each.
+func (c *caddy) setUser(name, body string) {
+	c.t.Helper()
+	c.api("PATCH", "/auth/users/"+name, body)
+}
+
+// api asks the admin API for a change.
+func (c *caddy) api(method, path, body string) {
+	c.t.Helper()
+	r, err := http.NewRequest(method, "http://"+c.admin+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		body, _ := io.ReadAll(resp.Body)
-		c.t.Fatalf("making user %s: %s: %s", name, resp.Status, body)
+	if answer, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode/100 != 2 {
+		c.t.Fatalf("%s %s: %s: %s, %v", method, path, resp.Status, answer, err)
 	}
 }
 
