@@ -8,7 +8,8 @@
 //	Decide         origin -> own path? -> path policy -> cookie -> session
 //	               (cache, else store) -> identity (cache, else mirror) -> rules
 //	  Pass         Apply + MarkPrivate, then the app
-//	  Own          ServeOwn: /oidc/login, /oidc/callback, /oidc/logout, /oidc/me
+//	  Own          ServeOwn: /oidc/login, /oidc/callback, /oidc/logout, /oidc/me,
+//	               /oidc/sync, the directory
 //	  the rest     Refuse: 302 to the issuer, or 400, 401, 403, 503
 //
 // Deciding uses no network and writes nothing to disk. What it needs is held in
@@ -24,6 +25,16 @@
 //	issuer         the person signs in
 //	callback.go    state -> code exchange -> ID token (idtoken.go) -> profile
 //	               (profile.go) -> one transaction: mirror and session -> 303
+//
+// What stays open: passage.go notes every request of somebody signed in until it
+// is answered, and breaks off those that would not be let pass any more. They are
+// asked about again when the store tells of a change, and every two seconds, by
+// the gate that let them pass, also after a reload has closed it. offline.go says
+// when the mirror is too old for anybody to pass.
+//
+// The app's view: directory.go lets programs from the networks it names read the
+// mirror, directorypage.go reads their query and makes the page, one bounded
+// scan of the mirror at a time.
 //
 // Neighbours: package store keeps sessions and the mirror; internal/webpage
 // draws the pages; caddyauthclient is the Caddy module around this.
