@@ -34,7 +34,7 @@ func (a *App) checkCallbacks(app *caddyhttp.App, gates []*placedGate) error {
 			callback := origin + g.prefix() + "/callback"
 			p := probeFor(app, alike, callback)
 			switch {
-			case p.reached == yes:
+			case p.reached >= assumed:
 			case p.reached == unknown:
 				a.log.Warn("it depends on more than the path whether the gate gets its own pages; if not, nobody can sign in: then name a path that gets there, as in: prefix /x/oidc",
 					zap.String("callback", callback))
@@ -54,6 +54,9 @@ type certainty int
 const (
 	no certainty = iota
 	unknown
+	// assumed holds for the page that the person asked for, which did get to the
+	// gate; for other requests it may not.
+	assumed
 	yes
 )
 
@@ -68,7 +71,6 @@ type probe struct {
 	r       *http.Request
 	repl    *caddy.Replacer
 	vague   bool            // the path may have been rewritten
-	negated bool            // within "not"
 	invoked map[string]bool // named routes on the way down, which may go round
 }
 
@@ -181,19 +183,19 @@ func (p *probe) matcher(m any) certainty {
 		}
 		return p.asked(m)
 	case *caddyhttp.MatchNot:
-		p.negated = !p.negated
-		c := yes - p.sets(m.MatcherSets)
-		p.negated = !p.negated
-		return c
+		switch c := p.sets(m.MatcherSets); c {
+		case no:
+			return yes
+		case yes:
+			return no
+		default:
+			return c
+		}
 	case *caddyhttp.MatchMethod, caddyhttp.MatchMethod,
 		*caddyhttp.MatchHeader, caddyhttp.MatchHeader, *caddyhttp.MatchHeaderRE, caddyhttp.MatchHeaderRE,
 		*caddyhttp.MatchProtocol, caddyhttp.MatchProtocol, *caddyhttp.MatchTLS, caddyhttp.MatchTLS,
 		*caddyhttp.MatchRemoteIP, *caddyhttp.MatchClientIP:
-		// As for the page that the person asked for, which did get there.
-		if p.negated {
-			return no
-		}
-		return yes
+		return assumed
 	}
 	return unknown
 }
@@ -247,7 +249,7 @@ func (p *probe) advice(app *caddyhttp.App, members []any, origin string) string 
 	for _, pattern := range p.refused {
 		base, ok := strings.CutSuffix(pattern, "/*")
 		if prefix := base + "/oidc"; ok && directive.CheckPrefix(prefix) == nil &&
-			probeFor(app, members, origin+prefix+"/callback").reached == yes {
+			probeFor(app, members, origin+prefix+"/callback").reached >= assumed {
 			return "add to the auth_client: prefix " + prefix
 		}
 	}

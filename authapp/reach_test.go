@@ -37,6 +37,12 @@ func TestGatesGetTheirCallback(t *testing.T) {
 		{"taken by another handle", "http://w.example.com {\n handle /oidc/* {\n respond 404\n }\n handle {\n fake_gate\n }\n}", "does not get to it"},
 		{"taken by another gate of its client", "http://w.example.com {\n handle /x/* {\n fake_gate\n }\n handle {\n fake_gate\n }\n}", ""},
 		{"at another address", "http://w.example.com {\n handle /x/* {\n fake_gate" + registered + "\n }\n}\nhttp://v.example.com {\n fake_gate" + registered + "\n}", "auth_client at http://w.example.com"},
+		{"beside a handle of WebSockets", "http://w.example.com {\n @ws header Upgrade websocket\n handle @ws {\n respond 404\n }\n handle {\n fake_gate\n }\n}", ""},
+		{"beside a handle of the house", "http://w.example.com {\n @in remote_ip 10.0.0.0/8\n handle @in {\n respond 200\n }\n handle {\n fake_gate\n }\n}", ""},
+		{"beside a handle of all others", "http://w.example.com {\n @out not client_ip 10.0.0.0/8\n handle @out {\n respond 403\n }\n handle {\n fake_gate\n }\n}", ""},
+		{"beside a handle of a method", "http://w.example.com {\n @post method POST\n handle @post {\n respond 200\n }\n handle {\n fake_gate\n }\n}", ""},
+		{"rewritten for some", "http://w.example.com {\n @bot header User-Agent *bot*\n rewrite @bot /bots\n handle /oidc/* {\n fake_gate\n }\n}", ""},
+		{"a method of another path", "http://w.example.com {\n @x {\n method GET\n path /x/*\n }\n handle @x {\n fake_gate\n }\n}", "prefix /x/oidc"},
 		{"expression", "http://w.example.com {\n @x expression path('/x/*')\n handle @x {\n fake_gate\n }\n}", ""},
 		{"rewritten perhaps", "http://w.example.com {\n @x expression path('/x/*')\n rewrite @x /oidc/callback\n handle /oidc/* {\n fake_gate\n }\n}", ""},
 		{"rewritten away", "http://w.example.com {\n rewrite /oidc/* /index.php\n handle /oidc/* {\n fake_gate\n }\n}", "does not get to it"},
@@ -77,8 +83,8 @@ func TestCallbacksThatNobodyCanBeSureOf(t *testing.T) {
 		"try_files":    {"try_files {path} /index.html\n handle /x/* {\n fake_gate name=g\n }", unknown},
 		"placeholder":  {"@x path {vars.p}/*\n handle @x {\n fake_gate name=g\n }", unknown},
 		"both for one": {"@x {\n path /x/*\n expression true\n }\n handle @x {\n fake_gate name=g\n }", no},
-		"a method":     {"@x method GET\n handle @x {\n fake_gate name=g\n }", yes},
-		"not a method": {"@x not method POST\n handle @x {\n fake_gate name=g\n }", yes},
+		"a method":     {"@x method GET\n handle @x {\n fake_gate name=g\n }", assumed},
+		"not a method": {"@x not method POST\n handle @x {\n fake_gate name=g\n }", assumed},
 	} {
 		where := "http://w.example.com {\n " + c.inside + "\n}"
 		app, members := provisioned(t, where)
