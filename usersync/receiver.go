@@ -24,6 +24,9 @@ type Receiver struct {
 	last atomic.Int64 // when a batch was last taken, in nanoseconds; 0 for never
 }
 
+// maxUnseen is for how much of a batch there is room before any of it has come.
+const maxUnseen = 64 << 10
+
 // ServeHTTP takes one batch.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
@@ -36,8 +39,8 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var body bytes.Buffer
-	if 0 < r.ContentLength && r.ContentLength <= MaxBatch {
-		body.Grow(int(r.ContentLength) + bytes.MinRead)
+	if 0 < r.ContentLength { // which a stranger may say, and then send nothing
+		body.Grow(int(min(r.ContentLength, maxUnseen)) + bytes.MinRead)
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBatch))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {

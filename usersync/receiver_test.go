@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -80,6 +81,31 @@ func TestReceiverAnswers(t *testing.T) {
 	short := *rc.Mirror
 	short.Secret = secret[:31]
 	check("a short secret", post(&Receiver{Mirror: &short, Log: rc.Log}, ContentType, good), 400, "31 bytes")
+}
+
+// asker counts how much there is room for when it is first read from.
+type asker struct{ room int }
+
+func (a *asker) Read(b []byte) (int, error) {
+	if a.room == 0 {
+		a.room = len(b)
+	}
+	return 0, io.EOF
+}
+
+// Who says that much will come need not send it.
+func TestReceiverKeepsNoRoomForWords(t *testing.T) {
+	rc := &Receiver{Mirror: newMirror(t, openStore(t)), Log: slog.New(slog.DiscardHandler)}
+	for _, length := range []int64{MaxBatch, 1 << 62} {
+		a := &asker{}
+		r := httptest.NewRequest("POST", "/oidc/sync", a)
+		r.ContentLength = length
+		r.Header.Set("Content-Type", ContentType)
+		rc.ServeHTTP(httptest.NewRecorder(), r)
+		if a.room == 0 || a.room > 2*maxUnseen {
+			t.Errorf("room for %d bytes of %d that were only spoken of", a.room, length)
+		}
+	}
 }
 
 func FuzzReceiver(f *testing.F) {
