@@ -61,6 +61,10 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 		changed := s.changed.next()
 		var b *Batch
 		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
+			if !waited { // what goes out now has changes, and no digest to add up
+				b, err = nextBatch(tx, view, at)
+				return err
+			}
 			b, err = s.nextBatch(tx, view, c.ID, at)
 			return err
 		})

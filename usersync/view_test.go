@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -288,4 +289,35 @@ func TestViewChanges(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// The digest of a view that is not whole costs a look at the whole feed, so it is
+// for who waited in vain, not for each who asks after a change.
+func TestPullAddsUpLate(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 3)
+	visit(t, s, 2)
+	c := Client{ID: "wiki", Sync: store.SyncGranted}
+	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
+	defer srv.Close()
+	added := func() bool {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		_, ok := srv.digests[c.ID]
+		return ok
+	}
+	answered := make(chan []byte)
+	go func() {
+		body, _ := srv.pull(t.Context(), c, key(t), Position{feedOf(t, s).ID, srv.view(c).ID(), feedOf(t, s).Head})
+		answered <- body
+	}()
+	await(t, "it waits", func() bool { return !syncState(t, s).PulledAt.IsZero() })
+	if added() {
+		t.Error("the digest is added up before anybody wants it")
+	}
+	srv.EndPolls()
+	b, err := Verify(<-answered, key(t), issuer, "wiki", time.Now())
+	if err != nil || b.Digest == nil || !added() {
+		t.Errorf("who waited in vain is told %+v, %v", b, err)
+	}
 }
