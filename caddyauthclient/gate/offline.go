@@ -23,6 +23,16 @@ type heard struct {
 	warned atomic.Bool
 }
 
+// maxAhead is how far in the future the server may have been heard. More is of a
+// clock that was put back since: how long ago it was, nobody can tell.
+const maxAhead = time.Minute
+
+// stale says whether what was heard then says too little now.
+func (g *Gate) stale(at, now int64) bool {
+	age := now - at
+	return age > int64(g.cfg.Offline) || age < -int64(maxAhead)
+}
+
 // lookEvery is how often the store is asked, while what is known is too old.
 const lookEvery = int64(time.Second)
 
@@ -36,7 +46,7 @@ func (g *Gate) outdated() bool {
 		return false
 	}
 	now := g.cfg.Now().UnixNano()
-	if now-g.heard.at.Load() <= int64(g.cfg.Offline) {
+	if !g.stale(g.heard.at.Load(), now) {
 		return false
 	}
 	last := g.heard.looked.Load()
@@ -53,7 +63,7 @@ func (g *Gate) outdated() bool {
 		at = t.UnixNano()
 	}
 	g.heard.at.Store(at)
-	outdated := now-at > int64(g.cfg.Offline)
+	outdated := g.stale(at, now)
 	if outdated != g.heard.warned.Swap(outdated) {
 		if outdated {
 			g.log.Error("the server was not heard from for too long; requests are refused until it is. See that it runs and syncs with this gate (caddy auth sync status)",

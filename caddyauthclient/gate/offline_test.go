@@ -41,4 +41,30 @@ func TestOffline(t *testing.T) {
 	}
 	heard(100, 101)
 	seen(t, b.get("/"))
+
+	// A clock that went wrong and was put right does not make the mirror new.
+	const year = 365 * 24 * time.Hour
+	h.clock.add(-2 * time.Second) // a second ahead, as after any correction
+	seen(t, b.get("/"))
+	h.gate.heard.at.Store(h.clock.now().Add(year).UnixNano()) // what the gate knows by itself
+	seen(t, b.get("/"))                                       // the store knows better
+	update := func(at time.Time) {
+		err := h.store.Update(t.Context(), func(tx store.WriteTx) error {
+			s, err := tx.MirrorState(h.gate.cfg.Name)
+			if err != nil {
+				return err
+			}
+			s.At = at
+			return tx.PutMirrorState(h.gate.cfg.Name, s)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(h.clock.now().Add(year))
+	h.gate.heard.at.Store(0)
+	h.clock.add(2 * time.Second) // past lookEvery
+	wantStatus(t, b.get("/"), 503)
+	heard(101, 102)
+	seen(t, b.get("/"))
 }
