@@ -73,9 +73,3 @@ func (c *cache[K, V]) dropAll() {
 	c.lru.purge()
 	c.mu.Unlock()
 }
-
-func (c *cache[K, V]) len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.lru.len()
-}

@@ -89,8 +89,6 @@ func (l *lru[K, V]) purge() {
 	l.reset()
 }
 
-func (l *lru[K, V]) len() int { return len(l.index) }
-
 // link puts slot i where the one used last is.
 func (l *lru[K, V]) link(i int32) {
 	last := l.slots[0].next

@@ -124,3 +124,11 @@ func TestLRUStaysSmallHoweverManyPass(t *testing.T) {
 		t.Errorf("%d slots for %d entries, want at most 101 for 100", len(l.slots), len(l.index))
 	}
 }
+
+func (l *lru[K, V]) len() int { return len(l.index) }
+
+func (c *cache[K, V]) len() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.lru.len()
+}
