@@ -176,5 +176,9 @@ func (s *Store) commitLarge(w *writeTx) error {
 	mark := logMark{Log: s.logID, Seq: s.log.seq, Open: true}
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
-	return s.guard(func() error { return flush(s.db, w.alone(), mark, len(w.writes)) })
+	if err := s.guard(func() error { return flush(s.db, w.alone(), mark, len(w.writes)) }); err != nil {
+		return err
+	}
+	s.remember(func(m *memory) { m.era++ })
+	return nil
 }

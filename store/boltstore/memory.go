@@ -17,7 +17,7 @@ type memory struct {
 	older    *tree  // what is being moved to the file; nil if nothing is
 	olderSeq uint64 // of the last record of older
 
-	// era changes whenever older does.
+	// era changes whenever older does, and when the file was written without it.
 	era uint64
 }
 
@@ -34,7 +34,9 @@ func (s *Store) remember(change func(m *memory)) {
 //
 // The file changes while older is moved there, piece by piece, and nowhere else.
 // As long as older covers it, all pieces of it look the same. So the two belong
-// together if older was neither set nor dropped between the one and the other.
+// together if older was neither set nor dropped between the one and the other. What
+// is too large for the log changes the file at once, and nothing covers it: who
+// began to read before it must not see over that what came after it.
 func (s *Store) snapshot() (*bbolt.Tx, *memory, error) {
 	for {
 		era := s.memory.Load().era
