@@ -98,7 +98,7 @@ func Restore(path, from string, o Options, check func(store.Store) error) (kept 
 	if err != nil {
 		return "", fmt.Errorf("the backup %s is of no use: %w", from, err)
 	}
-	if _, err := os.Lstat(path); err == nil {
+	if exists(path) || exists(logPath(path)) { // a log alone must not stay beside the backup
 		kept = path + ".before-restore-" + time.Now().UTC().Format("20060102T150405.000Z")
 		if err := move(path, kept); err != nil {
 			return "", fmt.Errorf("putting the old database aside: %w", err)
@@ -108,6 +108,11 @@ func Restore(path, from string, o Options, check func(store.Store) error) (kept 
 		return kept, fmt.Errorf("putting the backup in its place: %w", err)
 	}
 	return kept, writeMarker(path, id)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // restoring ends the name of a backup that is yet to be put in its place.

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -179,5 +180,33 @@ func TestRestoreOverDamage(t *testing.T) {
 			t.Errorf("%s: restored %s, want %s", what, got, want)
 		}
 		s.Close()
+	}
+}
+
+// The log of a database that is gone is put aside with it: it would keep the
+// restored one from being opened.
+func TestRestoreBesideALog(t *testing.T) {
+	f := unclosed(t, 1<<20, 3, 4)
+	path := f.install(t)
+	s := openAt(t, path)
+	backupOf(t, s, path+"-copy")
+	s.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(logPath(path), f.log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := Restore(path, path+"-copy", Options{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(readFile(t, logPath(kept)), f.log) {
+		t.Error("the log was not kept")
+	}
+	s = openAt(t, path)
+	defer s.Close()
+	if n := countSteps(t, s); n != 7 {
+		t.Errorf("%d steps are there", n)
 	}
 }

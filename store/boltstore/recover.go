@@ -13,6 +13,8 @@ import (
 type leftover struct {
 	mark    logMark
 	records []logRecord
+	// lost says that the log is gone, and that this was accepted.
+	lost bool
 }
 
 // checkLog says whether the log belongs to the database as it is, and what of it
@@ -52,6 +54,7 @@ func checkLog(db *bbolt.DB, path, marker string) (l leftover, err error) {
 		if l.mark.Open && marker != "" {
 			return l, fmt.Errorf("the database %s was not closed, and its log %s, which holds the last writes, is missing: put it back, or restore a backup. To go on without those writes, remove %s", path, name, markerPath(path))
 		}
+		l.lost = l.mark.Open
 		return l, nil
 	case errors.Is(err, errLog) && !another:
 		return l, fmt.Errorf("the log %s of the database %s, which holds the last writes: %w. Restore a backup of both. To go on without those writes, remove the log and %s", name, path, err, markerPath(path))
@@ -76,6 +79,10 @@ func (l *leftover) replay(db *bbolt.DB) error {
 			return err
 		}
 		l.mark.Seq = r.seq
+	}
+	if l.lost {
+		// Mirrors may have seen what now never was: its numbers are given once more.
+		t.set(bMeta, &item{key: keyFeedID, value: []byte(rand.Text())}, 0)
 	}
 	l.mark.Open = false
 	return flush(db, t, l.mark, flushWrites)

@@ -112,10 +112,28 @@ func TestLogReplayed(t *testing.T) {
 
 func TestLogMissing(t *testing.T) {
 	f := unclosed(t, 1<<20, 3, 4)
+	log := f.log
 	f.log = nil
 	f.refused(t, "was not closed", "missing", "remove")
 	f.marker = nil // as it says
 	f.holds(t, 3)
+	// The feed begins anew: what mirrors saw of the lost writes never was.
+	feedOf := func(f files) (feed store.Feed) {
+		s, err := Open(f.install(t), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.View(t.Context(), func(tx store.ReadTx) (err error) { feed, err = tx.Feed(); return err }); err != nil {
+			t.Fatal(err)
+		}
+		return feed
+	}
+	whole := f
+	whole.log = log
+	if a, b, lost := feedOf(whole), feedOf(whole), feedOf(f); a.ID != b.ID || lost.ID == a.ID || lost.ID == "" {
+		t.Errorf("the feed's id is %q and %q with the log, and %q without", a.ID, b.ID, lost.ID)
+	}
 }
 
 func TestLogDamaged(t *testing.T) {
@@ -280,6 +298,38 @@ func TestLogLarge(t *testing.T) {
 		t.Errorf("%d steps are seen", n)
 	}
 	files{readFile(t, path), readFile(t, logPath(path)), readFile(t, markerPath(path))}.holds(t, 105)
+}
+
+// TestLogLargeSeen: who began to read before a write that goes to the database at
+// once does not see what came after it without that write itself.
+func TestLogLargeSeen(t *testing.T) {
+	s, _ := openSmall(t, 16<<10)
+	writeSteps(t, s, 0, 3)
+	s.turn.Lock()
+	err := s.moveAll()
+	s.turn.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, before, err := s.snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if err := s.Update(t.Context(), func(tx store.WriteTx) error {
+		for i := 3; i < 103; i++ {
+			if err := writeStep(tx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	writeSteps(t, s, 103, 1)
+	if s.memory.Load().era == before.era {
+		t.Error("the memory of later writes is put over the database as it was before a large one")
+	}
 }
 
 // TestFlushInTime: what was written is moved to the database before long, also
