@@ -51,6 +51,10 @@ type clientView struct {
 	// is told of changes, nothing if it is not.
 	Sync    store.SyncMode `json:"sync,omitempty"`
 	SyncURL string         `json:"sync_url,omitempty"`
+	// BackchannelLogoutURI is what the config or registration says; LogoutTarget
+	// where the client is told of logouts, nothing if it is not.
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
+	LogoutTarget         string `json:"logout_target,omitempty"`
 	// Fields are what the client is told; none means all but the private ones.
 	Fields     []string  `json:"fields,omitempty"`
 	SyncTarget string    `json:"sync_target,omitempty"`
@@ -71,6 +75,7 @@ func viewOf(c *store.Client, source string) *clientView {
 		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
 		AllowGroups: c.AllowGroups, IDTokenAlg: c.IDTokenAlg, Format: c.Format, AdminFlags: c.AdminFlags,
 		Sync: c.Sync, SyncURL: c.SyncURL, Fields: c.Fields, SyncTarget: c.SyncTarget(),
+		BackchannelLogoutURI: c.BackchannelLogoutURI, LogoutTarget: c.LogoutTarget(),
 		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
 	}
 	if v.RedirectURIs == nil {
@@ -89,6 +94,7 @@ func (a *App) unstored() map[string]*clientView {
 		out[id] = viewOf(&store.Client{
 			ID: id, Name: g.Name, RedirectURIs: g.RedirectURIs,
 			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs, SkipConsent: true, SyncURL: g.SyncURL,
+			BackchannelLogoutURI: g.BackchannelLogoutURI,
 		}, sourceEnrolled)
 	}
 	for _, s := range a.servers {
@@ -158,9 +164,10 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		Format     store.ClientFormat `json:"format"`
 		AdminFlags bool               `json:"admin_flags"`
 
-		Sync    store.SyncMode `json:"sync"`
-		SyncURL string         `json:"sync_url"`
-		Fields  []string       `json:"fields"`
+		Sync                 store.SyncMode `json:"sync"`
+		SyncURL              string         `json:"sync_url"`
+		BackchannelLogoutURI string         `json:"backchannel_logout_uri"`
+		Fields               []string       `json:"fields"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
@@ -171,7 +178,8 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
 		AllowGroups: body.AllowGroups, IDTokenAlg: body.IDTokenAlg, Format: body.Format, AdminFlags: body.AdminFlags,
 		Sync: body.Sync, SyncURL: body.SyncURL, Fields: body.Fields,
-		CreatedAt: time.Now().UTC(),
+		BackchannelLogoutURI: body.BackchannelLogoutURI,
+		CreatedAt:            time.Now().UTC(),
 	}
 	if err := a.checkClient(&c); err != nil {
 		return nil, err
@@ -248,6 +256,9 @@ func (a *App) checkClient(c *store.Client) error {
 	bad("sync", store.CheckSyncMode(c.Sync))
 	if c.SyncURL != "" {
 		bad("sync_url", usersync.CheckURL(c.SyncURL, a.AllowHTTPSync...))
+	}
+	if c.BackchannelLogoutURI != "" {
+		bad("backchannel_logout_uri", usersync.CheckURL(c.BackchannelLogoutURI, a.AllowHTTPSync...))
 	}
 	bad("fields", usersync.CheckFields(a.Schema(), c.Fields))
 	if asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""; asked && c.Public {

@@ -230,7 +230,7 @@ func (api *adminAPI) putPassword(a *App, r *http.Request) (any, error) {
 }
 
 // signOut ends the sessions of a user at the server and at the gates of this
-// process, and every token.
+// process, and every token, and has the clients told.
 func (a *App) signOut(tx store.WriteTx, userID int64) error {
 	families, err := tx.Families(userID)
 	if err != nil {
@@ -242,6 +242,9 @@ func (a *App) signOut(tx store.WriteTx, userID int64) error {
 		}
 	}
 	subject := strconv.FormatInt(userID, 10)
+	if err := store.QueueLogouts(tx, subject, func(string) bool { return true }, time.Now().UTC()); err != nil {
+		return err
+	}
 	for _, realm := range append([]string{store.ServerRealm}, a.realms...) {
 		if _, err := tx.DeleteSessionsOf(realm, subject, store.Hash{}); err != nil {
 			return err

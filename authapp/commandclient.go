@@ -27,6 +27,7 @@ func clientCommand() *cobra.Command {
 	f.String("sync-url", "", "Where it is told (default for a gate: https://<site>/oidc/sync)")
 	f.StringSlice("allow-group", nil, "Let only members of this group sign in there (repeatable; default: everybody)")
 	f.String("id-token-signed-response-alg", "", "What signs its ID tokens: RS256, ES256 or EdDSA (default RS256)")
+	f.String("backchannel-logout", "", "Where the client is told that somebody signed out (default for a gate: https://<site>/oidc/backchannel-logout)")
 	f.String("format", "", "djangito for a Django project with the package of that name")
 	f.Bool("admin-flags", false, "Tell a client of format djangito who is staff and who is a superuser")
 	f.Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
@@ -62,6 +63,7 @@ func createClientCmd(s *session, args []string) error {
 	noPKCE, _ := f.GetBool("allow-no-pkce")
 	sync, _ := f.GetString("sync")
 	syncURL, _ := f.GetString("sync-url")
+	backchannelLogout, _ := f.GetString("backchannel-logout")
 	fields, _ := f.GetStringSlice("fields")
 	groups, _ := f.GetStringSlice("allow-group")
 	alg, _ := f.GetString("id-token-signed-response-alg")
@@ -79,6 +81,7 @@ func createClientCmd(s *session, args []string) error {
 		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
 		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
 		"sync": sync, "sync_url": syncURL, "fields": fields, "allow_groups": groups, "id_token_signed_response_alg": alg, "format": format, "admin_flags": adminFlags,
+		"backchannel_logout_uri": backchannelLogout,
 	}, &c)
 	if err != nil {
 		return err
@@ -189,6 +192,7 @@ func (s *session) printClient(c *clientView) error {
 		}
 		row(w, "redirect URIs", strings.Join(c.RedirectURIs, " "))
 		row(w, "told of changes", c.SyncTarget)
+		row(w, "told of logouts", c.LogoutTarget)
 		if c.Sync != "" {
 			row(w, "told of users", string(c.Sync))
 		}

@@ -46,6 +46,7 @@ func (a *App) enrol(gates []*placedGate) error {
 			}
 		}
 		e.SyncURL = group[0].origins[0] + group[0].prefix() + "/sync"
+		e.BackchannelLogoutURI = group[0].origins[0] + group[0].prefix() + "/backchannel-logout"
 		e.RedirectURIs, e.PostLogoutRedirectURIs = sortedSet(e.RedirectURIs), sortedSet(e.PostLogoutRedirectURIs)
 		a.enrolled[id] = e
 	}

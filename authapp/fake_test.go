@@ -220,6 +220,10 @@ func (g *fakeGate) ServeSync(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s takes %s", g.Name, body)
 }
 
+func (g *fakeGate) ServeBackchannelLogout(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintf(w, "%s is told of a logout", g.Name)
+}
+
 func (g *fakeGate) StopGate() { note("stop gate %s", g.Name) }
 
 func (g *fakeGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

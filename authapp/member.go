@@ -57,7 +57,7 @@ type ServerEnv struct {
 	Gate func(clientID string) (EnrolledGate, bool)
 	// Gates lists those it finds, once the app is Ready.
 	Gates func() []EnrolledGate
-	// SyncTransport reaches gates, to tell them of changes: those of this
+	// SyncTransport reaches gates, to tell them of changes and logouts: those of this
 	// process without the network.
 	SyncTransport http.RoundTripper
 }
@@ -71,6 +71,7 @@ type EnrolledGate struct {
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 	SyncURL                string // where it is told of changes
+	BackchannelLogoutURI   string // where it is told of logouts
 
 	issuer string // of the server at which it is enrolled
 }
@@ -84,6 +85,8 @@ type GateModule interface {
 	StartGate(GateEnv) error
 	// ServeSync takes a batch of changes from a server of this process.
 	ServeSync(http.ResponseWriter, *http.Request)
+	// ServeBackchannelLogout takes a logout token from a server of this process.
+	ServeBackchannelLogout(http.ResponseWriter, *http.Request)
 	// StopGate ends what StartGate began. Requests may still be under way.
 	StopGate()
 }

@@ -24,6 +24,7 @@ type MeteredServer interface {
 type ServerMetrics struct {
 	SignIns, FailedSignIns    uint64
 	CodeTokens, RefreshTokens uint64
+	Logouts, FailedLogouts    uint64 // by back channel
 }
 
 // MeteredGate is a GateModule that counts what it does. It may be asked once
@@ -65,6 +66,7 @@ func newDesc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descSignIns = newDesc("sign_ins_total", "Attempts to sign in at the server by password.", "issuer", "result")
 	descTokens  = newDesc("tokens_total", "Answers of the token endpoint that gave tokens.", "issuer", "grant_type")
+	descLogouts = newDesc("backchannel_logouts_total", "Attempts to tell a client that a session is over.", "issuer", "result")
 
 	descLagChanges  = newDesc("sync_lag_changes", "Changes that a client has yet to take, at the most.", "client")
 	descLagSeconds  = newDesc("sync_lag_seconds", "How long ago a client that lags behind was last in touch; 0 for one that has everything.", "client")
@@ -77,13 +79,13 @@ var (
 	descMirrorAge     = newDesc("gate_mirror_age_seconds", "How long ago the server last vouched for a gate's mirror.", "gate")
 	descMirrorSeq     = newDesc("gate_mirror_seq", "The last change of the server's feed that a gate's mirror has.", "gate")
 	descDecisions     = newDesc("gate_decisions_total", "Requests by what a gate made of them: allowed, refused, or sent to sign in.", "gate", "decision")
-	descSessionsEnded = newDesc("gate_sessions_ended_total", "Sessions that ended because the server disabled or deleted somebody.", "gate")
+	descSessionsEnded = newDesc("gate_sessions_ended_total", "Sessions that ended because the server said so: somebody signed out elsewhere, was disabled or deleted.", "gate")
 )
 
 // Describe implements prometheus.Collector.
 func (metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descSignIns, descTokens, descLagChanges, descLagSeconds, descLastSuccess, descParked, descFailures, descBatches,
+		descSignIns, descTokens, descLogouts, descLagChanges, descLagSeconds, descLastSuccess, descParked, descFailures, descBatches,
 		descChanges, descMirrorAge, descMirrorSeq, descDecisions, descSessionsEnded,
 	} {
 		ch <- d
@@ -124,6 +126,7 @@ func (m metrics) servers(ch chan<- prometheus.Metric) {
 			byIssuer[s.Issuer()] = ServerMetrics{
 				sum.SignIns + n.SignIns, sum.FailedSignIns + n.FailedSignIns,
 				sum.CodeTokens + n.CodeTokens, sum.RefreshTokens + n.RefreshTokens,
+				sum.Logouts + n.Logouts, sum.FailedLogouts + n.FailedLogouts,
 			}
 		}
 	}
@@ -132,6 +135,8 @@ func (m metrics) servers(ch chan<- prometheus.Metric) {
 		counter(ch, descSignIns, n.FailedSignIns, issuer, "failed")
 		counter(ch, descTokens, n.CodeTokens, issuer, "authorization_code")
 		counter(ch, descTokens, n.RefreshTokens, issuer, "refresh_token")
+		counter(ch, descLogouts, n.Logouts, issuer, "ok")
+		counter(ch, descLogouts, n.FailedLogouts, issuer, "failed")
 	}
 }
 

@@ -130,7 +130,8 @@ func (a *App) startGates(app *caddyhttp.App, where sites) error {
 		}
 		a.running = append(a.running, g.module.StopGate)
 		for _, o := range g.origins {
-			a.syncTransport.add(o+g.prefix()+"/sync", g.module)
+			a.syncTransport.add(o+g.prefix()+"/sync", g.module.ServeSync)
+			a.syncTransport.add(o+g.prefix()+"/backchannel-logout", g.module.ServeBackchannelLogout)
 		}
 		if g.server != nil && !slices.Contains(a.realms, name) {
 			a.realms = append(a.realms, name)

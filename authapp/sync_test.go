@@ -95,7 +95,7 @@ func TestAdminClientSync(t *testing.T) {
 // A gate of this process is told without the network.
 func TestSyncTransport(t *testing.T) {
 	tr := newSyncTransport(nil)
-	tr.add("https://wiki.example.com/oidc/sync", &fakeGate{Name: "wiki"})
+	tr.add("https://wiki.example.com/oidc/sync", (&fakeGate{Name: "wiki"}).ServeSync)
 	client := &http.Client{Transport: tr}
 	for _, address := range []string{"https://wiki.example.com/oidc/sync", "https://WIKI.example.com:443/oidc/sync"} {
 		resp, err := client.Post(address, "application/jwt", strings.NewReader("batch"))

@@ -12,17 +12,17 @@ import (
 	"github.com/caddyito/caddyito/usersync"
 )
 
-// syncTransport carries changes from servers to gates. Those for a gate in this
+// syncTransport carries changes and logouts from servers to gates. Those for a gate in this
 // process go straight to its handler; all else goes through the network, as
 // guarded by usersync.
 type syncTransport struct {
-	gates   map[string]GateModule // by syncKey; complete before it is used
+	gates   map[string]http.HandlerFunc // by syncKey; complete before it is used
 	network http.RoundTripper
 }
 
 // newSyncTransport makes one that may use plain http to these hosts.
 func newSyncTransport(plain []string) *syncTransport {
-	return &syncTransport{gates: map[string]GateModule{}, network: usersync.Transport(plain...)}
+	return &syncTransport{gates: map[string]http.HandlerFunc{}, network: usersync.Transport(plain...)}
 }
 
 // checkSyncHost says what is wrong with a host of AllowHTTPSync.
@@ -49,14 +49,15 @@ func HTTPSyncHosts(option any) []string {
 	return app.AllowHTTPSync
 }
 
-// add takes the address of a gate. Gates that share one share the mirror too.
-func (t *syncTransport) add(address string, g GateModule) {
+// add takes the address of a gate, and what answers there. Gates that share one
+// share mirror and sessions too.
+func (t *syncTransport) add(address string, serve http.HandlerFunc) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return // origins were checked; whoever sends there is told why it fails
 	}
 	if key := syncKey(u); t.gates[key] == nil {
-		t.gates[key] = g
+		t.gates[key] = serve
 	}
 }
 
@@ -64,8 +65,8 @@ func syncKey(u *url.URL) string { return normalOrigin(u) + u.EscapedPath() }
 
 // RoundTrip implements http.RoundTripper.
 func (t *syncTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if g, ok := t.gates[syncKey(r.URL)]; ok && r.URL.RawQuery == "" {
-		return serveInProcess(g.ServeSync, r)
+	if serve, ok := t.gates[syncKey(r.URL)]; ok && r.URL.RawQuery == "" {
+		return serveInProcess(serve, r)
 	}
 	return t.network.RoundTrip(r)
 }

@@ -70,6 +70,16 @@ func (h *Handler) ServeSync(w http.ResponseWriter, r *http.Request) {
 	g.ServeSync(w, r)
 }
 
+// ServeBackchannelLogout takes a logout token from a server of this process.
+func (h *Handler) ServeBackchannelLogout(w http.ResponseWriter, r *http.Request) {
+	g := h.gate.Load()
+	if g == nil {
+		http.Error(w, "auth_client has not started", http.StatusServiceUnavailable)
+		return
+	}
+	g.ServeBackchannelLogout(w, r)
+}
+
 // StopGate ends the gate's own work. The pointer stays, for the requests that
 // are still under way.
 func (h *Handler) StopGate() {

@@ -48,6 +48,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			scopes               <scope>...
 //			sync                 all|granted|off
 //			sync_url             <url>
+//			backchannel_logout   <url>
 //			fields               <field>...
 //		}
 //		schema {
@@ -150,6 +151,7 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 		{Name: "scopes", Repeatable: true, Read: texts(&c.Scopes, store.CheckScope)},
 		{Name: "sync", Read: directive.Text((*string)(&c.Sync))},
 		{Name: "sync_url", Read: directive.Text(&c.SyncURL)},
+		{Name: "backchannel_logout", Read: directive.Text(&c.BackchannelLogoutURI)},
 		{Name: "fields", Repeatable: true, Read: directive.Texts(&c.Fields)},
 	})
 	if err != nil {

@@ -65,6 +65,11 @@ type Client struct {
 	// with format "djangito": https://<site>/oidc/push_server_data_to_client/.
 	// Placeholders are replaced at start.
 	SyncURL string `json:"sync_url,omitempty"`
+	// BackchannelLogoutURI is where the client is told that somebody signed out
+	// (OpenID Connect Back-Channel Logout 1.0). Default for a gate:
+	// https://<site>/oidc/backchannel-logout; others are not told. Placeholders are
+	// replaced at start.
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
 	// Fields are what the client is told of users and what they refer to, by sync
 	// and by the profile: "email", "company" (with all that it has), or
 	// "company.name". The id, username and is_active are told always. Default: all
@@ -78,6 +83,9 @@ func (c *Client) expand() error {
 		return err
 	}
 	if err := directive.Expand(option+"sync_url", &c.SyncURL); err != nil {
+		return err
+	}
+	if err := directive.Expand(option+"backchannel_logout", &c.BackchannelLogoutURI); err != nil {
 		return err
 	}
 	if err := directive.ExpandAll(option+"redirect", c.RedirectURIs); err != nil {
@@ -131,6 +139,11 @@ func (c *Client) check(expanded bool, plain []string) error {
 	}
 	if err := (&store.Client{Format: c.Format, AdminFlags: c.AdminFlags, Public: c.Public}).CheckFormat(); err != nil {
 		return fmt.Errorf("client %s: %w", c.ID, err)
+	}
+	if uri := c.BackchannelLogoutURI; uri != "" && !directive.HasPlaceholder(uri) {
+		if err := usersync.CheckURL(uri, plain...); err != nil {
+			return fmt.Errorf("client %s: backchannel_logout: %w", c.ID, err)
+		}
 	}
 	return c.checkSync(plain)
 }
@@ -260,6 +273,7 @@ func (c *Client) static() *provider.StaticClient {
 			Scopes:                 c.Scopes,
 			Sync:                   c.Sync,
 			SyncURL:                c.SyncURL,
+			BackchannelLogoutURI:   c.BackchannelLogoutURI,
 			Fields:                 c.Fields,
 		},
 		Secret: c.Secret,
@@ -274,8 +288,9 @@ func enrolledClient(g authapp.EnrolledGate) *provider.StaticClient {
 			RedirectURIs:           g.RedirectURIs,
 			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs,
 			// Who runs the server runs this gate too: nothing to consent to.
-			SkipConsent: true,
-			SyncURL:     g.SyncURL,
+			SkipConsent:          true,
+			SyncURL:              g.SyncURL,
+			BackchannelLogoutURI: g.BackchannelLogoutURI,
 		},
 		Secret: g.Secret,
 	}

@@ -15,6 +15,7 @@ func (s *Server) ServerMetrics() authapp.ServerMetrics {
 	return authapp.ServerMetrics{
 		SignIns: c.SignIns, FailedSignIns: c.FailedSignIns,
 		CodeTokens: c.CodeTokens, RefreshTokens: c.RefreshTokens,
+		Logouts: c.Logouts, FailedLogouts: c.FailedLogouts,
 	}
 }
 

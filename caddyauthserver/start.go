@@ -55,6 +55,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	}
 	p.StartKeys()
 	p.StartSync(s.app.Ready()) // not before the gates of this process stand
+	p.StartLogouts(s.app.Ready())
 	return nil
 }
 

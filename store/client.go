@@ -43,6 +43,10 @@ type Client struct {
 	Sync SyncMode `json:"sync,omitempty"`
 	// SyncURL is where it is told. Default for a gate: beside its callback.
 	SyncURL string `json:"sync_url,omitempty"`
+	// BackchannelLogoutURI is where the client is told that a session is over
+	// (OpenID Connect Back-Channel Logout 1.0). Default for a gate: beside its
+	// callback.
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
 	// Fields are what the client is told of users and objects, by sync and by the
 	// profile: "email", "company", "company.name". Empty means all but the
 	// private ones.
@@ -118,9 +122,27 @@ func (c *Client) SyncTarget() string {
 	if c.Format == FormatDjangito {
 		return c.djangitoTarget()
 	}
+	return c.besideCallback("/oidc/sync")
+}
+
+// LogoutTarget is where to say that a session is over, "" for a client that is
+// not told.
+func (c *Client) LogoutTarget() string {
+	switch {
+	case c.Disabled || c.BackchannelLogoutURI == "" && c.Format != "":
+		return ""
+	case c.BackchannelLogoutURI != "":
+		return c.BackchannelLogoutURI
+	}
+	return c.besideCallback("/oidc/backchannel-logout")
+}
+
+// besideCallback is a path of a gate at the default prefix, which is known by its
+// redirect URI; "" for another client.
+func (c *Client) besideCallback(path string) string {
 	if len(c.RedirectURIs) > 0 {
 		if origin, ok := strings.CutSuffix(c.RedirectURIs[0], gateCallback); ok && strings.Count(origin, "/") == 2 {
-			return origin + "/oidc/sync"
+			return origin + path
 		}
 	}
 	return ""

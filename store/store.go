@@ -53,6 +53,7 @@ type ReadTx interface {
 	SigningKeyReader
 	MirrorReader
 	LeaseReader
+	LogoutReader
 }
 
 // WriteTx is a transaction that reads what it wrote, and writes.
@@ -73,6 +74,7 @@ type WriteTx interface {
 	SigningKeyWriter
 	MirrorWriter
 	LeaseWriter
+	LogoutWriter
 }
 
 // ErrNotFound says that the one thing asked for is not there.
@@ -111,6 +113,8 @@ const (
 	EventClients
 	// EventSigningKeys: a signing key was written or deleted.
 	EventSigningKeys
+	// EventLogouts: a client is to be told of a logout.
+	EventLogouts
 )
 
 // Event tells a watcher what a commit changed, so that caches can follow.

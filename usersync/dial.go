@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// CheckURL says what is wrong with where a client wants to be told of changes:
-// https, or http on this machine or to a host that plain names.
+// CheckURL says what is wrong with where a client wants to be told of changes, or
+// of logouts: https, or http on this machine or to a host that plain names.
 func CheckURL(address string, plain ...string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return fmt.Errorf("%.200q is not a URL as in https://wiki.example.com/oidc/sync", address)
 	case u.User != nil || u.Fragment != "":
-		return fmt.Errorf("%.200q: a sync URL has neither user nor fragment", address)
+		return fmt.Errorf("%.200q: a URL at which a client is told something has neither user nor fragment", address)
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
-		return fmt.Errorf("%.200q: a sync URL begins with https://", address)
+		return fmt.Errorf("%.200q: a URL at which a client is told something begins with https://", address)
 	}
 	if !isLoopback(u.Hostname()) && !named(plain, u.Hostname()) {
 		return fmt.Errorf("%.200q: users are sent over https only, except on this machine (localhost); in a network that is all your own, allow the host in the global options: auth { allow_http_sync %s }", address, u.Hostname())

@@ -74,7 +74,7 @@ func (p *Puller) Run(ctx context.Context) {
 			p.Log.Warn("cannot ask the server for changes; trying again, with growing pauses",
 				"mirror", p.Receiver.Mirror.Name, "error", err)
 		}
-		rest(ctx, jitter(min(firstPause<<min(failed-1, 16), maxPause)))
+		rest(ctx, Pause(failed))
 	}
 }
 

@@ -101,7 +101,7 @@ func (f *feeder) run(ctx context.Context) {
 			return
 		case err != nil:
 			f.fail(ctx, err)
-			f.wait(ctx, nil, nil, jitter(min(firstPause<<min(f.failed-1, 16), maxPause)))
+			f.wait(ctx, nil, nil, Pause(f.failed))
 		case f.settled:
 			f.wait(ctx, changed, f.woken, jitter(heartbeat))
 		}
@@ -118,6 +118,11 @@ func (f *feeder) wait(ctx context.Context, changed <-chan struct{}, woken chan s
 	case <-f.haste:
 	case <-ctx.Done():
 	}
+}
+
+// Pause is what is waited after so many failures in a row.
+func Pause(failures int) time.Duration {
+	return jitter(min(firstPause<<min(failures-1, 16), maxPause))
 }
 
 // jitter is d give or take a quarter, so that many do not come at once.

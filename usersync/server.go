@@ -2,13 +2,13 @@ package usersync
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lease"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -44,9 +44,8 @@ type Client struct {
 // Server tells clients of changes: it pushes while it runs, and answers those
 // who pull.
 type Server struct {
-	cfg    Config
-	holder string // of the lease
-	http   *http.Client
+	cfg  Config
+	http *http.Client
 
 	changed bell // the feed moved
 	clients bell // clients changed, or one is to be sent everything anew
@@ -70,7 +69,7 @@ func NewServer(c Config) *Server {
 		c.Now = time.Now
 	}
 	s := &Server{
-		cfg: c, holder: rand.Text(), feeders: map[string]*feeder{}, digests: map[string]countedDigest{}, closing: make(chan struct{}),
+		cfg: c, feeders: map[string]*feeder{}, digests: map[string]countedDigest{}, closing: make(chan struct{}),
 		http: &http.Client{
 			Transport: c.Transport,
 			Timeout:   pushTimeout,
@@ -122,77 +121,23 @@ func (s *Server) Close() {
 	s.http.CloseIdleConnections()
 }
 
-const (
-	leaseTime  = time.Minute
-	leaseRenew = 20 * time.Second
-	// leaseLook is how often who waits for the lease looks. The old config of a
-	// reload gives it up when it stops.
-	leaseLook = 200 * time.Millisecond
-)
-
-func (s *Server) leaseName() string { return "sync-pusher " + s.cfg.Issuer }
+// look is how often the clients are listed, besides whenever they change.
+const look = 20 * time.Second
 
 // push has a feeder run for every client, as long as the lease is held.
 func (s *Server) push(ctx context.Context) {
-	defer s.release()
-	defer s.stopFeeders()
-	var heldUntil time.Time
-	told := false // that clients changed
-	for ctx.Err() == nil {
-		clients := s.clients.next()
-		now := s.cfg.Now()
-		held, err := s.acquire(ctx, now)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.cfg.Log.Error("cannot take or renew the lease for sync; trying again", "error", err)
-			if !now.Before(heldUntil) {
-				s.stopFeeders()
+	k := lease.Keeper{Store: s.cfg.Store, Name: "sync-pusher " + s.cfg.Issuer, Log: s.cfg.Log, Now: s.cfg.Now}
+	k.Run(ctx, func(ctx context.Context) {
+		defer s.stopFeeders()
+		told := false // that clients changed
+		for ctx.Err() == nil {
+			clients := s.clients.next()
+			if err := s.startFeeders(ctx, told); err != nil && ctx.Err() == nil {
+				s.cfg.Log.Error("cannot list the clients for sync; trying again", "error", err)
 			}
-			s.sleep(ctx, time.Second, nil)
-			continue
-		case !held:
-			s.stopFeeders()
-			s.sleep(ctx, leaseLook, nil)
-			continue
+			told = s.sleep(ctx, look, clients)
 		}
-		heldUntil = now.Add(leaseTime)
-		if err := s.startFeeders(ctx, told); err != nil && ctx.Err() == nil {
-			s.cfg.Log.Error("cannot list the clients for sync; trying again", "error", err)
-		}
-		told = s.sleep(ctx, leaseRenew, clients)
-	}
-}
-
-func (s *Server) acquire(ctx context.Context, now time.Time) (held bool, err error) {
-	var other bool
-	err = s.cfg.Store.View(ctx, func(tx store.ReadTx) error {
-		l, err := tx.Lease(s.leaseName())
-		other = err == nil && l.Holder != s.holder && now.Before(l.ExpiresAt)
-		return ignoreNotFound(err)
 	})
-	if err != nil || other {
-		return false, err
-	}
-	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
-		var err error
-		held, err = store.AcquireLease(tx, s.leaseName(), s.holder, now, leaseTime)
-		return err
-	})
-	return held, err
-}
-
-// release gives the lease to whoever waits for it.
-func (s *Server) release() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	err := s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
-		return store.ReleaseLease(tx, s.leaseName(), s.holder)
-	})
-	if err != nil {
-		s.cfg.Log.Warn("cannot give up the lease for sync; the next to push waits until it runs out", "error", err)
-	}
 }
 
 // startFeeders brings the feeders in line with the clients there are, and wakes

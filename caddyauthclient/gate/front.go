@@ -79,6 +79,8 @@ func (f *Front) ownPath(u *url.URL) string {
 		return "me"
 	case "/sync", "/sync/":
 		return "sync"
+	case "/backchannel-logout", "/backchannel-logout/":
+		return "backchannel-logout"
 	}
 	return ""
 }

@@ -97,22 +97,35 @@ func (g *Gate) verifyIDToken(ctx context.Context, is *issuer, token *oauth2.Toke
 // checkTokenType refuses tokens that the issuer signs with the same key for
 // something else (RFC 8725 section 3.11).
 func checkTokenType(raw string) error {
+	typ, err := tokenType(raw)
+	if err != nil {
+		return fmt.Errorf("the ID token: %w", err)
+	}
+	if typ != "" && !strings.EqualFold(typ, "JWT") {
+		return fmt.Errorf("a token of type %.40q is not an ID token", typ)
+	}
+	return nil
+}
+
+// tokenType is the typ of a JWT's header. Nothing here understands a header that
+// is critical.
+func tokenType(raw string) (string, error) {
 	head, _, _ := strings.Cut(raw, ".")
 	b, err := base64.RawURLEncoding.DecodeString(head)
 	if err != nil {
-		return errors.New("the ID token is not a JWT")
+		return "", errors.New("is not a JWT")
 	}
 	var h struct {
 		Type     string `json:"typ"`
 		Critical any    `json:"crit"`
 	}
 	if err := json.Unmarshal(b, &h); err != nil {
-		return errors.New("the ID token is not a JWT")
+		return "", errors.New("is not a JWT")
 	}
-	if h.Type != "" && !strings.EqualFold(h.Type, "JWT") || h.Critical != nil {
-		return fmt.Errorf("a token of type %.40q is not an ID token", h.Type)
+	if h.Critical != nil {
+		return "", errors.New("has a header that must be understood (crit)")
 	}
-	return nil
+	return h.Type, nil
 }
 
 // expired says whether err is that of a token that came too late.

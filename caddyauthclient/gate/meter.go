@@ -8,7 +8,8 @@ type Counts struct {
 	Name string
 	// Requests by what became of them, but for those to the gate's own paths.
 	Allowed, Refused, Login uint64
-	// SessionsEnded because the server disabled or deleted somebody.
+	// SessionsEnded because the server said so: somebody signed out elsewhere, was
+	// disabled or deleted.
 	SessionsEnded uint64
 }
 

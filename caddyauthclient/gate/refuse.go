@@ -29,6 +29,8 @@ func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
 		g.ServeSync(w, r)
 	case "directory":
 		g.serveDirectory(w, r)
+	case "backchannel-logout":
+		g.ServeBackchannelLogout(w, r)
 	default:
 		g.notFound(w, r)
 	}

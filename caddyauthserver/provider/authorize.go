@@ -216,7 +216,7 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		if err := store.Visit(tx, p.Schema, &a.client.Client, in.user); err != nil {
 			return fmt.Errorf("noting who visited the client: %w", err)
 		}
-		return nil
+		return p.noteSignIn(tx, a.client, in.session)
 	})
 	return code, err
 }

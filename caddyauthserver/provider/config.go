@@ -36,7 +36,7 @@ type Config struct {
 
 	// StaticClients lists them, for those that are told of changes. May be nil.
 	StaticClients func() []*StaticClient
-	// SyncTransport reaches clients that are told of changes. Default
+	// SyncTransport reaches clients that are told of changes and of logouts. Default
 	// usersync.Transport().
 	SyncTransport http.RoundTripper
 

@@ -98,7 +98,7 @@ func (p *Provider) endAll(ctx context.Context, in *signedIn, hint *idTokenClaims
 	}
 	return p.Store.Update(ctx, func(tx store.WriteTx) error {
 		if in != nil {
-			if err := endSession(tx, in.session); err != nil {
+			if err := endSession(tx, in.session, p.now()); err != nil {
 				return err
 			}
 		}
@@ -115,7 +115,7 @@ func (p *Provider) endAll(ctx context.Context, in *signedIn, hint *idTokenClaims
 				return nil
 			}
 		}
-		return endFamilies(tx, hint.Subject, hint.SID)
+		return endSID(tx, hint.Subject, hint.SID, p.now())
 	})
 }
 

@@ -12,10 +12,12 @@ type Counts struct {
 	FailedSignIns uint64 // with a wrong one, or one try too many
 	CodeTokens    uint64 // answers of the token endpoint that a code bought
 	RefreshTokens uint64 // that a refresh token bought
+	Logouts       uint64 // sessions' ends that a client was told of
+	FailedLogouts uint64 // attempts to tell one
 }
 
 type meter struct {
-	signIns, failedSignIns, codeTokens, refreshTokens atomic.Uint64
+	signIns, failedSignIns, codeTokens, refreshTokens, logouts, failedLogouts atomic.Uint64
 }
 
 // Counts of this provider.
@@ -23,6 +25,7 @@ func (p *Provider) Counts() Counts {
 	return Counts{
 		SignIns: p.meter.signIns.Load(), FailedSignIns: p.meter.failedSignIns.Load(),
 		CodeTokens: p.meter.codeTokens.Load(), RefreshTokens: p.meter.refreshTokens.Load(),
+		Logouts: p.meter.logouts.Load(), FailedLogouts: p.meter.failedLogouts.Load(),
 	}
 }
 

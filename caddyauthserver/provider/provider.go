@@ -25,6 +25,7 @@ type Provider struct {
 	keys      *keyring
 	limits    *limiter
 	sync      *usersync.Server
+	logouts   *notifier
 	meter     meter
 	cookies   cookieNames
 	routes    map[string]route
@@ -71,6 +72,7 @@ func New(c Config) (*Provider, error) {
 	}
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
 	p.sync = p.newSync()
+	p.logouts = newNotifier(p)
 	get, post := []string{"GET", "HEAD"}, []string{"POST"}
 	both := []string{"GET", "HEAD", "POST"}
 	p.routes = map[string]route{
@@ -104,8 +106,9 @@ func (p *Provider) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Close ends what New, StartSync and StartKeys began.
+// Close ends what New, StartSync, StartLogouts and StartKeys began.
 func (p *Provider) Close() {
+	p.logouts.close()
 	p.sync.Close()
 	p.keys.close()
 }

@@ -113,7 +113,7 @@ func (p *Provider) startSession(tx store.WriteTx, r *http.Request, s *store.Sess
 		if err == nil {
 			if old.Subject == s.Subject {
 				started.SID = old.SID
-			} else if err := endFamilies(tx, old.Subject, old.SID); err != nil {
+			} else if err := endSID(tx, old.Subject, old.SID, s.AuthTime); err != nil {
 				return err
 			}
 			if err := tx.DeleteSession(store.ServerRealm, hash); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -128,12 +128,21 @@ func (p *Provider) startSession(tx store.WriteTx, r *http.Request, s *store.Sess
 }
 
 // endSession ends the session with what clients got through it.
-func endSession(tx store.WriteTx, s *store.Session) error {
+func endSession(tx store.WriteTx, s *store.Session, now time.Time) error {
 	err := tx.DeleteSession(store.ServerRealm, s.Hash)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("ending session: %w", err)
 	}
-	return endFamilies(tx, s.Subject, s.SID)
+	return endSID(tx, s.Subject, s.SID, now)
+}
+
+// endSID ends what clients got through a session that is over, and has them told.
+func endSID(tx store.WriteTx, subject, sid string, now time.Time) error {
+	over := func(other string) bool { return other == sid }
+	if err := store.QueueLogouts(tx, subject, over, now); err != nil {
+		return fmt.Errorf("having clients told of the session's end: %w", err)
+	}
+	return endFamilies(tx, subject, sid)
 }
 
 // endFamilies ends the tokens that came from a session, except where the person

@@ -60,6 +60,9 @@ func (w *writeTx) DeleteClient(id string) error {
 	if err := w.put(bEpoch, []byte(id), be64(w.epoch(id)+1)); err != nil {
 		return err
 	}
+	if err := w.deleteLogouts(id); err != nil {
+		return err
+	}
 	if err := w.del(bSyncState, []byte(id)); err != nil {
 		return err
 	}

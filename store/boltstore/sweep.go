@@ -15,7 +15,7 @@ import (
 // its entry: when the entry is due, Sweep finds the later time and moves it.
 // Things are touched often and expire once.
 //
-// The rest are tasks, due at once: large deletions to be finished.
+// Some are tasks, due at once: large deletions to be finished.
 const (
 	expiringFamily byte = iota + 1
 	expiringToken
@@ -26,6 +26,7 @@ const (
 	clientConsents // of a client that was deleted
 	mirrorRecords  // of a mirror that was deleted
 	clientVisits   // of a client that was deleted
+	expiringSignIn
 )
 
 func expiryKey(at uint64, kind byte, key []byte) []byte {
@@ -109,7 +110,7 @@ func (w *writeTx) sweepEntry(entry []byte, now uint64, limit int) (removed int, 
 	}
 	b := map[byte]bucket{
 		expiringFamily: bGrant, expiringToken: bGrant,
-		expiringSession: bSession, expiringTicket: bTicket, expiringMark: bMark,
+		expiringSession: bSession, expiringTicket: bTicket, expiringMark: bMark, expiringSignIn: bSignIn,
 	}[kind]
 	v := w.get(b, key)
 	if v == nil || number(v) != at {

@@ -47,6 +47,8 @@ const (
 	bSyncState                      // client id -> SyncState
 	bVisit                          // client id, its epoch, user id -> present
 	bLease                          // name -> Lease
+	bSignIn                         // subject, sid, client id -> SignIn
+	bLogout                         // client id, number -> Logout
 	bExpiry                         // time, kind, key -> present, or where to go on
 	bucketCount
 )
@@ -54,7 +56,7 @@ const (
 var bucketNames = [bucketCount]string{
 	"meta", "counter", "user", "object", "unique", "reference", "superuser", "feed", "grave", "credential",
 	"client", "epoch", "grant", "token", "family_of_user", "ticket", "mark", "session", "session_of_subject",
-	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "sync_state", "visit", "lease", "expiry",
+	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "sync_state", "visit", "lease", "sign_in", "logout", "expiry",
 }
 
 // present is the value of an index entry.
