@@ -35,6 +35,8 @@
 // The app's view: directory.go lets programs from the networks it names read the
 // mirror, directorypage.go reads their query and makes the page, one bounded
 // scan of the mirror at a time.
+// Signing out elsewhere: the issuer posts a logout token (backchannel.go), by which
+// the sessions of that sid end.
 //
 // Neighbours: package store keeps sessions and the mirror; internal/webpage
 // draws the pages; caddyauthclient is the Caddy module around this.

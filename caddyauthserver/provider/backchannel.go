@@ -220,7 +220,7 @@ func (c *courier) tell(ctx context.Context, l *store.Logout) error {
 	if err != nil {
 		return err
 	}
-	status, err := c.post(ctx, client.LogoutTarget(), l)
+	status, err := c.post(ctx, client, l)
 	if err != nil {
 		p.meter.failedLogouts.Add(1)
 		return err
@@ -260,8 +260,9 @@ func (c *courier) write(ctx context.Context, fn func(store.WriteTx) error) error
 }
 
 // post is section 2.5. It returns 200, 204 or 400; any other answer is an error.
-func (c *courier) post(ctx context.Context, target string, l *store.Logout) (status int, err error) {
-	token, err := c.n.p.signLogoutToken(ctx, l)
+func (c *courier) post(ctx context.Context, to *client, l *store.Logout) (status int, err error) {
+	target := to.LogoutTarget()
+	token, err := c.n.p.signLogoutToken(ctx, to, l)
 	if err != nil {
 		return 0, fmt.Errorf("signing a logout token: %w", err)
 	}

@@ -25,6 +25,9 @@
 //
 //	/o/logout, /o/password, /o/setup, /o/ are for people, like login and consent.
 //
+// When a session ends, backchannel.go tells the clients that signed in by it, each
+// by a logout token (logouttoken.go), until they took it.
+//
 // A file is an endpoint or what endpoints share: the browser's session
 // (session.go), CSRF tokens (csrf.go), passwords (checklogin.go) and how often one
 // may try (limiter.go, device.go), signing keys (keys.go), access tokens

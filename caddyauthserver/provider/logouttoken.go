@@ -19,9 +19,10 @@ const (
 // logoutTokenLifetime is short, since every attempt has a token of its own.
 const logoutTokenLifetime = 2 * time.Minute
 
-// signLogoutToken says to a client that a session is over.
-func (p *Provider) signLogoutToken(ctx context.Context, l *store.Logout) (string, error) {
-	key, err := p.keys.signer(ctx, "RS256")
+// signLogoutToken says to a client that a session is over, signed as its ID tokens
+// are (section 2.4).
+func (p *Provider) signLogoutToken(ctx context.Context, c *client, l *store.Logout) (string, error) {
+	key, err := p.keys.signer(ctx, c.IDTokenAlg)
 	if err != nil {
 		return "", err
 	}

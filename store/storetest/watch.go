@@ -60,6 +60,7 @@ func testWatch(t *testing.T, p *place) {
 		{"a key's end", func(tx store.WriteTx) error { return tx.DeleteSigningKey("k") }, []store.Event{{Kind: store.EventSigningKeys}}},
 		{"an object's end", func(tx store.WriteTx) error { return tx.DeleteObject(store.Ref{Type: "company", ID: object.ID}) }, []store.Event{{Kind: store.EventFeed}}},
 		{"a user's end", func(tx store.WriteTx) error { return tx.DeleteUser(user.ID) }, []store.Event{{Kind: store.EventFeed}}},
+		{"a logout", func(tx store.WriteTx) error { return tx.PutLogout(newLogout("c", "s")) }, []store.Event{{Kind: store.EventLogouts}}},
 		{"a credential", func(tx store.WriteTx) error { return tx.PutCredential(&store.Credential{UserID: 1}) }, nil},
 		{"nothing", func(tx store.WriteTx) error { return nil }, nil},
 	} {
