@@ -30,19 +30,28 @@ func (a *App) checkCallbacks(app *caddyhttp.App, gates []*placedGate) error {
 				alike = append(alike, o.module)
 			}
 		}
+		back := false
+		var lost error
 		for _, origin := range g.origins {
 			callback := origin + g.prefix() + "/callback"
 			p := probeFor(app, alike, callback)
 			switch {
 			case p.reached >= assumed:
+				back = true
 			case p.reached == unknown:
+				back = true
 				a.log.Warn("it depends on more than the path whether the gate gets its own pages; if not, nobody can sign in: then name a path that gets there, as in: prefix /x/oidc",
 					zap.String("callback", callback))
 			case !g.site.hasHost(origin):
 				return fmt.Errorf("auth_client at %s: no request for its origin %s gets to it; name an origin of the site in which it stands", g.site, origin)
-			default:
-				return fmt.Errorf("auth_client at %s: people come back from signing in to %s, which does not get to it: the matchers of the site, handle, handle_path or route in which it stands do not match that; %s", g.site, callback, p.advice(app, alike, origin))
+			case lost == nil:
+				lost = fmt.Errorf("auth_client at %s: people come back from signing in to %s, which does not get to it: the matchers of the site, handle, handle_path or route in which it stands do not match that; %s", g.site, callback, p.advice(app, alike, origin))
 			}
+		}
+		// Where people come back at one of the hosts, the others are most likely
+		// answered by something else altogether, say a redirect to that one.
+		if lost != nil && !back {
+			return lost
 		}
 	}
 	return nil
