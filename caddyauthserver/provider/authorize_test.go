@@ -108,6 +108,22 @@ func TestFormPost(t *testing.T) {
 	}
 }
 
+// No browser posts a form to an app's own scheme: its code would go back to the
+// server.
+func TestFormPostToAnApp(t *testing.T) {
+	s := newServer(t)
+	s.update(func(tx store.WriteTx) error {
+		return tx.PutClient(&store.Client{ID: "phone", SkipConsent: true, Public: true, RedirectURIs: []string{"com.example.app:/cb"}})
+	})
+	b := s.browser().signIn("alice", alicePassword)
+	for mode, want := range map[string]string{"form_post": "error=invalid_request", "query": "code="} {
+		a := b.authorize(authQuery("phone", "com.example.app:/cb", "response_mode", mode))
+		if to := a.Header.Get("Location"); !strings.HasPrefix(to, "com.example.app:/cb?") || !strings.Contains(to, want) {
+			t.Errorf("%s: %d %s %s", mode, a.StatusCode, to, a.body)
+		}
+	}
+}
+
 // prompt=login asks once, whatever session there is, and then is satisfied.
 func TestPromptLogin(t *testing.T) {
 	s := newServer(t)

@@ -92,6 +92,9 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 	modeName := q.Get("response_mode")
 	switch modeName {
 	case "form_post":
+		if !isWeb(a.redirectURI) {
+			return invalid("response_mode form_post needs a redirect_uri of http or https, for a form goes nowhere else")
+		}
 		a.mode = modeFormPost
 	case "", "query":
 	default:

@@ -47,3 +47,9 @@ func withoutLoopbackPort(uri string) (string, bool) {
 	}
 	return "", false
 }
+
+// isWeb says whether a registered URI is not of a scheme of an app's own.
+func isWeb(uri string) bool {
+	uri = strings.ToLower(uri)
+	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://")
+}
