@@ -9,6 +9,7 @@
 //	request --> handler.go --> gate.Decide --Pass--> identity.go --> the next handler
 //	                                     \--> the gate's page, or errorroutes.go:
 //	                                          the site's handle_errors
+//	request before Start --> waits for it, or early.go
 //
 // What the gate does is in package gate, which knows nothing of Caddy.
 //

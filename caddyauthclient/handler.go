@@ -312,21 +312,6 @@ func (h *Handler) apply(g *gate.Gate, r *http.Request, d gate.Decision) {
 	}
 }
 
-// tooEarly refuses a request that came before the gate is started. The error
-// routes may ask an app, and Caddy logs what the error is about.
-func (h *Handler) tooEarly(w http.ResponseWriter, r *http.Request) error {
-	h.front.RemoveCookies(r)
-	if h.front.Owns(r.URL) || h.front.Owns(originalURL(r)) {
-		h.access.Serve(w, r, true, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", "5")
-			w.Header().Set("Cache-Control", "no-store")
-			http.Error(w, "Signing in has not started yet. Try again in a moment.", http.StatusServiceUnavailable)
-		})
-		return nil
-	}
-	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("auth_client has not started"))
-}
-
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)

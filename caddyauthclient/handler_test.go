@@ -3,55 +3,13 @@ package caddyauthclient
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/caddyito/caddyito/authapp"
-	"github.com/caddyito/caddyito/authapp/accesslog"
-	"github.com/caddyito/caddyito/caddyauthclient/gate"
 )
-
-// A gate that is not started lets nothing through: the request waits, and if
-// the start never comes it fails.
-func TestNotStarted(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // whoever asked has gone
-	h := &Handler{app: new(authapp.App), front: gate.NewFront(nil, "", "", nil)}
-	err := h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx),
-		caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-			t.Error("the request got through")
-			return nil
-		}))
-	if he, ok := err.(caddyhttp.HandlerError); !ok || he.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("it says %v", err)
-	}
-}
-
-// What is refused too early may still get to an app, by handle_errors; and what
-// is an error is logged with its URL.
-func TestNotStartedTellsNothing(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	h := &Handler{app: new(authapp.App), front: gate.NewFront(nil, "", "", nil), access: new(accesslog.Log)}
-	r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
-	r.Header = http.Header{"Remote-User": {"root"}, "Remote_groups": {"admins"}, "Cookie": {"caddyito-wiki=x; a=1"}}
-	if err := h.ServeHTTP(httptest.NewRecorder(), r, nil); err == nil {
-		t.Error("it was answered")
-	}
-	if len(r.Header) != 1 || r.Header.Get("Cookie") != "a=1" {
-		t.Errorf("an error route gets %v", r.Header)
-	}
-	w := httptest.NewRecorder()
-	own := httptest.NewRequest("GET", "/oidc/callback?code=SECRET", nil).WithContext(ctx)
-	if err := h.ServeHTTP(w, own, nil); err != nil || w.Code != http.StatusServiceUnavailable {
-		t.Errorf("the callback: %d, and Caddy logs %v", w.Code, err)
-	}
-}
 
 // What the Caddyfile refuses is refused in JSON too.
 func TestValidate(t *testing.T) {
