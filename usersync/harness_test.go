@@ -2,6 +2,7 @@ package usersync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -100,7 +101,10 @@ func record(t testing.TB, s store.Store, typ string, id int64) (r *store.Record)
 	t.Helper()
 	view(t, s, func(tx store.ReadTx) (err error) {
 		r, err = tx.MirrorRecord("wiki", typ, strconv.FormatInt(id, 10))
-		return ignoreNotFound(err)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
 	})
 	return r
 }

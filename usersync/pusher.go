@@ -330,10 +330,3 @@ func (f *feeder) remember(ctx context.Context, change func(*store.SyncState)) er
 	f.written = f.server.cfg.Now()
 	return nil
 }
-
-func ignoreNotFound(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
