@@ -150,13 +150,17 @@ func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authoriz
 }
 
 // consentStep asks the person to agree, unless they did before or the client
-// is first-party.
+// is first-party. What they said of an app that any program may pass for, counts
+// once (RFC 8252 section 8.6).
 func (p *Provider) consentStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
-	if a.prompts("consent") {
-		if a.consent != nil && covers(a.consent.Scopes, a.scopes) && a.since(a.consent.GrantedAt) {
-			return false
-		}
-	} else if a.client.SkipConsent || a.consent != nil && covers(a.consent.Scopes, a.scopes) {
+	agreed := a.consent != nil && covers(a.consent.Scopes, a.scopes)
+	switch {
+	case a.prompts("consent"), !a.client.SkipConsent && a.client.anyProgram(a.redirectURI):
+		agreed = agreed && a.since(a.consent.GrantedAt)
+	case a.client.SkipConsent:
+		agreed = true
+	}
+	if agreed {
 		return false
 	}
 	if a.prompts("none") {

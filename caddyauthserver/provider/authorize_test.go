@@ -124,6 +124,48 @@ func TestFormPostToAnApp(t *testing.T) {
 	}
 }
 
+// Any program can ask as an app on the person's machine, so what they agreed to
+// counts once (RFC 8252 section 8.6).
+func TestConsentToAppsCountsOnce(t *testing.T) {
+	s := newServer(t)
+	uris := []string{"com.example.app:/cb", "http://127.0.0.1/cb", "http://[::1]/cb", "https://app.example.com/cb", "http://localhost/cb"}
+	s.update(func(tx store.WriteTx) error {
+		for _, c := range []*store.Client{
+			{ID: "phone", Public: true, RedirectURIs: uris}, {ID: "first", Public: true, SkipConsent: true, RedirectURIs: uris},
+		} {
+			if err := tx.PutClient(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for uri, again := range map[string]bool{
+		uris[0]: true, uris[1]: true, "http://127.0.0.1:4711/cb": true, "http://[::1]:4711/cb": true, uris[3]: false, uris[4]: false,
+	} {
+		b := s.browser().signIn("alice", alicePassword)
+		if a := b.authorize(authQuery("first", uri)); !strings.Contains(a.Header.Get("Location"), "code=") {
+			t.Errorf("%s: who skips consent is led to %s", uri, a.Header.Get("Location"))
+		}
+		s.update(func(tx store.WriteTx) error {
+			return tx.PutConsent(&store.Consent{UserID: 1, ClientID: "phone", Scopes: store.Scopes(), GrantedAt: s.clock.now()})
+		})
+		s.clock.add(time.Minute)
+		a := b.authorize(authQuery("phone", uri))
+		if asked := strings.Contains(a.Header.Get("Location"), "/o/consent?"); asked != again {
+			t.Errorf("%s: led to %s", uri, a.Header.Get("Location"))
+		}
+		if !again {
+			continue
+		}
+		if none := b.authorize(authQuery("phone", uri, "prompt", "none")).Header.Get("Location"); !strings.Contains(none, "error=consent_required") {
+			t.Errorf("%s, prompt=none: led to %s", uri, none)
+		}
+		if end := b.follow(a); end.Query().Get("code") == "" {
+			t.Errorf("%s: after consent led to %s", uri, end)
+		}
+	}
+}
+
 // prompt=login asks once, whatever session there is, and then is satisfied.
 func TestPromptLogin(t *testing.T) {
 	s := newServer(t)

@@ -53,3 +53,11 @@ func isWeb(uri string) bool {
 	uri = strings.ToLower(uri)
 	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://")
 }
+
+// anyProgram says whether any program on the person's machine could ask as this
+// client and take the answer: it shows no secret, and what is behind such a URI
+// shows nothing either.
+func (c *client) anyProgram(uri string) bool {
+	_, loopback := withoutLoopbackPort(uri)
+	return c.Public && (loopback || !isWeb(uri))
+}
