@@ -24,7 +24,6 @@ const (
 	issuerTimeout = 10 * time.Second
 	// lookTimeout is shorter: everyone who wants to sign in waits for the look.
 	lookTimeout  = 5 * time.Second
-	issuerLimit  = 1 << 20     // bytes of one answer
 	issuerMaxAge = time.Hour   // of its metadata
 	issuerPause  = time.Second // after a failure
 )
@@ -64,22 +63,11 @@ type discovery struct {
 
 func newDiscovery(c *Config, origins []origin) *discovery {
 	return &discovery{cfg: c, origins: origins, client: &http.Client{
-		Transport: bounded{c.Transport},
+		Transport: issuerTransport{c.Transport},
 		Timeout:   issuerTimeout,
 		// A redirect would carry a secret or a token to another place.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-}
-
-// bounded ends answers that are too long.
-type bounded struct{ http.RoundTripper }
-
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := b.RoundTripper.RoundTrip(r)
-	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, issuerLimit)
-	}
-	return resp, err
 }
 
 // withClient is ctx for calls of go-oidc and x/oauth2.
