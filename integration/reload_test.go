@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,14 +126,14 @@ func TestReload(t *testing.T) {
 
 	t.Run("validate works beside it and touches nothing", func(t *testing.T) {
 		file := b.write(boxFile(b.server, b.gate, b.app.addr, ""))
-		before := listFiles(t, b.dataDir())
+		before := untouched(t, b.dataDir())
 		begun := time.Now()
 		out, err := b.command("", "validate", "--config", file, "--adapter", "caddyfile")
 		if err != nil || !strings.Contains(out, "Valid configuration") {
 			t.Errorf("validate: %v\n%s", err, out)
 		}
 		t.Logf("validate took %s", time.Since(begun))
-		if after := listFiles(t, b.dataDir()); after != before {
+		if after := untouched(t, b.dataDir()); after != before {
 			t.Errorf("validate changed the data directory from\n%s\nto\n%s", before, after)
 		}
 	})
@@ -158,7 +159,14 @@ func garbageFile(t *testing.T) string {
 	return file
 }
 
-// listFiles lists all files with their sizes.
+// untouched lists the files of a data directory as listFiles does, but only the
+// names of those that the running Caddy itself writes.
+func untouched(t *testing.T, dir string) string {
+	t.Helper()
+	return regexp.MustCompile(`(/auth\.db(\.wal)?) .*`).ReplaceAllString(listFiles(t, dir), "$1")
+}
+
+// listFiles lists all files with their sizes and times.
 func listFiles(t *testing.T, dir string) string {
 	t.Helper()
 	var list strings.Builder
