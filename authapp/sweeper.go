@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -32,7 +33,12 @@ func startSweeper(s sweeper, log *zap.Logger) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for wait := sweepBreath; sleep(ctx, wait); {
+		wait := sweepBreath
+		for {
+			pace.Wait(ctx, wait, nil)
+			if ctx.Err() != nil {
+				return
+			}
 			removed, err := s.Sweep(ctx, time.Now(), sweepBatch)
 			if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
 				log.Error("cannot remove expired records; trying again later", zap.Error(err))
@@ -46,17 +52,5 @@ func startSweeper(s sweeper, log *zap.Logger) (stop func()) {
 	return func() {
 		cancel()
 		<-done
-	}
-}
-
-// sleep returns false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

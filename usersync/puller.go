@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/caddyito/caddyito/internal/pace"
 )
 
 const (
@@ -45,12 +47,12 @@ func (p *Puller) Run(ctx context.Context) {
 	failed := 0
 	for ctx.Err() == nil {
 		if p.Receiver.pushedSince(pushedWithin) {
-			rest(ctx, pushedLook)
+			pace.Wait(ctx, pushedLook, nil)
 			continue
 		}
 		endpoint, err := p.Endpoint()
 		if err == nil && endpoint == "" {
-			rest(ctx, unwantedPause) // not a server of ours, or an older one
+			pace.Wait(ctx, unwantedPause, nil) // not a server of ours, or an older one
 			continue
 		}
 		if err == nil {
@@ -67,14 +69,14 @@ func (p *Puller) Run(ctx context.Context) {
 			continue
 		case errors.Is(err, errUnwanted):
 			p.Log.Info("the mirror is filled by sign-ins alone", "mirror", p.Receiver.Mirror.Name, "reason", err)
-			rest(ctx, unwantedPause)
+			pace.Wait(ctx, unwantedPause, nil)
 			continue
 		}
 		if failed++; failed == 1 {
 			p.Log.Warn("cannot ask the server for changes; trying again, with growing pauses",
 				"mirror", p.Receiver.Mirror.Name, "error", err)
 		}
-		rest(ctx, Pause(failed))
+		pace.Wait(ctx, pace.Backoff(failed), nil)
 	}
 }
 
@@ -125,13 +127,4 @@ func (p *Puller) pull(ctx context.Context, client *http.Client, endpoint string)
 		return errors.New("the mirror and the server do not agree where it stands")
 	}
 	return nil
-}
-
-func rest(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

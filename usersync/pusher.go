@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -23,9 +23,6 @@ const (
 	// heartbeat is how often a client that has everything is asked whether it
 	// does.
 	heartbeat = time.Minute
-	// firstPause is waited after a failure, and doubled with each, up to maxPause.
-	firstPause = time.Second
-	maxPause   = 5 * time.Minute
 	// remember is how often the position is written while there is more to send.
 	remember = time.Second
 )
@@ -82,15 +79,8 @@ func (f *feeder) stop() {
 	<-f.done
 }
 
-func (f *feeder) wake()  { signal(f.woken) }
-func (f *feeder) hurry() { signal(f.haste) }
-
-func signal(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
-}
+func (f *feeder) wake()  { pace.Wake(f.woken) }
+func (f *feeder) hurry() { pace.Wake(f.haste) }
 
 func (f *feeder) run(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -101,9 +91,9 @@ func (f *feeder) run(ctx context.Context) {
 			return
 		case err != nil:
 			f.fail(ctx, err)
-			f.wait(ctx, nil, nil, Pause(f.failed))
+			f.wait(ctx, nil, nil, pace.Backoff(f.failed))
 		case f.settled:
-			f.wait(ctx, changed, f.woken, jitter(heartbeat))
+			f.wait(ctx, changed, f.woken, pace.Jitter(heartbeat))
 		}
 	}
 }
@@ -118,16 +108,6 @@ func (f *feeder) wait(ctx context.Context, changed <-chan struct{}, woken chan s
 	case <-f.haste:
 	case <-ctx.Done():
 	}
-}
-
-// Pause is what is waited after so many failures in a row.
-func Pause(failures int) time.Duration {
-	return jitter(min(firstPause<<min(failures-1, 16), maxPause))
-}
-
-// jitter is d give or take a quarter, so that many do not come at once.
-func jitter(d time.Duration) time.Duration {
-	return d - d/4 + rand.N(d/2)
 }
 
 // step sends one batch and learns where the mirror stands.

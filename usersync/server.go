@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/lease"
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -135,7 +136,7 @@ func (s *Server) push(ctx context.Context) {
 			if err := s.startFeeders(ctx, told); err != nil && ctx.Err() == nil {
 				s.cfg.Log.Error("cannot list the clients for sync; trying again", "error", err)
 			}
-			told = s.sleep(ctx, look, clients)
+			told = pace.Wait(ctx, look, clients)
 		}
 	})
 }
@@ -189,19 +190,6 @@ func (s *Server) heard(clientID string) {
 	if f := s.feeders[clientID]; f != nil {
 		f.hurry()
 	}
-}
-
-// sleep waits for d, ctx, or early, and says whether it was early.
-func (s *Server) sleep(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-early:
-		return true
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return false
 }
 
 func (s *Server) view(c Client) *View { return NewView(s.cfg.Schema, c.ID, c.Sync, c.Fields) }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -141,10 +142,7 @@ func staysOpen(r *http.Request) bool {
 
 // ring has the passages looked at soon.
 func (ps *passages) ring() {
-	select {
-	case ps.rung <- struct{}{}:
-	default: // it was rung already
-	}
+	pace.Wake(ps.rung)
 }
 
 // watch breaks off what may not go on. It runs as long as there are passages,

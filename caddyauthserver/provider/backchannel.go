@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/lease"
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
-	"github.com/caddyito/caddyito/usersync"
 )
 
 // Back-channel logout (OpenID Connect Back-Channel Logout 1.0): a client that got
@@ -69,17 +69,10 @@ func newNotifier(p *Provider) *notifier {
 	n.stopWatch = p.Store.Watch(func(e store.Event) {
 		switch e.Kind {
 		case store.EventAll, store.EventLogouts, store.EventClients:
-			wake(n.woken)
+			pace.Wake(n.woken)
 		}
 	})
 	return n
-}
-
-func wake(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default: // it will look anyway
-	}
 }
 
 // StartLogouts begins to tell clients of logouts once ready is closed.
@@ -127,19 +120,9 @@ func (n *notifier) run(ctx context.Context) {
 			}
 		}
 		for _, c := range couriers {
-			wake(c.woken)
+			pace.Wake(c.woken)
 		}
-		wait(ctx, n.woken, logoutLook)
-	}
-}
-
-func wait(ctx context.Context, woken <-chan struct{}, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-woken:
-	case <-t.C:
+		pace.Wait(ctx, logoutLook, n.woken)
 	}
 }
 
@@ -163,13 +146,13 @@ func (c *courier) run(ctx context.Context) {
 			if c.failed == 1 {
 				log.Warn("cannot tell a client of a logout; trying again, with growing pauses, for a day", "error", err)
 			}
-			wait(ctx, nil, usersync.Pause(c.failed)) // more to tell does not make it answer
+			pace.Wait(ctx, pace.Backoff(c.failed), nil) // more to tell does not make it answer
 			continue
 		case c.failed > 0:
 			log.Info("a client is told of logouts again", "failures", c.failed)
 			c.failed = 0
 		}
-		wait(ctx, c.woken, next)
+		pace.Wait(ctx, next, c.woken)
 	}
 }
 
@@ -237,7 +220,7 @@ func (c *courier) tell(ctx context.Context, l *store.Logout) error {
 		log.Error("a client refuses a logout again and again; that is given up, and the person may still be signed in there", "url", client.LogoutTarget())
 		return c.done(ctx, l)
 	}
-	pause := usersync.Pause(refused.Refused + 2)
+	pause := pace.Backoff(refused.Refused + 2)
 	log.Warn("a client refuses a logout; trying again", "url", client.LogoutTarget(), "refused", refused.Refused, "pause", pause)
 	refused.NextAt = p.now().Add(pause)
 	return c.write(ctx, func(tx store.WriteTx) error { return tx.PutLogout(&refused) })

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -157,17 +158,11 @@ func (p *Provider) StartKeys() {
 	}
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(keyTended)
-		defer tick.Stop()
-		for {
+		for ctx.Err() == nil {
 			if err := p.TendKeys(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
 				p.Logger.Error("cannot look after signing keys; trying again later", "error", err)
 			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
+			pace.Wait(ctx, keyTended, nil)
 		}
 	}()
 }

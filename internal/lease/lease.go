@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -45,9 +46,9 @@ func (k *Keeper) Run(ctx context.Context, work func(context.Context)) {
 			return
 		case err != nil:
 			k.failed(err)
-			sleep(ctx, pause)
+			pace.Wait(ctx, pause, nil)
 		case !held:
-			sleep(ctx, look)
+			pace.Wait(ctx, look, nil)
 		default:
 			k.hold(ctx, until, work)
 		}
@@ -65,7 +66,7 @@ func (k *Keeper) hold(ctx context.Context, until time.Time, work func(context.Co
 	defer func() { <-done }()
 	defer cancel()
 	for wait := renew; ; {
-		sleep(ctx, wait)
+		pace.Wait(ctx, wait, nil)
 		if ctx.Err() != nil {
 			return
 		}
@@ -123,14 +124,5 @@ func (k *Keeper) release() {
 	})
 	if err != nil {
 		k.Log.Warn("cannot give up the lease; the next waits until it runs out", "lease", k.Name, "error", err)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -159,10 +160,7 @@ func (s *Store) makeRoom() error {
 		return err
 	}
 	if s.rotate() {
-		select {
-		case s.full <- struct{}{}:
-		default: // it is told already
-		}
+		pace.Wake(s.full)
 	}
 	return s.broken()
 }
