@@ -58,8 +58,9 @@ type Client struct {
 	// offline_access. Default: all.
 	Scopes []string `json:"scopes,omitempty"`
 	// Sync says of which users the client is told as they change: "all",
-	// "granted" (those who have signed in there) or "off". Default: "all" for a gate, which is known by its redirect URI
-	// (https://<site>/oidc/callback), with a format or a sync URL; otherwise "off".
+	// "granted" (those who have signed in there) or "off". Default: "all" for a
+	// gate, which is known by its redirect URI (https://<site>/oidc/callback), with
+	// a format or a sync URL; otherwise "off".
 	Sync store.SyncMode `json:"sync,omitempty"`
 	// SyncURL is where it is told. Default for a gate: https://<site>/oidc/sync;
 	// with format "djangito": https://<site>/oidc/push_server_data_to_client/.

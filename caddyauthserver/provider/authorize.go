@@ -177,8 +177,7 @@ func (p *Provider) continueQuery(a *authorization) string {
 }
 
 // errNotAnyMore says that what the steps found is gone by the time the code is
-// written: signed out, disabled or taken out
-// of a group meanwhile.
+// written: signed out, disabled or taken out of a group meanwhile.
 var errNotAnyMore = errors.New("no longer signed in")
 
 // issueCode writes the code, in one transaction with a last look at the session

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // client is a registered client with its secrets in the clear.
@@ -63,6 +64,11 @@ func (p *Provider) clientIn(tx store.ClientReader, id string) (*client, error) {
 		c.secrets = append(c.secrets, string(b))
 	}
 	return c, nil
+}
+
+// view is what a client is told of users and objects.
+func (p *Provider) view(c *client) *usersync.View {
+	return usersync.NewView(p.Schema, c.ID, c.Sync, c.Fields)
 }
 
 // allClients are those of the config, the gates of this process, and those of the
@@ -140,7 +146,8 @@ func (c *client) mayAsk(scope string) bool {
 }
 
 // liveFamily is the family with its user and client, if it still lives: within
-// its time, the user active, the client known and open to the user. Otherwise store.ErrNotFound.
+// its time, the user active, the client known and open to the user. Otherwise
+// store.ErrNotFound.
 func (p *Provider) liveFamily(tx store.ReadTx, id string, now time.Time) (*store.Family, *store.User, *client, error) {
 	f, err := tx.Family(id)
 	if err != nil {

@@ -51,6 +51,31 @@ func (p *Provider) authenticateClient(r *http.Request, form url.Values) (*client
 	return c, nil
 }
 
+// clientRequest reads a request that a client sends of itself: its form, and which
+// client it is. It answers every refusal, and says whether there is more to do.
+func (p *Provider) clientRequest(w http.ResponseWriter, r *http.Request) (*client, url.Values, bool) {
+	form, err := readOAuthForm(w, r)
+	if err != nil {
+		p.oauthFailure(w, r, "reading the form of a client", err)
+		return nil, nil, false
+	}
+	c, err := p.authenticateClient(r, form)
+	if err != nil {
+		p.oauthFailure(w, r, "authenticating client", err)
+		return nil, nil, false
+	}
+	return c, form, true
+}
+
+// tokenAskedAbout is the token that a request is about (RFC 7009 section 2.1,
+// RFC 7662 section 2.1). If there is none, it answers that.
+func (p *Provider) tokenAskedAbout(w http.ResponseWriter, form url.Values) (secret string, ok bool) {
+	if secret = form.Get("token"); secret == "" {
+		p.oauthError(w, &oauthError{code: "invalid_request", description: "token is missing"})
+	}
+	return secret, secret != ""
+}
+
 // secretMatches compares in a time that tells neither where nor whether the
 // lengths differ. An empty secret matches nothing, not even an empty one.
 func secretMatches(secrets []string, shown string) bool {

@@ -16,9 +16,7 @@ import (
 
 // djangitoProfile is the user as such a client reads one.
 func (p *Provider) djangitoProfile(tx store.ObjectReader, b bearer) (json.RawMessage, error) {
-	c := b.client
-	view := usersync.NewView(p.Schema, c.ID, c.Sync, c.Fields)
-	return usersync.DjangitoUser(tx, view, b.user, c.AdminFlags)
+	return usersync.DjangitoUser(tx, p.view(b.client), b.user, b.client.AdminFlags)
 }
 
 // adminURL tells such a client, as it starts, to which path to send people who

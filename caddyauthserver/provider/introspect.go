@@ -13,27 +13,21 @@ import (
 // (RFC 7662). Of any other, and of what is not live, it says that it is not
 // active and nothing more (section 2.2).
 func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
-	form, err := readOAuthForm(w, r)
-	if err != nil {
-		p.oauthFailure(w, r, "reading introspection request", err)
+	c, form, ok := p.clientRequest(w, r)
+	if !ok {
 		return
 	}
-	c, err := p.authenticateClient(r, form)
-	if err == nil && c.Public {
+	if c.Public {
 		// Who only names a client has not been authorized to ask (section 4).
-		err = p.invalidClient()
-	}
-	if err != nil {
-		p.oauthFailure(w, r, "authenticating client", err)
+		p.oauthError(w, p.invalidClient())
 		return
 	}
-	secret := form.Get("token")
-	if secret == "" {
-		p.oauthError(w, &oauthError{code: "invalid_request", description: "token is missing"})
+	secret, ok := p.tokenAskedAbout(w, form)
+	if !ok {
 		return
 	}
 	answer := map[string]any{"active": false}
-	err = p.Store.View(r.Context(), func(tx store.ReadTx) error {
+	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
 		// token_type_hint only says where to look first; both are looked at anyway.
 		for _, kind := range []store.TokenKind{store.KindAccess, store.KindRefresh} {
 			found, err := p.introspectKind(tx, c, kind, store.HashOf(secret))

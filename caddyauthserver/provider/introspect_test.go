@@ -71,23 +71,9 @@ func TestRFC7662Section22NotLive(t *testing.T) {
 	dead("what was revoked with it", app, tok.refresh)
 
 	tok = b.tokens("openid")
-	s.update(func(tx store.WriteTx) error {
-		u, err := tx.User(1)
-		if err != nil {
-			return err
-		}
-		u.IsActive = false
-		return tx.PutUser(u, nil)
-	})
+	s.editUser(1, func(u *store.User) { u.IsActive = false })
 	dead("that of a disabled user", app, tok.access)
-	s.update(func(tx store.WriteTx) error {
-		u, err := tx.User(1)
-		if err != nil {
-			return err
-		}
-		u.IsActive = true
-		return tx.PutUser(u, nil)
-	})
+	s.editUser(1, func(u *store.User) { u.IsActive = true })
 	if s.introspected(app, tok.access).body == inactive {
 		t.Error("enabled again, the token is not")
 	}

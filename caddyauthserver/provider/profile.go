@@ -42,7 +42,7 @@ func (p *Provider) profile(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) profileOf(tx store.ObjectReader, b bearer) (map[string]any, error) {
-	view := usersync.NewView(p.Schema, b.client.ID, b.client.Sync, b.client.Fields)
+	view := p.view(b.client)
 	out := map[string]any{"type": store.UserType, "id": b.user.ID, "version": b.user.Version, "sub": strconv.FormatInt(b.user.ID, 10)}
 	return out, addFields(tx, view, out, view.User(b.user), profileDepth)
 }

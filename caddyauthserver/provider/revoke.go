@@ -13,23 +13,16 @@ import (
 // on refreshing. A token that is unknown, gone or another client's is answered
 // alike and left as it is.
 func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
-	form, err := readOAuthForm(w, r)
-	if err != nil {
-		p.oauthFailure(w, r, "reading revocation request", err)
+	c, form, ok := p.clientRequest(w, r)
+	if !ok {
 		return
 	}
-	c, err := p.authenticateClient(r, form)
-	if err != nil {
-		p.oauthFailure(w, r, "authenticating client", err)
-		return
-	}
-	secret := form.Get("token")
-	if secret == "" {
-		p.oauthError(w, &oauthError{code: "invalid_request", description: "token is missing"})
+	secret, ok := p.tokenAskedAbout(w, form)
+	if !ok {
 		return
 	}
 	// token_type_hint only says where to look first; both are looked at anyway.
-	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+	err := p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		for _, kind := range []store.TokenKind{store.KindRefresh, store.KindAccess} {
 			err := revokeKind(tx, c, kind, store.HashOf(secret))
 			if !errors.Is(err, store.ErrNotFound) {

@@ -26,17 +26,12 @@ type bought struct {
 // token is the token endpoint (RFC 6749 section 3.2).
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1
-	form, err := readOAuthForm(w, r)
-	if err != nil {
-		p.oauthFailure(w, r, "reading token request", err)
-		return
-	}
-	c, err := p.authenticateClient(r, form)
-	if err != nil {
-		p.oauthFailure(w, r, "authenticating client", err)
+	c, form, ok := p.clientRequest(w, r)
+	if !ok {
 		return
 	}
 	var b *bought
+	var err error
 	var times *atomic.Uint64 // that a grant of this type bought something
 	switch form.Get("grant_type") {
 	case "authorization_code":
