@@ -62,22 +62,21 @@ func (h *Handler) StartGate(env authapp.GateEnv) error {
 
 // ServeSync takes a batch of changes from a server of this process.
 func (h *Handler) ServeSync(w http.ResponseWriter, r *http.Request) {
-	g := h.gate.Load()
-	if g == nil {
-		http.Error(w, "auth_client has not started", http.StatusServiceUnavailable)
-		return
-	}
-	g.ServeSync(w, r)
+	h.serveStarted(w, r, (*gate.Gate).ServeSync)
 }
 
 // ServeBackchannelLogout takes a logout token from a server of this process.
 func (h *Handler) ServeBackchannelLogout(w http.ResponseWriter, r *http.Request) {
+	h.serveStarted(w, r, (*gate.Gate).ServeBackchannelLogout)
+}
+
+func (h *Handler) serveStarted(w http.ResponseWriter, r *http.Request, serve func(*gate.Gate, http.ResponseWriter, *http.Request)) {
 	g := h.gate.Load()
 	if g == nil {
 		http.Error(w, "auth_client has not started", http.StatusServiceUnavailable)
 		return
 	}
-	g.ServeBackchannelLogout(w, r)
+	serve(g, w, r)
 }
 
 // StopGate ends the gate's own work. The pointer stays, for the requests that

@@ -225,7 +225,7 @@ var frame = []string{"id", "version", "type", "deleted", "sub"}
 // received are the fields that a batch may set: a push makes nobody an admin.
 func received(c Change) store.Fields {
 	for name := range c.Data {
-		if !isName(name) || slices.Contains(frame, name) || c.Type == store.UserType && slices.Contains(unsent, name) {
+		if !isName(name) || slices.Contains(frame, name) || c.Type == store.UserType && Withheld(name) {
 			delete(c.Data, name)
 		}
 	}

@@ -21,12 +21,12 @@ const pollTime = 25 * time.Second
 func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, secret string) {
 	at, err := pullQuery(r.URL.RawQuery)
 	if err != nil {
-		answer(w, http.StatusBadRequest, map[string]string{"err": codeInvalid, "description": err.Error()})
+		Answer(w, http.StatusBadRequest, map[string]string{"err": codeInvalid, "description": err.Error()})
 		return
 	}
 	key, err := Key(secret, s.cfg.Issuer)
 	if err != nil {
-		answer(w, http.StatusForbidden, map[string]string{"err": codeForbidden, "description": err.Error()})
+		Answer(w, http.StatusForbidden, map[string]string{"err": codeForbidden, "description": err.Error()})
 		return
 	}
 	body, err := s.pull(r.Context(), c, key, at)
@@ -35,7 +35,7 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, sec
 			s.cfg.Log.Error("cannot answer a client that asks for changes", "client_id", c.ID, "error", err)
 		}
 		w.Header().Set("Retry-After", "5")
-		answer(w, http.StatusServiceUnavailable, map[string]string{"err": codeInvalid, "description": "not available right now"})
+		Answer(w, http.StatusServiceUnavailable, map[string]string{"err": codeInvalid, "description": "not available right now"})
 		return
 	}
 	w.Header().Set("Content-Type", ContentType)

@@ -69,7 +69,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"mirror", rc.Mirror.Name, "batch_after", b.After, "mirror_at", p.Upto, "same_feed", p.Feed == b.Feed)
 		status = http.StatusConflict
 	}
-	answer(w, status, p)
+	Answer(w, status, p)
 }
 
 // pushedSince says whether the server has reached the gate in that time.
@@ -93,10 +93,11 @@ func (rc *Receiver) refuseBatch(w http.ResponseWriter, err error) {
 }
 
 func (rc *Receiver) refuse(w http.ResponseWriter, status int, e *RefusedError) {
-	answer(w, status, map[string]string{"err": e.Code, "description": e.Description})
+	Answer(w, status, map[string]string{"err": e.Code, "description": e.Description})
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
+// Answer writes JSON from a program to another, which no cache keeps.
+func Answer(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // only for types that are not JSON

@@ -37,6 +37,9 @@ var listable = append([]string{"email", "email_verified", "first_name", "last_na
 // who receives them.
 var unsent = []string{"is_staff", "is_superuser"}
 
+// Withheld says whether a field of a user never leaves the server.
+func Withheld(name string) bool { return slices.Contains(unsent, name) }
+
 // NewView is the view of a client by what it is registered with. Names in its
 // list that the schema does not declare (any more) add nothing.
 func NewView(schema *store.Schema, clientID string, mode store.SyncMode, list []string) *View {

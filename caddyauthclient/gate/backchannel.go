@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 const (
@@ -198,11 +199,5 @@ func (g *Gate) logoutUnavailable(w http.ResponseWriter, err error) {
 }
 
 func (g *Gate) answerLogout(w http.ResponseWriter, status int, code, description string) {
-	body, _ := json.Marshal(map[string]string{"error": code, "error_description": description}) // of strings it always works
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	w.Write(body)
+	usersync.Answer(w, status, map[string]string{"error": code, "error_description": description})
 }

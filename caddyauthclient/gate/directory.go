@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -49,10 +50,7 @@ func (d *Directory) DirectoryPath(prefix string) string {
 	if d.Path != "" {
 		return d.Path
 	}
-	if prefix == "" {
-		prefix = DefaultPrefix
-	}
-	return prefix + "/users"
+	return cmp.Or(prefix, DefaultPrefix) + "/users"
 }
 
 // Check says what is wrong with d, at a gate of that prefix.
@@ -61,9 +59,7 @@ func (d *Directory) Check(prefix string) error {
 	if err := ownprefix.Check(path); err != nil {
 		return fmt.Errorf("directory: path %s: must be a path as in /oidc/users, of letters, digits and - . _ ~", path)
 	}
-	if prefix == "" {
-		prefix = DefaultPrefix
-	}
+	prefix = cmp.Or(prefix, DefaultPrefix)
 	for _, own := range ownNames {
 		if p := prefix + "/" + own; p == path || strings.HasPrefix(p, path+"/") {
 			return fmt.Errorf("directory: path %s: the gate's own %s lies there; choose another, as in %s/users", path, p, prefix)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 const (
@@ -24,9 +25,6 @@ const (
 	maxPage   = 1 << 20
 	scanChunk = 500
 )
-
-// hiddenFields stay on the server. A mirror may know them from a sign-in.
-var hiddenFields = []string{"is_staff", "is_superuser"}
 
 // directoryQuery is what is asked of the directory.
 type directoryQuery struct {
@@ -80,7 +78,7 @@ func parseDirectoryQuery(raw string, one bool) (*directoryQuery, error) {
 			}
 		case name == "feed":
 			q.feed = v
-		case !nameGrammar.MatchString(name) || slices.Contains(hiddenFields, name):
+		case !nameGrammar.MatchString(name) || usersync.Withheld(name):
 			err = fmt.Errorf("%.60q is neither a field to filter by nor a parameter; there are: after, limit, updated_after, feed, expand", name)
 		default:
 			q.filters[name] = v
@@ -244,7 +242,7 @@ func (d *directoryReader) item(rec *store.Record, expand expansion) (map[string]
 	for name, v := range rec.Fields {
 		ref, isRef := v.(store.Ref)
 		switch {
-		case slices.Contains(hiddenFields, name):
+		case usersync.Withheld(name): // a mirror may know it from a sign-in
 		case !isRef:
 			out[name] = v
 		case expand[name] == nil:

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,9 +23,7 @@ func NewFront(headers []Header, prefix, authorization string, d *Directory) *Fro
 	if headers == nil {
 		headers = DefaultHeaders()
 	}
-	if prefix == "" {
-		prefix = DefaultPrefix
-	}
+	prefix = cmp.Or(prefix, DefaultPrefix)
 	f := &Front{managed: newManaged(headers), prefix: prefix, strip: authorization == "strip"}
 	if d != nil {
 		f.directoryPath = d.DirectoryPath(prefix)

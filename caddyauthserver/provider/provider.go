@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -119,9 +120,7 @@ func (p *Provider) Handles(path string) bool { return Handles(p.Prefix, path) }
 // Handles says whether path is one of those of a provider with that prefix, ""
 // for the default: the two well-known documents, and everything under it.
 func Handles(prefix, path string) bool {
-	if prefix == "" {
-		prefix = DefaultPrefix
-	}
+	prefix = cmp.Or(prefix, DefaultPrefix)
 	path = strings.TrimSuffix(path, "/")
 	return path == wellKnownOpenID || path == wellKnownOAuth ||
 		path == prefix || strings.HasPrefix(path, prefix+"/")
