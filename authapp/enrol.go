@@ -22,10 +22,14 @@ type enrolment map[string]EnrolledGate
 func (a *App) enrol(gates []*placedGate) error {
 	a.enrolled = enrolment{}
 	taken := map[string]bool{}
+	var without []*placedGate
 	for _, g := range gates {
 		taken[g.clientID] = true // also "", which no gate gets
+		if g.clientID == "" {
+			without = append(without, g)
+		}
 	}
-	for _, group := range groups(gates) {
+	for _, group := range groups(without, (*placedGate).meets) {
 		host, err := hostOf(group[0].origins[0])
 		if err != nil {
 			return fmt.Errorf("auth_client at %s: %w", group[0].site, err)
@@ -60,17 +64,14 @@ func (g *placedGate) prefix() string {
 	return strings.TrimRight(g.settings.Prefix, "/")
 }
 
-// groups puts gates to be enrolled together that share a client.
-func groups(gates []*placedGate) [][]*placedGate {
+// groups puts gates together that touch, also through others.
+func groups(gates []*placedGate, touch func(g, o *placedGate) bool) [][]*placedGate {
 	var out [][]*placedGate
 	for _, g := range gates {
-		if g.clientID != "" {
-			continue
-		}
 		group := []*placedGate{g}
 		// Those that g touches become one group with it.
 		out = slices.DeleteFunc(out, func(other []*placedGate) bool {
-			if !slices.ContainsFunc(other, g.meets) {
+			if !slices.ContainsFunc(other, func(o *placedGate) bool { return touch(g, o) }) {
 				return false
 			}
 			group = append(other, group...)
@@ -112,40 +113,22 @@ func checkApart(gates []*placedGate) error {
 // client at different addresses keep apart, whatever their order; those that
 // share one, also through a third gate, do not.
 func gateNames(gates []*placedGate) []string {
-	names := make([]string, len(gates))
+	names := map[*placedGate]string{}
+	for _, group := range groups(gates, func(g, o *placedGate) bool { return g.sameClient(o) && g.meets(o) }) {
+		first := slices.MinFunc(group, func(a, b *placedGate) int { return slices.Compare(a.origins, b.origins) })
+		name := Realm(first.clientID, first.issuer)
+		if slices.ContainsFunc(gates, func(o *placedGate) bool { return o.sameClient(first) && !slices.Contains(group, o) }) {
+			name += "-" + short(first.origins[0]+first.prefix())
+		}
+		for _, g := range group {
+			names[g] = name
+		}
+	}
+	list := make([]string, len(gates))
 	for i, g := range gates {
-		names[i] = Realm(g.clientID, g.issuer)
-		near := connected(g, gates)
-		first, alone := g, true
-		for _, o := range gates {
-			switch {
-			case !o.sameClient(g):
-			case !near[o]:
-				alone = false
-			case slices.Compare(o.origins, first.origins) < 0:
-				first = o
-			}
-		}
-		if !alone {
-			names[i] += "-" + short(first.origins[0]+first.prefix())
-		}
+		list[i] = names[g]
 	}
-	return names
-}
-
-// connected are g and those of its client that share an address with it, or with
-// one of them.
-func connected(g *placedGate, gates []*placedGate) map[*placedGate]bool {
-	near := map[*placedGate]bool{g: true}
-	for queue := []*placedGate{g}; len(queue) > 0; queue = queue[1:] {
-		for _, o := range gates {
-			if !near[o] && o.sameClient(g) && o.meets(queue[0]) {
-				near[o] = true
-				queue = append(queue, o)
-			}
-		}
-	}
-	return near
+	return list
 }
 
 // Realm is the name of a gate's mirror and of its sessions' realm, when it is

@@ -10,19 +10,8 @@ func (r *readTx) Client(id string) (*store.Client, error) {
 	return getJSON[store.Client](r, bClient, []byte(id), 0)
 }
 
-func (r *readTx) Clients(after string, limit int) (clients []*store.Client, err error) {
-	r.scan(bClient, nil, append([]byte(after), 0), func(_, v []byte) bool {
-		if len(clients) >= limit {
-			return false
-		}
-		var c *store.Client
-		if c, err = decode[store.Client](bClient, v); err != nil {
-			return false
-		}
-		clients = append(clients, c)
-		return true
-	})
-	return clients, err
+func (r *readTx) Clients(after string, limit int) ([]*store.Client, error) {
+	return list[store.Client](r, bClient, nil, append([]byte(after), 0), max(limit, 0))
 }
 
 func (w *writeTx) PutClient(c *store.Client) error {

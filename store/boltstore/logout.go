@@ -17,18 +17,18 @@ func signInKey(subject, sid, clientID string) []byte {
 	return part(part(part(newKey(len(subject)+len(sid)+len(clientID)), subject), sid), clientID)
 }
 
-func (r *readTx) SignIns(subject string) (list []*store.SignIn, err error) {
+func (r *readTx) SignIns(subject string) (signIns []*store.SignIn, err error) {
 	r.scan(bSignIn, part(nil, subject), nil, func(k, v []byte) bool {
 		var s *store.SignIn
 		if s, err = decode[store.SignIn](bSignIn, v[signInHead:]); err != nil {
 			return false
 		}
 		if number(v[signInEpoch:]) == r.epoch(s.ClientID) {
-			list = append(list, s)
+			signIns = append(signIns, s)
 		}
 		return true
 	})
-	return list, err
+	return signIns, err
 }
 
 func (w *writeTx) PutSignIn(s *store.SignIn) error {
@@ -87,19 +87,8 @@ func (r *readTx) LogoutClients() (ids []string, err error) {
 	return ids, nil
 }
 
-func (r *readTx) Logouts(clientID string, after uint64, limit int) (list []*store.Logout, err error) {
-	r.scan(bLogout, part(nil, clientID), append(logoutKey(clientID, after), 0), func(_, v []byte) bool {
-		if len(list) >= limit {
-			return false
-		}
-		var l *store.Logout
-		if l, err = decode[store.Logout](bLogout, v); err != nil {
-			return false
-		}
-		list = append(list, l)
-		return true
-	})
-	return list, err
+func (r *readTx) Logouts(clientID string, after uint64, limit int) ([]*store.Logout, error) {
+	return list[store.Logout](r, bLogout, part(nil, clientID), append(logoutKey(clientID, after), 0), max(limit, 0))
 }
 
 func (w *writeTx) PutLogout(l *store.Logout) error {

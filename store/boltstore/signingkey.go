@@ -7,15 +7,8 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-func (r *readTx) SigningKeys() (keys []*store.SigningKey, err error) {
-	r.scan(bSigningKey, nil, nil, func(_, v []byte) bool {
-		var k *store.SigningKey
-		if k, err = decode[store.SigningKey](bSigningKey, v); err != nil {
-			return false
-		}
-		keys = append(keys, k)
-		return true
-	})
+func (r *readTx) SigningKeys() ([]*store.SigningKey, error) {
+	keys, err := list[store.SigningKey](r, bSigningKey, nil, nil, -1)
 	slices.SortFunc(keys, func(a, b *store.SigningKey) int {
 		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
 			return c

@@ -279,6 +279,23 @@ func decode[T any](b bucket, v []byte) (*T, error) {
 	return t, nil
 }
 
+// list decodes up to limit values, no limit below 0, of the keys with a prefix that
+// are at least from.
+func list[T any](r *readTx, b bucket, prefix, from []byte, limit int) (values []*T, err error) {
+	r.scan(b, prefix, from, func(_, v []byte) bool {
+		if limit >= 0 && len(values) >= limit {
+			return false
+		}
+		var t *T
+		if t, err = decode[T](b, v); err != nil {
+			return false
+		}
+		values = append(values, t)
+		return true
+	})
+	return values, err
+}
+
 // encode appends v as JSON to head.
 func encode(b bucket, head []byte, v any) ([]byte, error) {
 	text, err := json.Marshal(v)
