@@ -35,7 +35,7 @@ func newAPI(t *testing.T) *api {
 	}
 	t.Cleanup(func() { st.Close() })
 	app := &App{shared: &sharedStore{Store: st, key: store.NewMasterKey()}, ready: make(chan struct{}), realms: []string{"wiki"}}
-	app.servers = []ServerModule{&fakeServer{issuer: "https://auth.example.com", clients: []store.Client{{ID: "grafana", RedirectURIs: []string{"https://grafana.example.com/cb"}}}}}
+	app.servers = []ServerModule{&fakeServer{issuer: "https://auth.example.com", clients: []store.Client{{ID: "grafana", ClientSettings: store.ClientSettings{RedirectURIs: []string{"https://grafana.example.com/cb"}}}}}}
 	app.enrolled = enrolment{"wiki.example.com": {ClientID: "wiki.example.com", Name: "wiki.example.com", Secret: "not-to-be-shown"}}
 	close(app.ready)
 	a := new(adminAPI)

@@ -33,33 +33,15 @@ const (
 // clientView is a client as the API shows it: without its secrets, but with how
 // many there are.
 type clientView struct {
-	ID                     string   `json:"id"`
-	Name                   string   `json:"name,omitempty"`
-	Source                 string   `json:"source"`
-	Public                 bool     `json:"public"`
-	RedirectURIs           []string `json:"redirect_uris"`
-	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
-	SkipConsent            bool     `json:"skip_consent"`
-	AllowNoPKCE            bool     `json:"allow_no_pkce"`
-	AllowGroups            []string `json:"allow_groups,omitempty"`
-	IDTokenAlg             string   `json:"id_token_signed_response_alg,omitempty"`
-	// Format and AdminFlags: store.Client has them.
-	Format     store.ClientFormat `json:"format,omitempty"`
-	AdminFlags bool               `json:"admin_flags,omitempty"`
-	Scopes     []string           `json:"scopes,omitempty"`
-	// Sync is what the config or registration says; SyncTarget where the client
-	// is told of changes, nothing if it is not.
-	Sync    store.SyncMode `json:"sync,omitempty"`
-	SyncURL string         `json:"sync_url,omitempty"`
-	// BackchannelLogoutURI is what the config or registration says; LogoutTarget
-	// where the client is told of logouts, nothing if it is not.
-	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
-	LogoutTarget         string `json:"logout_target,omitempty"`
-	// Fields are what the client is told; none means all but the private ones.
-	Fields     []string  `json:"fields,omitempty"`
-	SyncTarget string    `json:"sync_target,omitempty"`
-	Disabled   bool      `json:"disabled"`
-	CreatedAt  time.Time `json:"created_at,omitzero"`
+	ID     string `json:"id"`
+	Source string `json:"source"`
+	store.ClientSettings
+	// SyncTarget is where the client is told of changes, and LogoutTarget where of
+	// logouts; nothing if it is not.
+	SyncTarget   string    `json:"sync_target,omitempty"`
+	LogoutTarget string    `json:"logout_target,omitempty"`
+	Disabled     bool      `json:"disabled"`
+	CreatedAt    time.Time `json:"created_at,omitzero"`
 	// SecretsExpire is for each secret in force when it ends; zero: it lasts.
 	SecretsExpire []time.Time `json:"secrets_expire,omitempty"`
 	// Secret is shown once: when it was made.
@@ -70,16 +52,9 @@ type clientView struct {
 
 func viewOf(c *store.Client, source string) *clientView {
 	v := &clientView{
-		ID: c.ID, Name: c.Name, Source: source, Public: c.Public,
-		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		SkipConsent: c.SkipConsent, AllowNoPKCE: c.AllowNoPKCE, Scopes: c.Scopes,
-		AllowGroups: c.AllowGroups, IDTokenAlg: c.IDTokenAlg, Format: c.Format, AdminFlags: c.AdminFlags,
-		Sync: c.Sync, SyncURL: c.SyncURL, Fields: c.Fields, SyncTarget: c.SyncTarget(),
-		BackchannelLogoutURI: c.BackchannelLogoutURI, LogoutTarget: c.LogoutTarget(),
+		ID: c.ID, Source: source, ClientSettings: c.ClientSettings,
+		SyncTarget: c.SyncTarget(), LogoutTarget: c.LogoutTarget(),
 		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
-	}
-	if v.RedirectURIs == nil {
-		v.RedirectURIs = []string{}
 	}
 	for _, s := range c.Secrets {
 		v.SecretsExpire = append(v.SecretsExpire, s.ExpiresAt)
@@ -91,11 +66,11 @@ func viewOf(c *store.Client, source string) *clientView {
 func (a *App) unstored() map[string]*clientView {
 	out := map[string]*clientView{}
 	for id, g := range a.enrolled {
-		out[id] = viewOf(&store.Client{
-			ID: id, Name: g.Name, RedirectURIs: g.RedirectURIs,
+		out[id] = viewOf(&store.Client{ID: id, ClientSettings: store.ClientSettings{
+			Name: g.Name, RedirectURIs: g.RedirectURIs,
 			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs, SkipConsent: true, SyncURL: g.SyncURL,
 			BackchannelLogoutURI: g.BackchannelLogoutURI,
-		}, sourceEnrolled)
+		}}, sourceEnrolled)
 	}
 	for _, s := range a.servers {
 		if lister, ok := s.(ClientLister); ok {
@@ -149,38 +124,13 @@ func (api *adminAPI) listClients(a *App, r *http.Request) (any, error) {
 
 func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 	var body struct {
-		ID                     string   `json:"id"`
-		Name                   string   `json:"name"`
-		Public                 bool     `json:"public"`
-		RedirectURIs           []string `json:"redirect_uris"`
-		PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
-		SkipConsent            bool     `json:"skip_consent"`
-		AllowNoPKCE            bool     `json:"allow_no_pkce"`
-		Scopes                 []string `json:"scopes"`
-
-		AllowGroups []string `json:"allow_groups"`
-		IDTokenAlg  string   `json:"id_token_signed_response_alg"`
-
-		Format     store.ClientFormat `json:"format"`
-		AdminFlags bool               `json:"admin_flags"`
-
-		Sync                 store.SyncMode `json:"sync"`
-		SyncURL              string         `json:"sync_url"`
-		BackchannelLogoutURI string         `json:"backchannel_logout_uri"`
-		Fields               []string       `json:"fields"`
+		ID string `json:"id"`
+		store.ClientSettings
 	}
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
-	c := store.Client{
-		ID: body.ID, Name: body.Name, Public: body.Public,
-		RedirectURIs: body.RedirectURIs, PostLogoutRedirectURIs: body.PostLogoutRedirectURIs,
-		SkipConsent: body.SkipConsent, AllowNoPKCE: body.AllowNoPKCE, Scopes: body.Scopes,
-		AllowGroups: body.AllowGroups, IDTokenAlg: body.IDTokenAlg, Format: body.Format, AdminFlags: body.AdminFlags,
-		Sync: body.Sync, SyncURL: body.SyncURL, Fields: body.Fields,
-		BackchannelLogoutURI: body.BackchannelLogoutURI,
-		CreatedAt:            time.Now().UTC(),
-	}
+	c := store.Client{ID: body.ID, ClientSettings: body.ClientSettings, CreatedAt: time.Now().UTC()}
 	if err := a.checkClient(&c); err != nil {
 		return nil, err
 	}
@@ -253,12 +203,16 @@ func (a *App) checkClient(c *store.Client) error {
 	}
 	bad("id_token_signed_response_alg", store.CheckSigningAlg(c.IDTokenAlg))
 	bad("format", c.CheckFormat())
+	bad("grant_types", c.CheckGrants())
 	bad("sync", store.CheckSyncMode(c.Sync))
 	if c.SyncURL != "" {
 		bad("sync_url", usersync.CheckURL(c.SyncURL, a.AllowHTTPSync...))
 	}
 	if c.BackchannelLogoutURI != "" {
 		bad("backchannel_logout_uri", usersync.CheckURL(c.BackchannelLogoutURI, a.AllowHTTPSync...))
+	}
+	if c.FrontchannelLogoutURI != "" {
+		bad("frontchannel_logout_uri", directive.CheckRedirect("frontchannel_logout", c.FrontchannelLogoutURI))
 	}
 	bad("fields", usersync.CheckFields(a.Schema(), c.Fields))
 	if asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""; asked && c.Public {
@@ -269,7 +223,7 @@ func (a *App) checkClient(c *store.Client) error {
 	if c.Public && c.AllowNoPKCE {
 		bad("allow_no_pkce", errors.New("a public client cannot do without PKCE"))
 	}
-	if c.Public && len(c.RedirectURIs) == 0 {
+	if c.MayUse(store.GrantCode) && c.Public && len(c.RedirectURIs) == 0 {
 		bad("redirect_uris", errors.New("a public client needs one"))
 	}
 	if len(problems) > 0 {

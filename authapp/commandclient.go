@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -30,6 +32,13 @@ func clientCommand() *cobra.Command {
 	f.String("backchannel-logout", "", "Where the client is told that somebody signed out (default for a gate: https://<site>/oidc/backchannel-logout)")
 	f.String("format", "", "djangito for a Django project with the package of that name")
 	f.Bool("admin-flags", false, "Tell a client of format djangito who is staff and who is a superuser")
+	f.StringSlice("grant-type", nil, "What the client may buy tokens with (repeatable): authorization_code, refresh_token, client_credentials, "+store.GrantDevice+" (default: authorization_code, refresh_token)")
+	f.Bool("require-par", false, "Take only authorization requests that the client pushed (PAR)")
+	f.StringSlice("resource", nil, "An API for which the client may ask for access tokens, as in https://api.example.com (repeatable)")
+	f.String("access-token-format", "", "opaque, or jwt for APIs that read access tokens by themselves (default opaque)")
+	f.String("access-token-lifetime", "", "How long its access tokens live, as in 5m (default: as the server says)")
+	f.String("refresh-token-lifetime", "", "How long it can go without refreshing, as in 720h (default: as the server says)")
+	f.String("frontchannel-logout", "", "A page of the client that is loaded in the person's browser as they sign out")
 	f.Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
 	f.Bool("skip-consent", false, "Do not ask people; for clients of your own")
 	f.Bool("allow-no-pkce", false, "Let the client leave PKCE out; for old software")
@@ -53,47 +62,71 @@ func clientPath(id string, more ...string) string {
 }
 
 func createClientCmd(s *session, args []string) error {
-	f := s.cmd.Flags()
-	name, _ := f.GetString("name")
-	redirects, _ := f.GetStringArray("redirect")
-	postLogout, _ := f.GetStringArray("post-logout")
-	scopes, _ := f.GetStringSlice("scope")
-	public, _ := f.GetBool("public")
-	skip, _ := f.GetBool("skip-consent")
-	noPKCE, _ := f.GetBool("allow-no-pkce")
-	sync, _ := f.GetString("sync")
-	syncURL, _ := f.GetString("sync-url")
-	backchannelLogout, _ := f.GetString("backchannel-logout")
-	fields, _ := f.GetStringSlice("fields")
-	groups, _ := f.GetStringSlice("allow-group")
-	alg, _ := f.GetString("id-token-signed-response-alg")
-	format, _ := f.GetString("format")
-	adminFlags, _ := f.GetBool("admin-flags")
-	if len(postLogout) == 0 {
-		for _, uri := range redirects {
-			if site, ok := callbackSite(uri, format); ok {
-				postLogout = append(postLogout, site+"/")
-			}
-		}
+	settings, err := clientSettings(s.cmd.Flags())
+	if err != nil {
+		return err
 	}
 	var c clientView
-	err := s.call(http.MethodPost, "/auth/clients", map[string]any{
-		"id": args[0], "name": name, "public": public, "redirect_uris": redirects,
-		"post_logout_redirect_uris": postLogout, "skip_consent": skip, "allow_no_pkce": noPKCE, "scopes": scopes,
-		"sync": sync, "sync_url": syncURL, "fields": fields, "allow_groups": groups, "id_token_signed_response_alg": alg, "format": format, "admin_flags": adminFlags,
-		"backchannel_logout_uri": backchannelLogout,
-	}, &c)
+	err = s.call(http.MethodPost, "/auth/clients", store.Client{ID: args[0], ClientSettings: settings}, &c)
 	if err != nil {
 		return err
 	}
 	return s.printClient(&c)
 }
 
+// clientSettings are what the flags of client create say.
+func clientSettings(f *pflag.FlagSet) (c store.ClientSettings, err error) {
+	c.Name, _ = f.GetString("name")
+	c.RedirectURIs, _ = f.GetStringArray("redirect")
+	c.PostLogoutRedirectURIs, _ = f.GetStringArray("post-logout")
+	c.Scopes, _ = f.GetStringSlice("scope")
+	c.Public, _ = f.GetBool("public")
+	c.SkipConsent, _ = f.GetBool("skip-consent")
+	c.AllowNoPKCE, _ = f.GetBool("allow-no-pkce")
+	sync, _ := f.GetString("sync")
+	c.Sync = store.SyncMode(sync)
+	c.SyncURL, _ = f.GetString("sync-url")
+	c.BackchannelLogoutURI, _ = f.GetString("backchannel-logout")
+	c.FrontchannelLogoutURI, _ = f.GetString("frontchannel-logout")
+	c.Fields, _ = f.GetStringSlice("fields")
+	c.AllowGroups, _ = f.GetStringSlice("allow-group")
+	c.IDTokenAlg, _ = f.GetString("id-token-signed-response-alg")
+	format, _ := f.GetString("format")
+	c.Format = store.ClientFormat(format)
+	c.AdminFlags, _ = f.GetBool("admin-flags")
+	c.GrantTypes, _ = f.GetStringSlice("grant-type")
+	c.RequirePAR, _ = f.GetBool("require-par")
+	c.Resources, _ = f.GetStringSlice("resource")
+	accessFormat, _ := f.GetString("access-token-format")
+	c.AccessTokenFormat = store.AccessTokenFormat(accessFormat)
+	for name, target := range map[string]*store.Duration{
+		"access-token-lifetime": &c.AccessTokenLifetime, "refresh-token-lifetime": &c.RefreshTokenLifetime,
+	} {
+		text, _ := f.GetString(name)
+		if text == "" {
+			continue
+		}
+		d, err := caddy.ParseDuration(text)
+		if err != nil || d <= 0 {
+			return c, fmt.Errorf("--%s %s: write a duration such as 5m, 24h or 30d", name, text)
+		}
+		*target = store.Duration(d)
+	}
+	if len(c.PostLogoutRedirectURIs) == 0 {
+		for _, uri := range c.RedirectURIs {
+			if site, ok := callbackSite(uri, c.Format); ok {
+				c.PostLogoutRedirectURIs = append(c.PostLogoutRedirectURIs, site+"/")
+			}
+		}
+	}
+	return c, nil
+}
+
 // callbackSite is the origin of a gate's callback at the default prefix, or of
 // that of a client of another format where it usually is.
-func callbackSite(redirect, format string) (string, bool) {
+func callbackSite(redirect string, format store.ClientFormat) (string, bool) {
 	callback := "/oidc/callback"
-	if format == string(store.FormatDjangito) {
+	if format == store.FormatDjangito {
 		callback = "/oidc/callback_handler/"
 	}
 	site, ok := strings.CutSuffix(redirect, callback)
@@ -189,6 +222,15 @@ func (s *session) printClient(c *clientView) error {
 		}
 		if c.Format != "" {
 			row(w, "format", string(c.Format))
+		}
+		if len(c.GrantTypes) > 0 {
+			row(w, "grant types", strings.Join(c.GrantTypes, " "))
+		}
+		if len(c.Resources) > 0 {
+			row(w, "resources", strings.Join(c.Resources, " "))
+		}
+		if c.AccessTokenFormat != "" {
+			row(w, "access tokens", string(c.AccessTokenFormat))
 		}
 		row(w, "redirect URIs", strings.Join(c.RedirectURIs, " "))
 		row(w, "told of changes", c.SyncTarget)

@@ -1,6 +1,7 @@
 package caddyauthserver
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -50,6 +51,13 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			sync_url             <url>
 //			backchannel_logout   <url>
 //			fields               <field>...
+//			grant_types          <type>...
+//			require_par
+//			resources            <uri>...
+//			access_token_format  opaque|jwt
+//			access_token_lifetime  <duration>
+//			refresh_token_lifetime <duration>
+//			frontchannel_logout  <url>
 //		}
 //		schema {
 //			object <type> {
@@ -71,7 +79,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	}
 //
 // client may be repeated, and so may redirect, post_logout_redirect, scopes,
-// allow_groups and fields in it.
+// allow_groups, fields, grant_types and resources in it.
 func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	start := d.Token()
@@ -153,6 +161,13 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 		{Name: "sync_url", Read: directive.Text(&c.SyncURL)},
 		{Name: "backchannel_logout", Read: directive.Text(&c.BackchannelLogoutURI)},
 		{Name: "fields", Repeatable: true, Read: directive.Texts(&c.Fields)},
+		{Name: "grant_types", Repeatable: true, Read: directive.Texts(&c.GrantTypes)},
+		{Name: "require_par", Read: directive.Flag(&c.RequirePAR)},
+		{Name: "resources", Repeatable: true, Read: texts(&c.Resources, store.CheckResource)},
+		{Name: "access_token_format", Read: directive.Text((*string)(&c.AccessTokenFormat))},
+		{Name: "access_token_lifetime", Read: directive.Duration((*caddy.Duration)(&c.AccessTokenLifetime))},
+		{Name: "refresh_token_lifetime", Read: directive.Duration((*caddy.Duration)(&c.RefreshTokenLifetime))},
+		{Name: "frontchannel_logout", Read: directive.Text(&c.FrontchannelLogoutURI)},
 	})
 	if err != nil {
 		return err
@@ -181,7 +196,9 @@ func texts(target *[]string, check func(string) error) func(*caddyfile.Dispenser
 }
 
 // checkAnyRedirect does not know yet whether the client is public.
-func checkAnyRedirect(uri string) error { return (&Client{Public: true}).checkRedirect(uri, false) }
+func checkAnyRedirect(uri string) error {
+	return (&Client{ClientSettings: store.ClientSettings{Public: true}}).checkRedirect(uri, false)
+}
 
 func redirectCheck(option string) func(string) error {
 	return func(uri string) error { return checkRedirect(option, uri, false) }

@@ -2,6 +2,7 @@ package caddyauthserver
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/authapp/directive"
@@ -18,64 +19,11 @@ const MinSecretLength = 32
 type Client struct {
 	// ID is the client_id.
 	ID string `json:"id"`
-	// Name is what people read on the consent page. Default: the id.
-	Name string `json:"name,omitempty"`
 	// Secret is the client_secret, at least 32 bytes. Placeholders
-	// ({env.WIKI_SECRET}, {file./run/secrets/wiki}) are replaced at start.
+	// ({env.WIKI_SECRET}, {file./run/secrets/wiki}) are replaced at start, as in
+	// every URI of the client.
 	Secret string `json:"secret,omitempty"`
-	// Public clients (apps in browsers and on phones) have no secret and must
-	// use PKCE. Default: false.
-	Public bool `json:"public,omitempty"`
-	// RedirectURIs are where codes may be sent, compared as exact strings. Those
-	// of a public client may have a scheme of their own
-	// (com.example.app:/callback), and any port is as good as theirs if they
-	// begin with http://127.0.0.1 or http://[::1] (RFC 8252 section 7).
-	// Placeholders are replaced at start.
-	RedirectURIs []string `json:"redirect_uris,omitempty"`
-	// PostLogoutRedirectURIs are where people may be sent after signing out,
-	// compared as exact strings. Placeholders are replaced at start.
-	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
-	// SkipConsent is for clients of one's own: people are not asked. Default:
-	// false.
-	SkipConsent bool `json:"skip_consent,omitempty"`
-	// AllowNoPKCE lets a client that has a secret leave PKCE out. Default:
-	// false.
-	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
-	// AllowGroups are the groups whose members may sign in there: being in one of
-	// them is enough. Others see a page that says so. Default: everybody.
-	AllowGroups []string `json:"allow_groups,omitempty"`
-	// IDTokenAlg is the algorithm that signs the client's ID tokens: "RS256",
-	// "ES256" or "EdDSA". Default: "RS256".
-	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
-	// Format is "djangito" for a Django project with the package of that name,
-	// which reads the profile and is told of changes in a form of its own, and
-	// knows no PKCE. Default: that of gates.
-	Format store.ClientFormat `json:"format,omitempty"`
-	// AdminFlags tells a client of format "djangito" who is staff and who is a
-	// superuser. Otherwise it is told that nobody is. Default: false.
-	AdminFlags bool `json:"admin_flags,omitempty"`
-	// Scopes the client may ask for: of openid, profile, email, groups, read,
-	// offline_access. Default: all.
-	Scopes []string `json:"scopes,omitempty"`
-	// Sync says of which users the client is told as they change: "all",
-	// "granted" (those who have signed in there) or "off". Default: "all" for a
-	// gate, which is known by its redirect URI (https://<site>/oidc/callback), with
-	// a format or a sync URL; otherwise "off".
-	Sync store.SyncMode `json:"sync,omitempty"`
-	// SyncURL is where it is told. Default for a gate: https://<site>/oidc/sync;
-	// with format "djangito": https://<site>/oidc/push_server_data_to_client/.
-	// Placeholders are replaced at start.
-	SyncURL string `json:"sync_url,omitempty"`
-	// BackchannelLogoutURI is where the client is told that somebody signed out
-	// (OpenID Connect Back-Channel Logout 1.0). Default for a gate:
-	// https://<site>/oidc/backchannel-logout; others are not told. Placeholders are
-	// replaced at start.
-	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
-	// Fields are what the client is told of users and what they refer to, by sync
-	// and by the profile: "email", "company" (with all that it has), or
-	// "company.name". The id, username and is_active are told always. Default: all
-	// but private fields.
-	Fields []string `json:"fields,omitempty"`
+	store.ClientSettings
 }
 
 func (c *Client) expand() error {
@@ -87,6 +35,9 @@ func (c *Client) expand() error {
 		return err
 	}
 	if err := directive.Expand(option+"backchannel_logout", &c.BackchannelLogoutURI); err != nil {
+		return err
+	}
+	if err := directive.Expand(option+"frontchannel_logout", &c.FrontchannelLogoutURI); err != nil {
 		return err
 	}
 	if err := directive.ExpandAll(option+"redirect", c.RedirectURIs); err != nil {
@@ -117,7 +68,10 @@ func (c *Client) check(expanded bool, plain []string) error {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
 	}
-	if len(c.RedirectURIs) == 0 {
+	if err := c.CheckGrants(); err != nil {
+		return fmt.Errorf("client %s: %w", c.ID, err)
+	}
+	if len(c.RedirectURIs) == 0 && c.MayUse(store.GrantCode) {
 		return fmt.Errorf("client %s needs a redirect URI", c.ID)
 	}
 	for _, uri := range c.RedirectURIs {
@@ -138,12 +92,17 @@ func (c *Client) check(expanded bool, plain []string) error {
 	if err := store.CheckSigningAlg(c.IDTokenAlg); err != nil {
 		return fmt.Errorf("client %s: %w", c.ID, err)
 	}
-	if err := (&store.Client{Format: c.Format, AdminFlags: c.AdminFlags, Public: c.Public}).CheckFormat(); err != nil {
+	if err := c.CheckFormat(); err != nil {
 		return fmt.Errorf("client %s: %w", c.ID, err)
 	}
 	if uri := c.BackchannelLogoutURI; uri != "" && !directive.HasPlaceholder(uri) {
 		if err := usersync.CheckURL(uri, plain...); err != nil {
 			return fmt.Errorf("client %s: backchannel_logout: %w", c.ID, err)
+		}
+	}
+	if uri := c.FrontchannelLogoutURI; uri != "" {
+		if err := checkRedirect("frontchannel_logout", uri, expanded); err != nil {
+			return err
 		}
 	}
 	return c.checkSync(plain)
@@ -159,10 +118,10 @@ func (c *Client) checkSync(plain []string) error {
 		}
 	}
 	asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""
-	switch sc := (&store.Client{RedirectURIs: c.RedirectURIs, SyncURL: c.SyncURL, Format: c.Format}); {
+	switch sc := (&store.Client{ClientSettings: store.ClientSettings{RedirectURIs: c.RedirectURIs, SyncURL: c.SyncURL, Format: c.Format}}); {
 	case asked && c.Public:
 		return fmt.Errorf("client %s is public; sync needs a secret", c.ID)
-	case asked && sc.SyncTarget() == "" && !directive.HasPlaceholder(c.RedirectURIs[0]):
+	case asked && sc.SyncTarget() == "" && !slices.ContainsFunc(c.RedirectURIs, directive.HasPlaceholder):
 		return fmt.Errorf("client %s: say where it is told of changes: sync_url <url>", c.ID)
 	}
 	return nil
@@ -259,32 +218,14 @@ func (s *Server) listStaticClients(env authapp.ServerEnv) func() []*provider.Sta
 
 func (c *Client) static() *provider.StaticClient {
 	return &provider.StaticClient{
-		Client: store.Client{
-			ID:                     c.ID,
-			Name:                   c.Name,
-			Public:                 c.Public,
-			RedirectURIs:           c.RedirectURIs,
-			PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-			SkipConsent:            c.SkipConsent,
-			AllowNoPKCE:            c.AllowNoPKCE,
-			AllowGroups:            c.AllowGroups,
-			IDTokenAlg:             c.IDTokenAlg,
-			Format:                 c.Format,
-			AdminFlags:             c.AdminFlags,
-			Scopes:                 c.Scopes,
-			Sync:                   c.Sync,
-			SyncURL:                c.SyncURL,
-			BackchannelLogoutURI:   c.BackchannelLogoutURI,
-			Fields:                 c.Fields,
-		},
+		Client: store.Client{ID: c.ID, ClientSettings: c.ClientSettings},
 		Secret: c.Secret,
 	}
 }
 
 func enrolledClient(g authapp.EnrolledGate) *provider.StaticClient {
 	return &provider.StaticClient{
-		Client: store.Client{
-			ID:                     g.ClientID,
+		Client: store.Client{ID: g.ClientID, ClientSettings: store.ClientSettings{
 			Name:                   g.Name,
 			RedirectURIs:           g.RedirectURIs,
 			PostLogoutRedirectURIs: g.PostLogoutRedirectURIs,
@@ -292,7 +233,7 @@ func enrolledClient(g authapp.EnrolledGate) *provider.StaticClient {
 			SkipConsent:          true,
 			SyncURL:              g.SyncURL,
 			BackchannelLogoutURI: g.BackchannelLogoutURI,
-		},
+		}},
 		Secret: g.Secret,
 	}
 }

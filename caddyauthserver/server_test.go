@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/store"
 )
 
 // What the Caddyfile refuses is refused in JSON too, where placeholders are
@@ -74,7 +75,7 @@ func TestChooseIssuer(t *testing.T) {
 // Clients of the config go before gates of this process, which need no consent:
 // who runs the server runs them.
 func TestStaticClients(t *testing.T) {
-	s := &Server{Clients: []Client{{ID: "wiki", Name: "The Wiki", Secret: "s", RedirectURIs: []string{"https://w.example/cb"}, Scopes: []string{"openid"}}}}
+	s := &Server{Clients: []Client{{ID: "wiki", Secret: "s", ClientSettings: store.ClientSettings{Name: "The Wiki", RedirectURIs: []string{"https://w.example/cb"}, Scopes: []string{"openid"}}}}}
 	find := s.staticClients(authapp.ServerEnv{Gate: func(id string) (authapp.EnrolledGate, bool) {
 		return authapp.EnrolledGate{ClientID: id, Secret: "derived", RedirectURIs: []string{"https://g.example/oidc/callback"}}, id != "nobody"
 	}})

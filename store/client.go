@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -11,48 +12,157 @@ import (
 // Client is an OAuth client (RFC 6749 section 2) registered at the server. A
 // gate is one.
 type Client struct {
-	ID   string `json:"id"`
-	Name string `json:"name,omitempty"`
+	ID string `json:"id"`
+	ClientSettings
 	// Secrets are in force together, so that one can be rotated in. Empty for a
 	// public client.
-	Secrets []ClientSecret `json:"secrets,omitempty"`
-	// Public clients have no secret and must use PKCE.
+	Secrets   []ClientSecret `json:"secrets,omitempty"`
+	Disabled  bool           `json:"disabled,omitempty"`
+	CreatedAt time.Time      `json:"created_at,omitzero"`
+}
+
+// ClientSettings are what is said of a client in the config, by an administrator
+// or when it registers. Names that RFC 7591 has are the same there.
+type ClientSettings struct {
+	// Name is what people read on the consent page. Default: the id.
+	Name string `json:"name,omitempty"`
+	// Public clients (apps in browsers and on phones) have no secret and must use
+	// PKCE. Default: false.
 	Public bool `json:"public,omitempty"`
-	// RedirectURIs and PostLogoutRedirectURIs are compared as exact strings.
-	RedirectURIs           []string `json:"redirect_uris,omitempty"`
+	// RedirectURIs are where codes may be sent, compared as exact strings. Those
+	// of a public client may have a scheme of their own
+	// (com.example.app:/callback), and any port is as good as theirs if they
+	// begin with http://127.0.0.1 or http://[::1] (RFC 8252 section 7).
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	// PostLogoutRedirectURIs are where people may be sent after signing out,
+	// compared as exact strings.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
-	// SkipConsent: a first-party client; people are not asked.
+	// SkipConsent is for clients of one's own: people are not asked. Default:
+	// false.
 	SkipConsent bool `json:"skip_consent,omitempty"`
-	// AllowNoPKCE lets a confidential client leave PKCE out.
+	// AllowNoPKCE lets a client that has a secret leave PKCE out. Default:
+	// false.
 	AllowNoPKCE bool `json:"allow_no_pkce,omitempty"`
-	// AllowGroups are the groups whose members may sign in there; empty means
-	// everybody.
+	// AllowGroups are the groups whose members may sign in there: being in one of
+	// them is enough. Others see a page that says so. Default: everybody.
 	AllowGroups []string `json:"allow_groups,omitempty"`
-	// IDTokenAlg signs its ID tokens: one of SigningAlgs. Default "RS256".
+	// IDTokenAlg is the algorithm that signs the client's ID tokens: "RS256",
+	// "ES256" or "EdDSA". Default: "RS256".
 	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
-	// Format is how the client reads the profile and is told of changes. Default:
-	// as gates do.
+	// Format is "djangito" for a Django project with the package of that name,
+	// which reads the profile and is told of changes in a form of its own, and
+	// knows no PKCE. Default: that of gates.
 	Format ClientFormat `json:"format,omitempty"`
-	// AdminFlags: a FormatDjangito client is told who is staff and who is a
-	// superuser. Otherwise it is told that nobody is.
+	// AdminFlags tells a client of format "djangito" who is staff and who is a
+	// superuser. Otherwise it is told that nobody is. Default: false.
 	AdminFlags bool `json:"admin_flags,omitempty"`
-	// Scopes the client may ask for; empty means all.
+	// Scopes the client may ask for: of openid, profile, email, groups, read,
+	// offline_access. Default: all.
 	Scopes []string `json:"scopes,omitempty"`
-	// Sync says what the client is told of users and objects as they change.
-	// Default: SyncAll for a gate and with a Format, SyncOff for others.
+	// Sync says of which users the client is told as they change: "all",
+	// "granted" (those who have signed in there) or "off". Default: "all" for a
+	// gate, which is known by its redirect URI (https://<site>/oidc/callback), with
+	// a format or a sync URL; otherwise "off".
 	Sync SyncMode `json:"sync,omitempty"`
-	// SyncURL is where it is told. Default for a gate: beside its callback.
+	// SyncURL is where it is told. Default for a gate: https://<site>/oidc/sync;
+	// with format "djangito": https://<site>/oidc/push_server_data_to_client/.
 	SyncURL string `json:"sync_url,omitempty"`
-	// BackchannelLogoutURI is where the client is told that a session is over
-	// (OpenID Connect Back-Channel Logout 1.0). Default for a gate: beside its
-	// callback.
+	// BackchannelLogoutURI is where the client is told that somebody signed out
+	// (OpenID Connect Back-Channel Logout 1.0). Default for a gate:
+	// https://<site>/oidc/backchannel-logout; others are not told.
 	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
-	// Fields are what the client is told of users and objects, by sync and by the
-	// profile: "email", "company", "company.name". Empty means all but the
-	// private ones.
-	Fields    []string  `json:"fields,omitempty"`
-	Disabled  bool      `json:"disabled,omitempty"`
-	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Fields are what the client is told of users and what they refer to, by sync
+	// and by the profile: "email", "company" (with all that it has), or
+	// "company.name". The id, username and is_active are told always. Default: all
+	// but private fields.
+	Fields []string `json:"fields,omitempty"`
+	// GrantTypes are what the client may buy tokens with: of authorization_code,
+	// refresh_token, client_credentials and
+	// urn:ietf:params:oauth:grant-type:device_code. Default: authorization_code and
+	// refresh_token.
+	GrantTypes []string `json:"grant_types,omitempty"`
+	// RequirePAR refuses authorization requests that were not pushed (RFC 9126
+	// section 6). Default: false.
+	RequirePAR bool `json:"require_pushed_authorization_requests,omitempty"`
+	// Resources are the APIs for which the client may ask for access tokens, each
+	// an absolute URI (RFC 8707). Default: none but this server.
+	Resources []string `json:"resources,omitempty"`
+	// AccessTokenFormat is "opaque", or "jwt" for APIs that read access tokens by
+	// themselves (RFC 9068). Default: "opaque".
+	AccessTokenFormat AccessTokenFormat `json:"access_token_format,omitempty"`
+	// AccessTokenLifetime and RefreshTokenLifetime are this client's, as in "5m".
+	// Default: those of the server.
+	AccessTokenLifetime  Duration `json:"access_token_lifetime,omitzero"`
+	RefreshTokenLifetime Duration `json:"refresh_token_lifetime,omitzero"`
+	// FrontchannelLogoutURI is loaded in the person's browser when their session
+	// ends (OpenID Connect Front-Channel Logout 1.0). Default: none.
+	FrontchannelLogoutURI string `json:"frontchannel_logout_uri,omitempty"`
+}
+
+// GrantTypes are those a client can have (RFC 6749 section 1.3, RFC 8628 section
+// 3.4).
+func GrantTypes() []string {
+	return []string{GrantCode, GrantRefresh, GrantClientCredentials, GrantDevice}
+}
+
+const (
+	GrantCode              = "authorization_code"
+	GrantRefresh           = "refresh_token"
+	GrantClientCredentials = "client_credentials"
+	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
+)
+
+// MayUse says whether the client may buy tokens with a grant of this type.
+func (c *ClientSettings) MayUse(grantType string) bool {
+	if len(c.GrantTypes) == 0 {
+		return grantType == GrantCode || grantType == GrantRefresh
+	}
+	return slices.Contains(c.GrantTypes, grantType)
+}
+
+// AccessTokenFormat is what access tokens look like.
+type AccessTokenFormat string
+
+const (
+	AccessTokenOpaque AccessTokenFormat = "opaque"
+	AccessTokenJWT    AccessTokenFormat = "jwt"
+)
+
+// CheckGrants says what is wrong with how the client gets tokens, and what kind.
+func (c *ClientSettings) CheckGrants() error {
+	for _, g := range c.GrantTypes {
+		if !slices.Contains(GrantTypes(), g) {
+			return fmt.Errorf("there is no grant type %q; there are: %s", g, strings.Join(GrantTypes(), ", "))
+		}
+	}
+	switch {
+	case c.Public && c.MayUse(GrantClientCredentials):
+		return fmt.Errorf("a public client has no credentials, so grant type %s is not for it", GrantClientCredentials)
+	case len(c.GrantTypes) > 0 && c.MayUse(GrantRefresh) && !c.MayUse(GrantCode) && !c.MayUse(GrantDevice):
+		return fmt.Errorf("grant type %s needs %s or %s, which a refresh token comes from", GrantRefresh, GrantCode, GrantDevice)
+	case c.RequirePAR && !c.MayUse(GrantCode):
+		return fmt.Errorf("pushed authorization requests are of grant type %s, which the client has not", GrantCode)
+	case c.AccessTokenFormat != "" && c.AccessTokenFormat != AccessTokenOpaque && c.AccessTokenFormat != AccessTokenJWT:
+		return fmt.Errorf("an access token is %s or %s, not %q", AccessTokenOpaque, AccessTokenJWT, string(c.AccessTokenFormat))
+	case c.AccessTokenLifetime != 0 && c.AccessTokenLifetime < Duration(time.Second) || c.RefreshTokenLifetime != 0 && c.RefreshTokenLifetime < Duration(time.Second):
+		return errors.New("tokens live for a second at the least")
+	}
+	for _, r := range c.Resources {
+		if err := CheckResource(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckResource says what is wrong with a resource indicator (RFC 8707 section 2):
+// it is an absolute URI without a fragment.
+func CheckResource(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Host == "" && u.Opaque == "" || strings.Contains(s, "#") || len(s) > 500 {
+		return fmt.Errorf("resource %.500q: it is an absolute URI without a fragment, as in https://api.example.com", s)
+	}
+	return nil
 }
 
 // SyncMode says which users and objects a client is told of.
@@ -81,7 +191,7 @@ type ClientFormat string
 const FormatDjangito ClientFormat = "djangito"
 
 // CheckFormat says what is wrong with the client's format and what goes with it.
-func (c *Client) CheckFormat() error {
+func (c *ClientSettings) CheckFormat() error {
 	switch {
 	case c.Format != "" && c.Format != FormatDjangito:
 		return fmt.Errorf("format is %s or not given, not %q", FormatDjangito, string(c.Format))
@@ -94,13 +204,13 @@ func (c *Client) CheckFormat() error {
 }
 
 // Admits says whether the user may sign in at the client.
-func (c *Client) Admits(u *User) bool {
+func (c *ClientSettings) Admits(u *User) bool {
 	return len(c.AllowGroups) == 0 ||
 		slices.ContainsFunc(c.AllowGroups, func(g string) bool { return slices.Contains(u.Groups, g) })
 }
 
 // NeedsPKCE says whether the client must use PKCE (RFC 7636).
-func (c *Client) NeedsPKCE() bool {
+func (c *ClientSettings) NeedsPKCE() bool {
 	return c.Public || !c.AllowNoPKCE && c.Format != FormatDjangito
 }
 

@@ -8,23 +8,23 @@ func TestSyncTarget(t *testing.T) {
 		client Client
 		want   string
 	}{
-		{Client{RedirectURIs: gate}, "https://wiki.example.com/oidc/sync"},
-		{Client{RedirectURIs: gate, Sync: SyncAll}, "https://wiki.example.com/oidc/sync"},
-		{Client{RedirectURIs: gate, SyncURL: "https://other.example.com/x"}, "https://other.example.com/x"},
-		{Client{RedirectURIs: gate, Sync: SyncOff}, ""},
-		{Client{RedirectURIs: gate, Sync: SyncOff, SyncURL: "https://other.example.com/x"}, ""},
-		{Client{RedirectURIs: gate, Public: true}, ""},
-		{Client{RedirectURIs: gate, Disabled: true}, ""},
-		{Client{RedirectURIs: []string{"https://app.example.com/cb"}}, ""},
-		{Client{RedirectURIs: []string{"https://app.example.com/sub/oidc/callback"}}, ""},
-		{Client{RedirectURIs: []string{"app:/oidc/callback"}}, ""},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: gate}}, "https://wiki.example.com/oidc/sync"},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: gate, Sync: SyncAll}}, "https://wiki.example.com/oidc/sync"},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: gate, SyncURL: "https://other.example.com/x"}}, "https://other.example.com/x"},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: gate, Sync: SyncOff}}, ""},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: gate, Sync: SyncOff, SyncURL: "https://other.example.com/x"}}, ""},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: gate, Public: true}}, ""},
+		{Client{Disabled: true, ClientSettings: ClientSettings{RedirectURIs: gate}}, ""},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: []string{"https://app.example.com/cb"}}}, ""},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: []string{"https://app.example.com/sub/oidc/callback"}}}, ""},
+		{Client{ClientSettings: ClientSettings{RedirectURIs: []string{"app:/oidc/callback"}}}, ""},
 		{Client{}, ""},
-		{Client{Format: FormatDjangito, RedirectURIs: []string{"https://shop.example.com:8443/oidc/callback_handler/"}}, "https://shop.example.com:8443/oidc/push_server_data_to_client/"},
-		{Client{Format: FormatDjangito, RedirectURIs: gate}, "https://wiki.example.com/oidc/push_server_data_to_client/"},
-		{Client{Format: FormatDjangito, RedirectURIs: gate, SyncURL: "https://shop.example.com/x/"}, "https://shop.example.com/x/"},
-		{Client{Format: FormatDjangito, RedirectURIs: gate, Sync: SyncOff}, ""},
-		{Client{Format: FormatDjangito, RedirectURIs: []string{"app:/callback_handler/"}}, ""},
-		{Client{Format: FormatDjangito}, ""},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, RedirectURIs: []string{"https://shop.example.com:8443/oidc/callback_handler/"}}}, "https://shop.example.com:8443/oidc/push_server_data_to_client/"},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, RedirectURIs: gate}}, "https://wiki.example.com/oidc/push_server_data_to_client/"},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, RedirectURIs: gate, SyncURL: "https://shop.example.com/x/"}}, "https://shop.example.com/x/"},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, RedirectURIs: gate, Sync: SyncOff}}, ""},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, RedirectURIs: []string{"app:/callback_handler/"}}}, ""},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito}}, ""},
 	} {
 		if got := c.client.SyncTarget(); got != c.want {
 			t.Errorf("%+v is told at %q; want %q", c.client, got, c.want)
@@ -38,11 +38,11 @@ func TestFormat(t *testing.T) {
 		ok     bool
 	}{
 		{Client{}, true},
-		{Client{Format: FormatDjangito}, true},
-		{Client{Format: FormatDjangito, AdminFlags: true}, true},
-		{Client{Format: "Djangito"}, false},
-		{Client{Format: FormatDjangito, Public: true}, false},
-		{Client{AdminFlags: true}, false},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito}}, true},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, AdminFlags: true}}, true},
+		{Client{ClientSettings: ClientSettings{Format: "Djangito"}}, false},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, Public: true}}, false},
+		{Client{ClientSettings: ClientSettings{AdminFlags: true}}, false},
 	} {
 		if err := c.client.CheckFormat(); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c.client, err)
@@ -53,10 +53,10 @@ func TestFormat(t *testing.T) {
 		needs  bool
 	}{
 		{Client{}, true},
-		{Client{AllowNoPKCE: true}, false},
-		{Client{Format: FormatDjangito}, false},
-		{Client{Format: FormatDjangito, Public: true}, true},
-		{Client{AllowNoPKCE: true, Public: true}, true},
+		{Client{ClientSettings: ClientSettings{AllowNoPKCE: true}}, false},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito}}, false},
+		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, Public: true}}, true},
+		{Client{ClientSettings: ClientSettings{AllowNoPKCE: true, Public: true}}, true},
 	} {
 		if got := c.client.NeedsPKCE(); got != c.needs {
 			t.Errorf("%+v needs PKCE: %v", c.client, got)

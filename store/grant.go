@@ -10,10 +10,20 @@ import (
 // a code or refresh token is used twice, somebody stole it, and the family goes
 // (RFC 9700 section 4.14).
 type Family struct {
-	ID       string   `json:"id"` // random
-	ClientID string   `json:"client_id"`
-	UserID   int64    `json:"user_id"`
-	Scopes   []string `json:"scopes,omitempty"` // as granted
+	ID       string `json:"id"` // random
+	ClientID string `json:"client_id"`
+	// UserID is 0 where the client acts for itself (client credentials).
+	UserID int64    `json:"user_id"`
+	Scopes []string `json:"scopes,omitempty"` // as granted
+	// Resources are what access tokens may be for (RFC 8707), as granted; empty
+	// means this server.
+	Resources []string `json:"resources,omitempty"`
+	// Claims is the claims parameter of the authorization request (OpenID Connect
+	// Core section 5.5), as JSON.
+	Claims string `json:"claims,omitempty"`
+	// ACR says how the person proved who they are (acr of OpenID Connect Core
+	// section 2).
+	ACR string `json:"acr,omitempty"`
 	// SID names the session at the server from which it came (OIDC sid).
 	SID       string    `json:"sid,omitempty"`
 	AuthTime  time.Time `json:"auth_time,omitzero"`
@@ -35,7 +45,8 @@ type Token struct {
 	Kind      TokenKind `json:"kind"`
 	Hash      Hash      `json:"hash"`
 	Family    string    `json:"family"`
-	Scopes    []string  `json:"scopes,omitempty"` // may be narrower than the family's
+	Scopes    []string  `json:"scopes,omitempty"`    // may be narrower than the family's
+	Resources []string  `json:"resources,omitempty"` // as may they
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 
@@ -61,7 +72,7 @@ func (e *SpentError) Is(target error) bool { return target == ErrSpent }
 // GrantReader reads families and tokens.
 type GrantReader interface {
 	Family(id string) (*Family, error)
-	// Families lists the families of a user.
+	// Families lists the families of a user; none of user 0, who is nobody.
 	Families(userID int64) ([]*Family, error)
 	// Token finds a token that was not spent and whose family lives; otherwise
 	// ErrNotFound.

@@ -145,7 +145,7 @@ func visit(t testing.TB, s store.Store, id int64) {
 		if err != nil {
 			return err
 		}
-		return store.Visit(tx, store.DefaultSchema(), &store.Client{ID: "wiki", Sync: store.SyncGranted}, u)
+		return store.Visit(tx, store.DefaultSchema(), &store.Client{ID: "wiki", ClientSettings: store.ClientSettings{Sync: store.SyncGranted}}, u)
 	})
 }
 

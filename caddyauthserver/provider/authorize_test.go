@@ -113,7 +113,7 @@ func TestFormPost(t *testing.T) {
 func TestFormPostToAnApp(t *testing.T) {
 	s := newServer(t)
 	s.update(func(tx store.WriteTx) error {
-		return tx.PutClient(&store.Client{ID: "phone", SkipConsent: true, Public: true, RedirectURIs: []string{"com.example.app:/cb"}})
+		return tx.PutClient(&store.Client{ID: "phone", ClientSettings: store.ClientSettings{SkipConsent: true, Public: true, RedirectURIs: []string{"com.example.app:/cb"}}})
 	})
 	b := s.browser().signIn("alice", alicePassword)
 	for mode, want := range map[string]string{"form_post": "error=invalid_request", "query": "code="} {
@@ -131,7 +131,7 @@ func TestConsentToAppsCountsOnce(t *testing.T) {
 	uris := []string{"com.example.app:/cb", "http://127.0.0.1/cb", "http://[::1]/cb", "https://app.example.com/cb", "http://localhost/cb"}
 	s.update(func(tx store.WriteTx) error {
 		for _, c := range []*store.Client{
-			{ID: "phone", Public: true, RedirectURIs: uris}, {ID: "first", Public: true, SkipConsent: true, RedirectURIs: uris},
+			{ID: "phone", ClientSettings: store.ClientSettings{Public: true, RedirectURIs: uris}}, {ID: "first", ClientSettings: store.ClientSettings{Public: true, SkipConsent: true, RedirectURIs: uris}},
 		} {
 			if err := tx.PutClient(c); err != nil {
 				return err

@@ -93,8 +93,13 @@ func newNotifying(t *testing.T, c *clientsOf) *server {
 	s := newServer(t, func(cfg *provider.Config) { cfg.SyncTransport = c })
 	withWiki(s)
 	s.update(func(tx store.WriteTx) error {
-		return tx.PutClient(&store.Client{ID: "shop", SkipConsent: true, Public: true, RedirectURIs: []string{"https://shop.example.com/cb"},
-			BackchannelLogoutURI: "https://shop.example.com/bye", IDTokenAlg: "ES256"})
+		return tx.PutClient(&store.Client{ID: "shop", ClientSettings: store.ClientSettings{
+			SkipConsent:          true,
+			Public:               true,
+			RedirectURIs:         []string{"https://shop.example.com/cb"},
+			BackchannelLogoutURI: "https://shop.example.com/bye",
+			IDTokenAlg:           "ES256",
+		}})
 	})
 	s.startLogouts()
 	return s

@@ -22,10 +22,12 @@ const (
 // withShop adds a Django project to the clients of the config, and one at another
 // site with admin flags in the store.
 func withShop(c *provider.Config) {
-	shop := &provider.StaticClient{Client: store.Client{
-		ID: "shop", SkipConsent: true, Format: store.FormatDjangito,
-		RedirectURIs: []string{shopRedirect}, PostLogoutRedirectURIs: []string{"https://elsewhere.example.com/", shopHome},
-	}, Secret: shopSecret}
+	shop := &provider.StaticClient{Client: store.Client{ID: "shop", ClientSettings: store.ClientSettings{
+		SkipConsent:            true,
+		Format:                 store.FormatDjangito,
+		RedirectURIs:           []string{shopRedirect},
+		PostLogoutRedirectURIs: []string{"https://elsewhere.example.com/", shopHome},
+	}}, Secret: shopSecret}
 	c.StaticClient = func(id string) (*provider.StaticClient, bool) {
 		if id == "shop" {
 			return shop, true
@@ -37,11 +39,12 @@ func withShop(c *provider.Config) {
 
 func (s *server) registerNews() {
 	s.update(func(tx store.WriteTx) error {
-		return tx.PutClient(&store.Client{
-			ID: "news", SkipConsent: true, Format: store.FormatDjangito, AdminFlags: true,
+		return tx.PutClient(&store.Client{ID: "news", Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("news"), []byte(shopSecret))}}, ClientSettings: store.ClientSettings{
+			SkipConsent:  true,
+			Format:       store.FormatDjangito,
+			AdminFlags:   true,
 			RedirectURIs: []string{"https://news.example.com/oidc/callback_handler/"},
-			Secrets:      []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("news"), []byte(shopSecret))}},
-		})
+		}})
 	})
 }
 

@@ -158,14 +158,17 @@ func (s *server) close() {
 func staticClients(id string) (*provider.StaticClient, bool) {
 	switch id {
 	case "gate":
-		return &provider.StaticClient{Client: store.Client{
-			ID: "gate", Name: "Wiki", SkipConsent: true,
-			RedirectURIs: []string{"https://wiki.example.com/oidc/callback"}, PostLogoutRedirectURIs: []string{"https://wiki.example.com/"},
-		}, Secret: "gate-secret"}, true
+		return &provider.StaticClient{Client: store.Client{ID: "gate", ClientSettings: store.ClientSettings{
+			Name:                   "Wiki",
+			SkipConsent:            true,
+			RedirectURIs:           []string{"https://wiki.example.com/oidc/callback"},
+			PostLogoutRedirectURIs: []string{"https://wiki.example.com/"},
+		}}, Secret: "gate-secret"}, true
 	case "nosecret":
-		return &provider.StaticClient{Client: store.Client{
-			ID: "nosecret", SkipConsent: true, RedirectURIs: []string{"https://nosecret.example.com/cb"},
-		}}, true
+		return &provider.StaticClient{Client: store.Client{ID: "nosecret", ClientSettings: store.ClientSettings{
+			SkipConsent:  true,
+			RedirectURIs: []string{"https://nosecret.example.com/cb"},
+		}}}, true
 	}
 	return nil, false
 }
@@ -194,17 +197,26 @@ func (s *server) seed() {
 			}
 		}
 		clients := []*store.Client{
-			{ID: "app", Name: "The App", RedirectURIs: []string{appRedirect, "https://app.example.com/other"}, PostLogoutRedirectURIs: []string{appLoggedOut},
-				Secrets: []store.ClientSecret{
-					{Sealed: s.key.Seal(store.ClientSecretPurpose("app"), []byte(appSecret))},
-					{Sealed: s.key.Seal(store.ClientSecretPurpose("app"), []byte("rotated-away")), ExpiresAt: now.Add(time.Hour)},
-				}},
-			{ID: "spa", Name: "Single Page", Public: true, RedirectURIs: []string{spaRedirect}},
-			{ID: "nopkce", SkipConsent: true, AllowNoPKCE: true, RedirectURIs: []string{"https://nopkce.example.com/cb"},
-				Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("nopkce"), []byte("nopkce-secret"))}}},
-			{ID: "narrow", SkipConsent: true, Scopes: []string{"openid", "email"}, RedirectURIs: []string{"https://narrow.example.com/cb"},
-				Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("narrow"), []byte("narrow-secret"))}}},
-			{ID: "off", Disabled: true, RedirectURIs: []string{"https://off.example.com/cb"}},
+			{ID: "app", Secrets: []store.ClientSecret{
+				{Sealed: s.key.Seal(store.ClientSecretPurpose("app"), []byte(appSecret))},
+				{Sealed: s.key.Seal(store.ClientSecretPurpose("app"), []byte("rotated-away")), ExpiresAt: now.Add(time.Hour)},
+			}, ClientSettings: store.ClientSettings{
+				Name:                   "The App",
+				RedirectURIs:           []string{appRedirect, "https://app.example.com/other"},
+				PostLogoutRedirectURIs: []string{appLoggedOut},
+			}},
+			{ID: "spa", ClientSettings: store.ClientSettings{Name: "Single Page", Public: true, RedirectURIs: []string{spaRedirect}}},
+			{ID: "nopkce", Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("nopkce"), []byte("nopkce-secret"))}}, ClientSettings: store.ClientSettings{
+				SkipConsent:  true,
+				AllowNoPKCE:  true,
+				RedirectURIs: []string{"https://nopkce.example.com/cb"},
+			}},
+			{ID: "narrow", Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("narrow"), []byte("narrow-secret"))}}, ClientSettings: store.ClientSettings{
+				SkipConsent:  true,
+				Scopes:       []string{"openid", "email"},
+				RedirectURIs: []string{"https://narrow.example.com/cb"},
+			}},
+			{ID: "off", Disabled: true, ClientSettings: store.ClientSettings{RedirectURIs: []string{"https://off.example.com/cb"}}},
 		}
 		for _, c := range clients {
 			if err := tx.PutClient(c); err != nil {

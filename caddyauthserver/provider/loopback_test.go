@@ -47,7 +47,7 @@ func TestMayBeAnsweredAt(t *testing.T) {
 		"":                                   {},
 	} {
 		for _, public := range []bool{true, false} {
-			c := &client{Client: store.Client{Public: public, RedirectURIs: uris}}
+			c := &client{Client: store.Client{ClientSettings: store.ClientSettings{Public: public, RedirectURIs: uris}}}
 			if got := c.mayBeAnsweredAt(uri); got != (public && want.public || !public && want.confidential) {
 				t.Errorf("public %v, %q: %v", public, uri, got)
 			}
@@ -60,7 +60,7 @@ func FuzzMayBeAnsweredAt(f *testing.F) {
 	for _, s := range []string{"http://127.0.0.1:1/cb", "http://[::1]:2/cb", "http://127.0.0.1:80@evil/cb", "http://127.0.0.1:80\\/cb", "javascript:alert(1)"} {
 		f.Add(s)
 	}
-	c := &client{Client: store.Client{Public: true, RedirectURIs: []string{"http://127.0.0.1/cb", "http://[::1]/cb"}}}
+	c := &client{Client: store.Client{ClientSettings: store.ClientSettings{Public: true, RedirectURIs: []string{"http://127.0.0.1/cb", "http://[::1]/cb"}}}}
 	f.Fuzz(func(t *testing.T, uri string) {
 		if !c.mayBeAnsweredAt(uri) {
 			return

@@ -18,8 +18,11 @@ const wikiSecret = "0123456789abcdef0123456789abcdef"
 func withWiki(s *server) {
 	s.update(func(tx store.WriteTx) error {
 		for id, mode := range map[string]store.SyncMode{"wiki": "", "quiet": store.SyncOff} {
-			err := tx.PutClient(&store.Client{ID: id, SkipConsent: true, Sync: mode, RedirectURIs: []string{"https://" + id + ".example.com/oidc/callback"},
-				Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose(id), []byte(wikiSecret))}}})
+			err := tx.PutClient(&store.Client{ID: id, Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose(id), []byte(wikiSecret))}}, ClientSettings: store.ClientSettings{
+				SkipConsent:  true,
+				Sync:         mode,
+				RedirectURIs: []string{"https://" + id + ".example.com/oidc/callback"},
+			}})
 			if err != nil {
 				return err
 			}
@@ -95,7 +98,7 @@ func TestSyncClients(t *testing.T) {
 	})
 	withWiki(s)
 	s.update(func(tx store.WriteTx) error {
-		if err := tx.PutClient(&store.Client{ID: "gate", RedirectURIs: []string{"https://hidden.example.com/oidc/callback"}}); err != nil {
+		if err := tx.PutClient(&store.Client{ID: "gate", ClientSettings: store.ClientSettings{RedirectURIs: []string{"https://hidden.example.com/oidc/callback"}}}); err != nil {
 			return err
 		}
 		c, err := tx.Client("app")

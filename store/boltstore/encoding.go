@@ -150,6 +150,9 @@ func (d *decoder) int() int64 {
 	return int64(n>>1) ^ -int64(n&1)
 }
 
+// more says whether the value goes on.
+func (d *decoder) more() bool { return d.rest != "" }
+
 // count is the length of something whose elements have a byte at least, so that
 // damage cannot make it allocate more than there is.
 func (d *decoder) count() int {

@@ -125,13 +125,13 @@ func (w *writeTx) PutFamily(f *store.Family) error {
 			return err
 		}
 		if was.UserID != f.UserID {
-			if err := w.del(bFamilyOfUser, familyOfUserKey(was.UserID, f.ID)); err != nil {
+			if err := w.forgetFamilyOfUser(was); err != nil {
 				return err
 			}
 			old = nil
 		}
 	}
-	if old == nil {
+	if old == nil && f.UserID != 0 {
 		if err := w.put(bFamilyOfUser, familyOfUserKey(f.UserID, f.ID), present); err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (w *writeTx) deleteFamily(id string) error {
 	if err := w.del(bExpiry, expiryKey(number(v), expiringFamily, key)); err != nil {
 		return err
 	}
-	if err := w.del(bFamilyOfUser, familyOfUserKey(f.UserID, id)); err != nil {
+	if err := w.forgetFamilyOfUser(f); err != nil {
 		return err
 	}
 	if err := w.del(bGrant, key); err != nil {
@@ -176,6 +176,13 @@ func (w *writeTx) deleteFamily(id string) error {
 		return nil
 	}
 	return w.put(bExpiry, expiryKey(0, familyTokens, key), present)
+}
+
+func (w *writeTx) forgetFamilyOfUser(f *store.Family) error {
+	if f.UserID == 0 {
+		return nil
+	}
+	return w.del(bFamilyOfUser, familyOfUserKey(f.UserID, f.ID))
 }
 
 // deleteTokens deletes up to limit tokens of a family, all of them below 0.

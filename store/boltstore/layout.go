@@ -9,7 +9,8 @@ import (
 
 // How the values are laid out that are not JSON. What the key says is not said
 // again, but for a record's type and id. A layout that changes takes another
-// first byte (see encoded), and the old one is still read.
+// first byte (see encoded), and the old one is still read; what is rare, or was
+// added later, stands at the end and is left out where there is nothing to say.
 
 func encodeSession(head []byte, s *store.Session) []byte {
 	b := newValue(head)
@@ -46,7 +47,11 @@ func encodeFamily(head []byte, f *store.Family) []byte {
 	b = part(b, f.SID)
 	b = appendTime(b, f.AuthTime)
 	b = appendTime(b, f.CreatedAt)
-	return appendTime(b, f.ExpiresAt)
+	b = appendTime(b, f.ExpiresAt)
+	if f.Resources == nil && f.Claims == "" && f.ACR == "" {
+		return b
+	}
+	return part(part(appendList(b, f.Resources), f.Claims), f.ACR)
 }
 
 func decodeFamily(id, clientID string, v []byte) (*store.Family, error) {
@@ -54,6 +59,11 @@ func decodeFamily(id, clientID string, v []byte) (*store.Family, error) {
 	f := &store.Family{
 		ID: id, ClientID: clientID, UserID: d.int(), Scopes: d.list(), SID: d.string(),
 		AuthTime: d.time(), CreatedAt: d.time(), ExpiresAt: d.time(),
+	}
+	if d.more() {
+		if f.Resources, f.Claims, f.ACR = d.list(), d.string(), d.string(); f.Resources == nil && f.Claims == "" && f.ACR == "" {
+			d.fail()
+		}
 	}
 	if err := d.done(bGrant); err != nil {
 		return nil, err
@@ -68,7 +78,11 @@ func encodeToken(head []byte, t *store.Token) []byte {
 	b = appendTime(b, t.ExpiresAt)
 	b = part(b, t.RedirectURI)
 	b = part(b, t.CodeChallenge)
-	return part(b, t.Nonce)
+	b = part(b, t.Nonce)
+	if t.Resources == nil {
+		return b
+	}
+	return appendList(b, t.Resources)
 }
 
 func decodeToken(kind store.TokenKind, hash store.Hash, family string, v []byte) (*store.Token, error) {
@@ -76,6 +90,11 @@ func decodeToken(kind store.TokenKind, hash store.Hash, family string, v []byte)
 	t := &store.Token{
 		Kind: kind, Hash: hash, Family: family, Scopes: d.list(), CreatedAt: d.time(), ExpiresAt: d.time(),
 		RedirectURI: d.string(), CodeChallenge: d.string(), Nonce: d.string(),
+	}
+	if d.more() {
+		if t.Resources = d.list(); t.Resources == nil {
+			d.fail()
+		}
 	}
 	if err := d.done(bGrant); err != nil {
 		return nil, err

@@ -9,11 +9,12 @@ import (
 )
 
 func testClient(t *testing.T, p *place) {
-	c := &store.Client{
-		ID: "wiki", Name: "The wiki", RedirectURIs: []string{"https://wiki.example.com/oidc/callback"},
-		Secrets:     []store.ClientSecret{{Sealed: []byte{1, 2, 0}, CreatedAt: day}, {Sealed: []byte{3}, CreatedAt: day, ExpiresAt: day}},
-		SkipConsent: true, Scopes: []string{"openid"}, CreatedAt: day,
-	}
+	c := &store.Client{ID: "wiki", Secrets: []store.ClientSecret{{Sealed: []byte{1, 2, 0}, CreatedAt: day}, {Sealed: []byte{3}, CreatedAt: day, ExpiresAt: day}}, CreatedAt: day, ClientSettings: store.ClientSettings{
+		Name:         "The wiki",
+		RedirectURIs: []string{"https://wiki.example.com/oidc/callback"},
+		SkipConsent:  true,
+		Scopes:       []string{"openid"},
+	}}
 	put := func(c *store.Client) {
 		t.Helper()
 		p.update(func(tx store.WriteTx) error { return tx.PutClient(c) })

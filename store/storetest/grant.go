@@ -41,6 +41,41 @@ func spend(kind store.TokenKind, secret string) func(store.WriteTx) error {
 	}
 }
 
+// testOwnFamily is of a client that acts for itself.
+func testOwnFamily(t *testing.T, p *place) {
+	f := newFamily("f", "wiki", 0)
+	f.Resources, f.Claims, f.ACR = []string{"https://api.example.com", "urn:x"}, `{"userinfo":{"name":null}}`, "1"
+	putFamily(p, f)
+	putFamily(p, newFamily("other", "wiki", 7))
+	if got := must(p, func(tx store.ReadTx) (*store.Family, error) { return tx.Family("f") }); !reflect.DeepEqual(got, f) {
+		t.Errorf("got %+v; want %+v", got, f)
+	}
+	families := func(userID int64) []*store.Family {
+		return must(p, func(tx store.ReadTx) ([]*store.Family, error) { return tx.Families(userID) })
+	}
+	if got := families(0); len(got) != 0 {
+		t.Errorf("user 0 has families: %+v", got)
+	}
+	token := newToken(store.KindAccess, "a", "f")
+	token.Resources = []string{"https://api.example.com"}
+	putToken(p, token)
+	if got := must(p, readToken(store.KindAccess, "a")); !reflect.DeepEqual(got, token) {
+		t.Errorf("got %+v; want %+v", got, token)
+	}
+	f.UserID = 7
+	putFamily(p, f)
+	if got := families(7); len(got) != 2 {
+		t.Errorf("user 7 has %+v", got)
+	}
+	f.UserID = 0
+	putFamily(p, f)
+	if got := families(7); len(got) != 1 {
+		t.Errorf("user 7 has still %+v", got)
+	}
+	p.update(func(tx store.WriteTx) error { return tx.DeleteFamily("f") })
+	gone(p, "its token", readToken(store.KindAccess, "a"))
+}
+
 func testFamily(t *testing.T, p *place) {
 	f := newFamily("f", "wiki", 7)
 	read := func(tx store.ReadTx) (*store.Family, error) { return tx.Family("f") }

@@ -47,6 +47,7 @@ func Run(t *testing.T, open Open) {
 		{"client", testClient},
 		{"client delete", testClientDelete},
 		{"family", testFamily},
+		{"a family of the client itself", testOwnFamily},
 		{"token", testToken},
 		{"token spend", testTokenSpend},
 		{"token race", testTokenRace},

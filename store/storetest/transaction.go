@@ -348,7 +348,7 @@ func testContext(t *testing.T, p *place) {
 func testCopies(t *testing.T, p *place) {
 	u := newUser("u")
 	u.Groups, u.Fields = []string{"a"}, store.Fields{"list": []string{"x"}}
-	c := &store.Client{ID: "c", RedirectURIs: []string{"https://a"}, Secrets: []store.ClientSecret{{Sealed: []byte{1}}}}
+	c := &store.Client{ID: "c", Secrets: []store.ClientSecret{{Sealed: []byte{1}}}, ClientSettings: store.ClientSettings{RedirectURIs: []string{"https://a"}}}
 	s := newSession("server", "s", "7", "sid")
 	r := &store.Record{Type: "user", ID: "1", Fields: store.Fields{"groups": []string{"a"}}}
 	f := newFamily("f", "c", 7)

@@ -69,10 +69,10 @@ func testVisitMoves(t *testing.T, p *place) {
 		client store.Client
 		moves  bool
 	}{
-		{store.Client{ID: "all", Sync: store.SyncAll}, false},
-		{store.Client{ID: "granted", Sync: store.SyncGranted}, true},
-		{store.Client{ID: "granted", Sync: store.SyncGranted}, false}, // again
-		{store.Client{ID: "all", Sync: store.SyncGranted}, false},     // remembered from before
+		{store.Client{ID: "all", ClientSettings: store.ClientSettings{Sync: store.SyncAll}}, false},
+		{store.Client{ID: "granted", ClientSettings: store.ClientSettings{Sync: store.SyncGranted}}, true},
+		{store.Client{ID: "granted", ClientSettings: store.ClientSettings{Sync: store.SyncGranted}}, false}, // again
+		{store.Client{ID: "all", ClientSettings: store.ClientSettings{Sync: store.SyncGranted}}, false},     // remembered from before
 	} {
 		before := must(p, store.ReadTx.Feed).Head
 		p.update(func(tx store.WriteTx) error {
