@@ -76,11 +76,22 @@ func (b *BoltStore) Open(context.Context, *zap.Logger) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := boltstore.Open(path, boltstore.Options{})
+	st, err := boltstore.Open(path, boltstore.Options{Trouble: reportTrouble})
 	if err != nil {
 		return nil, err
 	}
 	return st, nil
+}
+
+// reportTrouble says what befalls an open database. That may outlast the config
+// that opened it, and its logger.
+func reportTrouble(err error) {
+	log := caddy.Log().Named("auth.stores.bbolt")
+	if err != nil {
+		log.Error("cannot move what was written from the log of the database to the database; it stays in the log and is tried again, but once the log is full nobody can sign in: check the disk", zap.Error(err))
+		return
+	}
+	log.Info("what was written is moved to the database again")
 }
 
 // Restore puts a backup in the place of the file, and keeps what was there.

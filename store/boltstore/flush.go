@@ -48,8 +48,9 @@ func writeMark(tx *bbolt.Tx, m logMark) error {
 // flushInBackground moves what was written to the database, when a half of the
 // log is full or the time has come, until the store is closed. What fails is
 // tried again, at the latest by the next writer who finds no room.
-func (s *Store) flushInBackground(every time.Duration) {
+func (s *Store) flushInBackground(every time.Duration, trouble func(error)) {
 	defer close(s.flushed)
+	failing := false
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -65,7 +66,10 @@ func (s *Store) flushInBackground(every time.Duration) {
 			s.rotate()
 			s.turn.Unlock()
 		}
-		_ = s.flushOlder()
+		if err := s.flushOlder(); (err != nil) != failing {
+			failing = err != nil
+			trouble(err)
+		}
 	}
 }
 

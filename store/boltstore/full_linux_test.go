@@ -137,7 +137,10 @@ func fillUp(t *testing.T, path string, middle bool) {
 // lost, and all is moved when there is space again.
 func fillWhileMoving(t *testing.T, path string) {
 	signal.Ignore(syscall.SIGXFSZ)
-	s, err := boltstore.Open(path, boltstore.SmallLog(512<<10))
+	options := boltstore.SmallLog(512 << 10)
+	told := make(chan error, 10)
+	options.Trouble = func(err error) { told <- err }
+	s, err := boltstore.Open(path, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,11 +191,17 @@ func fillWhileMoving(t *testing.T, path string) {
 		}
 	}
 	there()
+	if err := <-told; err == nil || !strings.Contains(err.Error(), "file too large") {
+		t.Errorf("told of %v; want the reason", err)
+	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
 	}
 	there()
 	write(3000)
+	if err := <-told; err != nil {
+		t.Errorf("told of %v; want that all is well again", err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,10 @@ type Options struct {
 	// LockTimeout is how long to wait for another process that holds the file.
 	// Default 1 s.
 	LockTimeout time.Duration
+	// Trouble is told when moving writes from the log to the database begins to
+	// fail in the background, and with nil when it succeeds again. Nothing is lost
+	// meanwhile; but when the log is full, writes fail too. Default: nobody is told.
+	Trouble func(error)
 
 	// Of tests. Default: the constants of these names.
 	logHalf    int64
@@ -42,6 +46,9 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if o.logHalf == 0 {
 		o.logHalf = logHalf
+	}
+	if o.Trouble == nil {
+		o.Trouble = func(error) {}
 	}
 	if o.flushEvery == 0 {
 		o.flushEvery = flushEvery
@@ -74,7 +81,7 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	go s.flushInBackground(o.flushEvery)
+	go s.flushInBackground(o.flushEvery, o.Trouble)
 	return s, nil
 }
 
