@@ -135,7 +135,7 @@ func TestAdminPages(t *testing.T) {
 	a := newAPI(t)
 	for i := range 5 {
 		a.do("POST", "/auth/users", fmt.Sprintf(`{"username":"u%d"}`, i), 201, nil)
-		a.do("POST", "/auth/clients", fmt.Sprintf(`{"id":"h%d"}`, i), 201, nil)
+		a.do("POST", "/auth/clients", fmt.Sprintf(`{"id":"h%d","redirect_uris":["https://h.example.com/cb"]}`, i), 201, nil)
 	}
 	var users, clients []string
 	after := int64(0)

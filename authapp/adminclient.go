@@ -5,14 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/caddyito/caddyito/authapp/directive"
+	"github.com/caddyito/caddyito/internal/registration"
 	"github.com/caddyito/caddyito/store"
-	"github.com/caddyito/caddyito/usersync"
 )
 
 func (api *adminAPI) clientRoutes() {
@@ -175,58 +171,8 @@ func (a *App) issuer() string {
 }
 
 func (a *App) checkClient(c *store.Client) error {
-	var problems []store.Problem
-	bad := func(field string, err error) {
-		if err != nil {
-			problems = append(problems, store.Problem{Field: field, Message: err.Error()})
-		}
-	}
-	bad("id", store.CheckClientID(c.ID))
-	if len(c.Name) > 200 || strings.ContainsFunc(c.Name, unicode.IsControl) || !utf8.ValidString(c.Name) {
-		bad("name", errors.New("must be at most 200 bytes of text on one line"))
-	}
-	checkRedirect := directive.CheckRedirect
-	if c.Public {
-		checkRedirect = directive.CheckPublicRedirect
-	}
-	for _, uri := range c.RedirectURIs {
-		bad("redirect_uris", checkRedirect("redirect", uri))
-	}
-	for _, name := range c.Scopes {
-		bad("scopes", store.CheckScope(name))
-	}
-	for _, uri := range c.PostLogoutRedirectURIs {
-		bad("post_logout_redirect_uris", directive.CheckRedirect("post_logout_redirect", uri))
-	}
-	for _, name := range c.AllowGroups {
-		bad("allow_groups", store.CheckGroup(name))
-	}
-	bad("id_token_signed_response_alg", store.CheckSigningAlg(c.IDTokenAlg))
-	bad("format", c.CheckFormat())
-	bad("grant_types", c.CheckGrants())
-	bad("sync", store.CheckSyncMode(c.Sync))
-	if c.SyncURL != "" {
-		bad("sync_url", usersync.CheckURL(c.SyncURL, a.AllowHTTPSync...))
-	}
-	if c.BackchannelLogoutURI != "" {
-		bad("backchannel_logout_uri", usersync.CheckURL(c.BackchannelLogoutURI, a.AllowHTTPSync...))
-	}
-	if c.FrontchannelLogoutURI != "" {
-		bad("frontchannel_logout_uri", directive.CheckRedirect("frontchannel_logout", c.FrontchannelLogoutURI))
-	}
-	bad("fields", usersync.CheckFields(a.Schema(), c.Fields))
-	if asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""; asked && c.Public {
-		bad("sync", errors.New("a public client has no secret, which sync needs"))
-	} else if asked && c.Sync != store.SyncOff && c.SyncTarget() == "" {
-		bad("sync_url", errors.New("is needed: where is the client told of changes?"))
-	}
-	if c.Public && c.AllowNoPKCE {
-		bad("allow_no_pkce", errors.New("a public client cannot do without PKCE"))
-	}
-	if c.MayUse(store.GrantCode) && c.Public && len(c.RedirectURIs) == 0 {
-		bad("redirect_uris", errors.New("a public client needs one"))
-	}
-	if len(problems) > 0 {
+	rules := registration.Rules{Schema: a.Schema(), PlainHosts: a.AllowHTTPSync}
+	if problems := rules.Check(c); len(problems) > 0 {
 		return &store.InvalidError{Type: "client", Problems: problems}
 	}
 	return nil

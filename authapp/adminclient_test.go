@@ -74,7 +74,7 @@ func TestAdminClientLife(t *testing.T) {
 
 func TestAdminClientMistakes(t *testing.T) {
 	a := newAPI(t)
-	a.do("POST", "/auth/clients", `{"id":"wiki"}`, 201, nil)
+	a.do("POST", "/auth/clients", `{"id":"wiki","redirect_uris":["https://wiki.example.com/cb"]}`, 201, nil)
 	var public clientView
 	a.do("POST", "/auth/clients", `{"id":"spa","public":true,"redirect_uris":["https://spa.example.com/cb"]}`, 201, &public)
 	if public.Secret != "" {
@@ -85,9 +85,9 @@ func TestAdminClientMistakes(t *testing.T) {
 		status             int
 		says               string
 	}{
-		{"POST", "/auth/clients", `{"id":"wiki"}`, 409, "another client already has id"},
-		{"POST", "/auth/clients", `{"id":"grafana"}`, 409, "config of auth_server"},
-		{"POST", "/auth/clients", `{"id":"wiki.example.com"}`, 409, "enrolled by itself"},
+		{"POST", "/auth/clients", `{"id":"wiki","redirect_uris":["https://wiki.example.com/cb"]}`, 409, "another client already has id"},
+		{"POST", "/auth/clients", `{"id":"grafana","redirect_uris":["https://g.example.com/cb"]}`, 409, "config of auth_server"},
+		{"POST", "/auth/clients", `{"id":"wiki.example.com","redirect_uris":["https://wiki.example.com/cb"]}`, 409, "enrolled by itself"},
 		{"POST", "/auth/clients", `{"id":"a/b"}`, 400, "only letters, digits"},
 		{"POST", "/auth/clients", `{"id":""}`, 400, "1 to 100"},
 		{"POST", "/auth/clients", `{"id":"x","redirect_uris":["javascript:alert(1)"]}`, 400, "redirect_uris"},

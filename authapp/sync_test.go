@@ -81,7 +81,7 @@ func TestAdminClientSync(t *testing.T) {
 		t.Errorf("a field that there is not: %s", got)
 	}
 	a.app.AllowHTTPSync = []string{"lan.example.com"}
-	a.do("POST", "/auth/clients", `{"id":"lan","sync_url":"http://lan.example.com/x"}`, 201, nil)
+	a.do("POST", "/auth/clients", `{"id":"lan","redirect_uris":["https://lan.example.com/cb"],"sync_url":"http://lan.example.com/x"}`, 201, nil)
 	for _, body := range []string{
 		`"sync":"some"`, `"sync":"granted"`, `"sync":"all"`, `"sync_url":"http://app.example.com/x"`, `"sync_url":"https://169.254.169.254/x#y"`,
 		`"public":true,"redirect_uris":["https://x.example.com/oidc/callback"],"sync":"all"`,

@@ -1,6 +1,8 @@
 package caddyauthserver
 
 import (
+	"fmt"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/authapp/directive"
+	"github.com/caddyito/caddyito/internal/registration"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -120,7 +123,13 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err != nil || s.DeclaredSchema == nil {
 		return err // without a schema here, another auth_server may have it
 	}
-	return directive.At(start, s.checkFields(s.DeclaredSchema))
+	for _, c := range s.Clients {
+		rules := registration.Rules{Schema: s.DeclaredSchema, PlainHosts: s.plainHosts, Later: directive.HasPlaceholder}
+		if err := directive.At(start, c.check(rules)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Server) readClient(d *caddyfile.Dispenser) error {
@@ -140,14 +149,17 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 			if err := directive.Text(&c.Secret)(d); err != nil {
 				return err
 			}
-			return directive.Wrap(d, c.checkSecret(false))
+			if err := c.checkSecret(directive.HasPlaceholder); err != nil {
+				return d.Errf("client %s: %v", c.ID, err)
+			}
+			return nil
 		}},
 		{Name: "public", Read: directive.Flag(&c.Public)},
-		{Name: "redirect", Repeatable: true, Read: texts(&c.RedirectURIs, checkAnyRedirect)},
-		{Name: "post_logout_redirect", Repeatable: true, Read: texts(&c.PostLogoutRedirectURIs, redirectCheck("post_logout_redirect"))},
+		{Name: "redirect", Repeatable: true, Read: texts(&c.RedirectURIs, uriCheck("redirect", registration.CheckPublicRedirect))},
+		{Name: "post_logout_redirect", Repeatable: true, Read: texts(&c.PostLogoutRedirectURIs, uriCheck("post_logout_redirect", registration.CheckRedirect))},
 		{Name: "skip_consent", Read: directive.Flag(&c.SkipConsent)},
 		{Name: "allow_no_pkce", Read: directive.Flag(&c.AllowNoPKCE)},
-		{Name: "allow_groups", Repeatable: true, Read: texts(&c.AllowGroups, checkAllowedGroup)},
+		{Name: "allow_groups", Repeatable: true, Read: texts(&c.AllowGroups, named("allow_groups", store.CheckGroup))},
 		{Name: "id_token_signed_response_alg", Read: func(d *caddyfile.Dispenser) error {
 			if err := directive.Text(&c.IDTokenAlg)(d); err != nil {
 				return err
@@ -172,7 +184,7 @@ func (s *Server) readClient(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if err := directive.At(start, c.check(false, s.plainHosts)); err != nil {
+	if err := directive.At(start, c.check(registration.Rules{PlainHosts: s.plainHosts, Later: directive.HasPlaceholder})); err != nil {
 		return err
 	}
 	s.Clients = append(s.Clients, c)
@@ -195,13 +207,25 @@ func texts(target *[]string, check func(string) error) func(*caddyfile.Dispenser
 	}
 }
 
-// checkAnyRedirect does not know yet whether the client is public.
-func checkAnyRedirect(uri string) error {
-	return (&Client{ClientSettings: store.ClientSettings{Public: true}}).checkRedirect(uri, false)
+// uriCheck checks what has no placeholders. It is not known yet whether the client
+// is public, which may have redirect URIs of another kind.
+func uriCheck(option string, check func(string) error) func(string) error {
+	return named(option, func(uri string) error {
+		if directive.HasPlaceholder(uri) {
+			return nil
+		}
+		return check(uri)
+	})
 }
 
-func redirectCheck(option string) func(string) error {
-	return func(uri string) error { return checkRedirect(option, uri, false) }
+// named has what a check says begin with the option.
+func named(option string, check func(string) error) func(string) error {
+	return func(text string) error {
+		if err := check(text); err != nil {
+			return fmt.Errorf("%s %w", option, err)
+		}
+		return nil
+	}
 }
 
 // Interface guards

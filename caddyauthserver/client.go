@@ -1,14 +1,15 @@
 package caddyauthserver
 
 import (
+	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/internal/registration"
 	"github.com/caddyito/caddyito/store"
-	"github.com/caddyito/caddyito/usersync"
 )
 
 // MinSecretLength of a client's secret, in bytes: as much as 256 bits take at
@@ -46,121 +47,69 @@ func (c *Client) expand() error {
 	return directive.ExpandAll(option+"post_logout_redirect", c.PostLogoutRedirectURIs)
 }
 
-// check says what is wrong with the client. Before it is expanded, what has
-// placeholders is left out. plain are hosts that may be told over http.
-func (c *Client) check(expanded bool, plain []string) error {
+// check says what is wrong with the client.
+func (c *Client) check(rules registration.Rules) error {
 	if err := store.CheckClientID(c.ID); err != nil {
 		return err
 	}
+	var parts []string
+	for _, p := range rules.Check(&store.Client{ID: c.ID, ClientSettings: c.ClientSettings}) {
+		parts = append(parts, inConfig(p))
+	}
+	if err := c.checkSecret(rules.Later); err != nil {
+		parts = append(parts, err.Error())
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("client %s: %s", c.ID, strings.Join(parts, "; "))
+}
+
+// options are the names of fields in the Caddyfile, where a message about their
+// value does not say which it is.
+var options = map[string]string{
+	"name":                      "name",
+	"redirect_uris":             "redirect",
+	"post_logout_redirect_uris": "post_logout_redirect",
+	"frontchannel_logout_uri":   "frontchannel_logout",
+	"backchannel_logout_uri":    "backchannel_logout",
+	"allow_groups":              "allow_groups",
+	"sync_url":                  "sync_url",
+}
+
+func inConfig(p store.Problem) string {
+	if option, ok := options[p.Field]; ok {
+		return option + " " + p.Message
+	}
+	return p.Message
+}
+
+func (c *Client) checkSecret(later func(string) bool) error {
 	switch {
 	case c.Public && c.Secret != "":
-		return fmt.Errorf("client %s is public, so it has no secret", c.ID)
-	case c.Public && c.AllowNoPKCE:
-		return fmt.Errorf("client %s is public, so it cannot do without PKCE", c.ID)
-	case !c.Public && c.Secret == "":
-		return fmt.Errorf("client %s needs a secret of at least %d bytes, or the option public", c.ID, MinSecretLength)
-	}
-	if err := c.checkSecret(expanded); err != nil {
-		return err
-	}
-	for _, name := range c.Scopes {
-		if err := store.CheckScope(name); err != nil {
-			return fmt.Errorf("client %s: %w", c.ID, err)
-		}
-	}
-	if err := c.CheckGrants(); err != nil {
-		return fmt.Errorf("client %s: %w", c.ID, err)
-	}
-	if len(c.RedirectURIs) == 0 && c.MayUse(store.GrantCode) {
-		return fmt.Errorf("client %s needs a redirect URI", c.ID)
-	}
-	for _, uri := range c.RedirectURIs {
-		if err := c.checkRedirect(uri, expanded); err != nil {
-			return err
-		}
-	}
-	for _, uri := range c.PostLogoutRedirectURIs {
-		if err := checkRedirect("post_logout_redirect", uri, expanded); err != nil {
-			return err
-		}
-	}
-	for _, name := range c.AllowGroups {
-		if err := checkAllowedGroup(name); err != nil {
-			return fmt.Errorf("client %s: %w", c.ID, err)
-		}
-	}
-	if err := store.CheckSigningAlg(c.IDTokenAlg); err != nil {
-		return fmt.Errorf("client %s: %w", c.ID, err)
-	}
-	if err := c.CheckFormat(); err != nil {
-		return fmt.Errorf("client %s: %w", c.ID, err)
-	}
-	if uri := c.BackchannelLogoutURI; uri != "" && !directive.HasPlaceholder(uri) {
-		if err := usersync.CheckURL(uri, plain...); err != nil {
-			return fmt.Errorf("client %s: backchannel_logout: %w", c.ID, err)
-		}
-	}
-	if uri := c.FrontchannelLogoutURI; uri != "" {
-		if err := checkRedirect("frontchannel_logout", uri, expanded); err != nil {
-			return err
-		}
-	}
-	return c.checkSync(plain)
-}
-
-func (c *Client) checkSync(plain []string) error {
-	if err := store.CheckSyncMode(c.Sync); err != nil {
-		return fmt.Errorf("client %s: %w", c.ID, err)
-	}
-	if c.SyncURL != "" && !directive.HasPlaceholder(c.SyncURL) {
-		if err := usersync.CheckURL(c.SyncURL, plain...); err != nil {
-			return fmt.Errorf("client %s: %w", c.ID, err)
-		}
-	}
-	asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""
-	switch sc := (&store.Client{ClientSettings: store.ClientSettings{RedirectURIs: c.RedirectURIs, SyncURL: c.SyncURL, Format: c.Format}}); {
-	case asked && c.Public:
-		return fmt.Errorf("client %s is public; sync needs a secret", c.ID)
-	case asked && sc.SyncTarget() == "" && !slices.ContainsFunc(c.RedirectURIs, directive.HasPlaceholder):
-		return fmt.Errorf("client %s: say where it is told of changes: sync_url <url>", c.ID)
+		return errors.New("it is public, so it has no secret")
+	case c.Public, later != nil && later(c.Secret):
+		return nil
+	case c.Secret == "":
+		return fmt.Errorf("it needs a secret of at least %d bytes, or the option public", MinSecretLength)
+	case len(c.Secret) < MinSecretLength:
+		return fmt.Errorf("the secret has %d bytes; it must have at least %d (make one with: openssl rand -base64 32)", len(c.Secret), MinSecretLength)
 	}
 	return nil
 }
 
-func (c *Client) checkSecret(expanded bool) error {
-	if c.Secret == "" && c.Public || len(c.Secret) >= MinSecretLength || !expanded && directive.HasPlaceholder(c.Secret) {
-		return nil
-	}
-	return fmt.Errorf("client %s: the secret has %d bytes; it must have at least %d (make one with: openssl rand -base64 32)", c.ID, len(c.Secret), MinSecretLength)
-}
-
-func (c *Client) checkRedirect(uri string, expanded bool) error {
-	if c.Public && (expanded || !directive.HasPlaceholder(uri)) {
-		return directive.CheckPublicRedirect("redirect", uri)
-	}
-	return checkRedirect("redirect", uri, expanded)
-}
-
-func checkAllowedGroup(name string) error {
-	if err := store.CheckGroup(name); err != nil {
-		return fmt.Errorf("allow_groups: %w", err)
-	}
-	return nil
-}
-
-func checkRedirect(option, uri string, expanded bool) error {
-	if !expanded && directive.HasPlaceholder(uri) {
-		return nil
-	}
-	return directive.CheckRedirect(option, uri)
-}
-
-// checkFields says what is wrong with the lists of what clients are told.
-func (s *Server) checkFields(schema *store.Schema) error {
+// checkClients checks them expanded, and their fields if the schema is known.
+func (s *Server) checkClients(schema *store.Schema) error {
+	rules := registration.Rules{Schema: schema, PlainHosts: s.plainHosts}
+	seen := map[string]bool{}
 	for _, c := range s.Clients {
-		if err := usersync.CheckFields(schema, c.Fields); err != nil {
-			return fmt.Errorf("client %s: %w", c.ID, err)
+		if err := c.check(rules); err != nil {
+			return err
 		}
+		if seen[c.ID] {
+			return fmt.Errorf("client %s is given twice", c.ID)
+		}
+		seen[c.ID] = true
 	}
 	return nil
 }

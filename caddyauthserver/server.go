@@ -134,9 +134,6 @@ func (s *Server) Validate() error {
 		if err := s.DeclaredSchema.Check(); err != nil {
 			return fmt.Errorf("schema: %w", err)
 		}
-		if err := s.checkFields(s.DeclaredSchema); err != nil {
-			return err
-		}
 	}
 	l := s.Lifetimes
 	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {
@@ -148,18 +145,7 @@ func (s *Server) Validate() error {
 	if err := checkKeyLifetime(l.SigningKey); err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	for i := range s.Clients {
-		c := &s.Clients[i]
-		if err := c.check(true, s.plainHosts); err != nil {
-			return err
-		}
-		if seen[c.ID] {
-			return fmt.Errorf("client %s is given twice", c.ID)
-		}
-		seen[c.ID] = true
-	}
-	return nil
+	return s.checkClients(s.DeclaredSchema)
 }
 
 // ServeHTTP answers the server's own paths, as the browser asked for them: a

@@ -31,7 +31,7 @@ func TestValidate(t *testing.T) {
 		{`{"clients": [{"id": "wiki", "secret": "{hunter2", "redirect_uris": ["https://w.example/cb"]}]}`, "has 8 bytes"},
 		{`{"clients": [{"id": "wiki", "public": true, "redirect_uris": ["{x}/cb"]}]}`, "absolute URL"},
 		{`{"clients": [{"id": "wiki", "public": true, ` + secret + `, "redirect_uris": ["https://w.example/cb"]}]}`, "no secret"},
-		{`{"clients": [{"id": "wiki", ` + secret + `}]}`, "needs a redirect URI"},
+		{`{"clients": [{"id": "wiki", ` + secret + `}]}`, "redirect is needed"},
 		{`{"clients": [{"id": "wiki", ` + secret + `, "redirect_uris": ["https://w.example/cb#x"]}]}`, "fragment"},
 		{`{"clients": [{"id": "wiki", ` + secret + `, "redirect_uris": ["https://w.example/cb"], "post_logout_redirect_uris": ["/"]}]}`, "absolute URL"},
 		{`{"clients": [{"id": "a", "public": true, "redirect_uris": ["https://w.example/cb"]}, {"id": "a", "public": true, "redirect_uris": ["https://w.example/cb"]}]}`, "given twice"},

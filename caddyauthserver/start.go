@@ -20,7 +20,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkFields(env.Schema); err != nil {
+	if err := s.checkClients(env.Schema); err != nil {
 		return fmt.Errorf("auth_server %s: %w", issuer, err)
 	}
 	p, err := provider.New(provider.Config{

@@ -2,13 +2,13 @@ package directive
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddyito/caddyito/internal/ownprefix"
+	"github.com/caddyito/caddyito/internal/registration"
 )
 
 // HasPlaceholder says whether s is only known when the config is provisioned.
@@ -60,9 +60,9 @@ func ExpandAll(option string, list []string) error {
 
 // CheckOrigin says what is wrong with s as an origin: scheme, host, port.
 func CheckOrigin(option, s string) error {
-	u, err := webURL(option, s)
+	u, err := registration.WebURL(s)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s %w", option, err)
 	}
 	if u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return fmt.Errorf("%s %s: write the origin alone, as in https://auth.example.com, without a path, query or slash at the end", option, s)
@@ -73,62 +73,14 @@ func CheckOrigin(option, s string) error {
 // CheckIssuer says what is wrong with s as the issuer of an OpenID provider,
 // which may have a path (OpenID Connect Discovery 1.0, section 2).
 func CheckIssuer(option, s string) error {
-	u, err := webURL(option, s)
+	u, err := registration.WebURL(s)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s %w", option, err)
 	}
 	if u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return fmt.Errorf("%s %s: an issuer has no query and no fragment", option, s)
 	}
 	return nil
-}
-
-// CheckRedirect says what is wrong with s as a redirect URI (RFC 6749 section
-// 3.1.2, RFC 9700 section 2.1): it is compared as an exact string.
-func CheckRedirect(option, s string) error {
-	if _, err := webURL(option, s); err != nil {
-		return err
-	}
-	return checkExact(option, s)
-}
-
-func checkExact(option, s string) error {
-	if strings.Contains(s, "#") {
-		return fmt.Errorf("%s %s: must not have a fragment (#)", option, s)
-	}
-	if strings.Contains(s, "*") {
-		return fmt.Errorf("%s %s: must be the exact URI; a * is no wildcard", option, s)
-	}
-	return nil
-}
-
-// CheckPublicRedirect is CheckRedirect for a public client, an app on a phone or
-// a desktop say, which may have a scheme of its own: a domain name turned round
-// (RFC 8252 section 7.1), so no other app has it, and no browser runs it.
-func CheckPublicRedirect(option, s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Scheme == "https" || u.Scheme == "http" {
-		return CheckRedirect(option, s)
-	}
-	odd := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"<>\^`+"`{|}", c) }
-	switch {
-	case !strings.Contains(u.Scheme, "."):
-		return fmt.Errorf("%s %s: must begin with https:// or http://, or for an app on a phone with a scheme of its own that is a domain name turned round, as in com.example.app:/callback", option, s)
-	case u.Path == "" && u.Opaque == "" && u.Host == "" || u.User != nil || strings.ContainsFunc(s, odd):
-		return fmt.Errorf("%s %q: is not a URI as in com.example.app:/callback", option, s)
-	}
-	return checkExact(option, s)
-}
-
-func webURL(option, s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "" {
-		return nil, fmt.Errorf("%s %s: must be an absolute URL that begins with https:// (or http:// for a test)", option, s)
-	}
-	if u.User != nil {
-		return nil, fmt.Errorf("%s %s: must not have a user name in it", option, u.Redacted())
-	}
-	return u, nil
 }
 
 // CheckPrefix says what is wrong with s as the prefix of a module's own paths;

@@ -1,0 +1,56 @@
+package registration
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// CheckRedirect says what is wrong with s as a redirect URI (RFC 6749 section
+// 3.1.2, RFC 9700 section 2.1): it is compared as an exact string.
+func CheckRedirect(s string) error {
+	if _, err := WebURL(s); err != nil {
+		return err
+	}
+	return checkExact(s)
+}
+
+func checkExact(s string) error {
+	if strings.Contains(s, "#") {
+		return fmt.Errorf("%s: must not have a fragment (#)", s)
+	}
+	if strings.Contains(s, "*") {
+		return fmt.Errorf("%s: must be the exact URI; a * is no wildcard", s)
+	}
+	return nil
+}
+
+// CheckPublicRedirect is CheckRedirect for a public client, an app on a phone or
+// a desktop say, which may have a scheme of its own: a domain name turned round
+// (RFC 8252 section 7.1), so no other app has it, and no browser runs it.
+func CheckPublicRedirect(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Scheme == "https" || u.Scheme == "http" {
+		return CheckRedirect(s)
+	}
+	odd := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"<>\^`+"`{|}", c) }
+	switch {
+	case !strings.Contains(u.Scheme, "."):
+		return fmt.Errorf("%s: must begin with https:// or http://, or for an app on a phone with a scheme of its own that is a domain name turned round, as in com.example.app:/callback", s)
+	case u.Path == "" && u.Opaque == "" && u.Host == "" || u.User != nil || strings.ContainsFunc(s, odd):
+		return fmt.Errorf("%q: is not a URI as in com.example.app:/callback", s)
+	}
+	return checkExact(s)
+}
+
+// WebURL reads an absolute URL of the web, without a user in it.
+func WebURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "" {
+		return nil, fmt.Errorf("%s: must be an absolute URL that begins with https:// (or http:// for a test)", s)
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("%s: must not have a user name in it", u.Redacted())
+	}
+	return u, nil
+}
