@@ -158,6 +158,10 @@ func refuse(status int, format string, args ...any) error {
 	return &adminError{status: status, Message: fmt.Sprintf(format, args...)}
 }
 
+// Conflict is an error of a server for the administrator: what they ask cannot be
+// done as things are.
+func Conflict(err error) error { return refuse(http.StatusConflict, "%s", err) }
+
 // explain finds the status of an error. What nobody foresaw goes to the log; an
 // administrator may read it too.
 func (api *adminAPI) explain(r *http.Request, err error) (int, any) {

@@ -18,6 +18,7 @@ func (api *adminAPI) userRoutes() {
 	api.handle("PATCH /auth/users/{user}", api.patchUser)
 	api.handle("DELETE /auth/users/{user}", api.deleteUser)
 	api.handle("PUT /auth/users/{user}/password", api.putPassword)
+	api.handle("POST /auth/users/{user}/password-link", api.passwordLinkOf)
 	api.handle("POST /auth/users/{user}/enable", api.enableUser)
 	api.handle("POST /auth/users/{user}/disable", api.disableUser)
 }

@@ -1,6 +1,7 @@
 package authapp
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -17,7 +18,7 @@ import (
 )
 
 func userCommand() *cobra.Command {
-	create := command("create <username> [--email <address>] [--group <name>]... [--superuser] [--staff] [--set <field>=<value>]... [--no-password]",
+	create := command("create <username> [--email <address>] [--group <name>]... [--superuser] [--staff] [--set <field>=<value>]... [--no-password | --invite]",
 		"Creates a user; the password is read from standard input", cobra.ExactArgs(1), createUserCmd)
 	f := create.Flags()
 	f.String("email", "", "E-mail address")
@@ -28,14 +29,18 @@ func userCommand() *cobra.Command {
 	f.Bool("staff", false, "May administer users who are neither staff nor superusers")
 	f.StringArray("set", nil, "A field of the schema, as in company=1 (repeatable)")
 	f.Bool("no-password", false, "Do not read a password; the user cannot sign in with one yet")
+	f.Bool("invite", false, "Do not read a password, but mail the user a link by which they choose one")
 
 	list := command("list", "Lists users", cobra.NoArgs, listUsersCmd)
 	listFlags(list)
+	link := command("password-link <user> [--mail]", "Makes a link by which the user chooses a password, once, within 30 minutes",
+		cobra.ExactArgs(1), passwordLinkCmd)
+	link.Flags().Bool("mail", false, "Send it to the user's e-mail address instead of printing it")
 	remove := command("delete <user> [--yes]", "Deletes a user, and signs them out", cobra.ExactArgs(1), deleteUserCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 
 	return group("user", "Administers users; <user> is a username, or an id",
-		create, list, remove,
+		create, list, remove, link,
 		command("show <user>", "Shows a user", cobra.ExactArgs(1), showUserCmd),
 		command("set <user> <field>=<value>...", "Changes fields of a user; an empty value takes it away",
 			cobra.MinimumNArgs(2), setUserCmd),
@@ -76,7 +81,11 @@ func createUserCmd(s *session, args []string) error {
 	if groups, _ := f.GetStringSlice("group"); len(groups) > 0 {
 		body["groups"] = groups
 	}
-	if none, _ := f.GetBool("no-password"); !none {
+	invite, _ := f.GetBool("invite")
+	if invite && body["email"] == nil {
+		return errors.New("--invite sends a mail, so say where: --email <address>")
+	}
+	if none, _ := f.GetBool("no-password"); !none && !invite {
 		pw, err := s.newPassword()
 		if err != nil {
 			return fmt.Errorf("%w; for a user without a password add --no-password", err)
@@ -86,6 +95,11 @@ func createUserCmd(s *session, args []string) error {
 	var u store.User
 	if err := s.call(http.MethodPost, "/auth/users", body, &u); err != nil {
 		return err
+	}
+	if invite {
+		if err := s.invite(strconv.FormatInt(u.ID, 10)); err != nil {
+			return err
+		}
 	}
 	return s.printUser(&u)
 }

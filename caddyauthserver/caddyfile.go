@@ -70,6 +70,13 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //				<field> ...
 //			}
 //		}
+//		smtp {
+//			server   <host>[:<port>]
+//			from     <address>
+//			username <text>
+//			password <text>
+//			tls      starttls|implicit|none
+//		}
 //		session {
 //			idle     <duration>
 //			absolute <duration>
@@ -108,6 +115,7 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "brand", Read: directive.Brand(&s.Brand)},
 		{Name: "client", Repeatable: true, Read: s.readClient},
 		{Name: "schema", Read: s.readSchema},
+		{Name: "smtp", Read: s.readSMTP},
 		{Name: "session", Read: directive.Sessions(&s.Session)},
 		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},
 		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},

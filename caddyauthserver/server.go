@@ -15,6 +15,7 @@ import (
 	"github.com/caddyito/caddyito/authapp/accesslog"
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/internal/mail"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -49,6 +50,10 @@ type Server struct {
 	// same. Default: objects of type company, with name and primary_activity, and
 	// user.company.
 	DeclaredSchema *store.Schema `json:"schema,omitempty"`
+	// SMTP is the server by which mail is sent: links to people who forgot their
+	// password or were invited. Placeholders are replaced at start. Default: no mail
+	// is sent.
+	SMTP *mail.Config `json:"smtp,omitempty"`
 	// Session limits how long somebody stays signed in at the server. Default:
 	// 24 hours unused, 30 days in all.
 	Session directive.Session `json:"session,omitzero"`
@@ -59,6 +64,7 @@ type Server struct {
 	plainHosts []string // that may be told over http
 	log        *slog.Logger
 	access     *accesslog.Log
+	mailer     *mail.Mailer
 	provider   atomic.Pointer[provider.Provider]
 	issuer     string // once started
 }
@@ -103,6 +109,9 @@ func (s *Server) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
+	if err := s.expandSMTP(); err != nil {
+		return err
+	}
 	app, err := authapp.Get(ctx)
 	if err != nil {
 		return err
@@ -134,6 +143,9 @@ func (s *Server) Validate() error {
 		if err := s.DeclaredSchema.Check(); err != nil {
 			return fmt.Errorf("schema: %w", err)
 		}
+	}
+	if err := s.checkSMTP(); err != nil {
+		return err
 	}
 	l := s.Lifetimes
 	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {
@@ -191,4 +203,5 @@ var (
 	_ authapp.ClientLister        = (*Server)(nil)
 	_ authapp.SyncServer          = (*Server)(nil)
 	_ authapp.KeyServer           = (*Server)(nil)
+	_ authapp.PasswordLinker      = (*Server)(nil)
 )

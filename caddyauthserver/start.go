@@ -23,7 +23,12 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	if err := s.checkClients(env.Schema); err != nil {
 		return fmt.Errorf("auth_server %s: %w", issuer, err)
 	}
+	mailer, err := s.startMailer()
+	if err != nil {
+		return fmt.Errorf("auth_server %s: %w", issuer, err)
+	}
 	p, err := provider.New(provider.Config{
+		Mailer:               mailer,
 		Issuer:               issuer,
 		Prefix:               s.Prefix,
 		Store:                env.Store,
@@ -44,6 +49,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		Logger:               s.log,
 	})
 	if err != nil {
+		s.stopMailer()
 		return fmt.Errorf("auth_server %s: %w", issuer, err)
 	}
 	s.issuer = issuer
@@ -56,6 +62,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	p.StartKeys()
 	p.StartSync(s.app.Ready()) // not before the gates of this process stand
 	p.StartLogouts(s.app.Ready())
+	p.StartMail()
 	return nil
 }
 
@@ -72,6 +79,7 @@ func (s *Server) StopServer() {
 	if p := s.provider.Load(); p != nil {
 		p.Close()
 	}
+	s.stopMailer()
 }
 
 // SyncTargets are the clients that are told of changes, and where.

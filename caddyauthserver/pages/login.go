@@ -16,6 +16,8 @@ type Login struct {
 	Error    string // why the last attempt failed
 	// ClientName is the app that asked for the sign-in; empty if none did.
 	ClientName string
+	// ForgotURL helps who forgot their password; empty if nothing does.
+	ForgotURL string
 	// FormAction are the URLs to which the form may be redirected.
 	FormAction []string
 }

@@ -26,25 +26,13 @@ type passwordView struct {
 
 // Password shows the page.
 func (s *Set) Password(w http.ResponseWriter, status int, p Password) {
-	view := passwordView{Password: p, Alert: p.Problems[""]}
-	for _, i := range []input{
-		{Name: "current_password", Label: "Current password", Autocomplete: "current-password"},
-		{Name: "new_password", Label: "New password", Autocomplete: "new-password", Hint: "Minimum 8 characters"},
-		{Name: "new_password_again", Label: "New password, again", Autocomplete: "new-password"},
-	} {
-		// The value of a password never goes back to the browser.
-		i.Type, i.MaxLength, i.Required, i.Problem = "password", 1024, true, p.Problems[i.Name]
-		view.Inputs = append(view.Inputs, i)
-	}
-	focusFirst(view.Inputs)
-	title := "Change password"
-	if len(p.Problems) > 0 {
-		title = "Error: " + title // heard first when the page is read out
-		if view.Alert == "" {
-			view.Alert = "Please correct what is marked below."
-		}
-	}
-	s.password.Render(w, status, webpage.Head{Title: title}, view)
+	pw := newPassword("new_password", "New password")
+	view := passwordView{Password: p, Inputs: []input{
+		{Name: "current_password", Label: "Current password", Type: "password", Autocomplete: "current-password", MaxLength: 1024, Required: true},
+		pw, pw.again(),
+	}}
+	view.Alert = note(view.Inputs, p.Problems)
+	s.password.Render(w, status, webpage.Head{Title: titleOf("Change password", p.Problems)}, view)
 }
 
 // PasswordChanged says that it is done.

@@ -11,7 +11,8 @@ var templates embed.FS
 
 // Set is all pages in one brand. It is safe for concurrent use.
 type Set struct {
-	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost *webpage.View
+	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost,
+	forgot, forgotSent, reset, resetDone *webpage.View
 }
 
 // New parses the templates. An error is a fault in them, not in the brand.
@@ -27,6 +28,10 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"password.html":         &s.password,
 		"password_changed.html": &s.passwordChanged,
 		"form_post.html":        &s.formPost,
+		"forgot.html":           &s.forgot,
+		"forgot_sent.html":      &s.forgotSent,
+		"reset.html":            &s.reset,
+		"reset_done.html":       &s.resetDone,
 	} {
 		var err error
 		if *view, err = r.Parse(templates, "templates/"+file); err != nil {

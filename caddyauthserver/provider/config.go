@@ -40,6 +40,10 @@ type Config struct {
 	// usersync.Transport().
 	SyncTransport http.RoundTripper
 
+	// Mailer sends links to people who forgot their password. nil: nobody is sent
+	// one.
+	Mailer Mailer
+
 	// Brand is how pages look.
 	Brand webpage.Brand
 

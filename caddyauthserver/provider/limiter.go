@@ -23,6 +23,12 @@ var (
 	overallLimit = limit{1000, 50 * time.Millisecond}
 )
 
+// Limits of links for a new password that are asked for.
+var (
+	resetAccountLimit = limit{3, 10 * time.Minute}
+	resetNetworkLimit = limit{20, 30 * time.Second}
+)
+
 // limiterSize is how many accounts, networks and sites, of each, are remembered;
 // the least recently tried are forgotten first.
 const limiterSize = 1 << 16
@@ -45,7 +51,7 @@ type attempt struct {
 
 func newLimiter(now func() time.Time) *limiter {
 	l := &limiter{now: now, buckets: map[limit]*simplelru.LRU[string, time.Time]{}}
-	for _, lim := range []limit{accountLimit, networkLimit, siteLimit, overallLimit} {
+	for _, lim := range []limit{accountLimit, networkLimit, siteLimit, overallLimit, resetAccountLimit, resetNetworkLimit} {
 		l.buckets[lim], _ = simplelru.NewLRU[string, time.Time](limiterSize, nil) // fails only for size 0
 	}
 	return l

@@ -29,7 +29,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	page := pages.Login{Action: p.path("login"), Continue: values.Get("continue"), Username: values.Get("username")}
+	page := pages.Login{Action: p.path("login"), ForgotURL: p.forgotURL(), Continue: values.Get("continue"), Username: values.Get("username")}
 	back := p.url("")
 	if page.Continue != "" {
 		req, err := p.parseAuthRequest(r.Context(), page.Continue)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
@@ -27,6 +28,9 @@ type Provider struct {
 	limits    *limiter
 	sync      *usersync.Server
 	logouts   *notifier
+	resets    chan string        // names of people who asked for a new password
+	stopMail  context.CancelFunc // nil before StartMail
+	mailing   sync.WaitGroup
 	meter     meter
 	cookies   cookieNames
 	routes    map[string]route
@@ -74,6 +78,7 @@ func New(c Config) (*Provider, error) {
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)
+	p.resets = make(chan string, resetQueue)
 	get, post := []string{"GET", "HEAD"}, []string{"POST"}
 	both := []string{"GET", "HEAD", "POST"}
 	p.routes = map[string]route{
@@ -93,6 +98,8 @@ func New(c Config) (*Provider, error) {
 		p.path("logout"):     {p.logout, both, false},
 		p.path("setup"):      {p.setup, both, false},
 		p.path("password"):   {p.password, both, false},
+		p.path("forgot"):     {p.forgot, both, false},
+		p.path("reset"):      {p.reset, both, false},
 		p.path("sync"):       {p.servePull, []string{"GET"}, false},
 		// A client of format djangito asks as it starts.
 		p.path("get_admin_url"): {p.adminURL, get, false},
@@ -107,8 +114,12 @@ func (p *Provider) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Close ends what New, StartSync, StartLogouts and StartKeys began.
+// Close ends what New, StartSync, StartLogouts, StartKeys and StartMail began.
 func (p *Provider) Close() {
+	if p.stopMail != nil {
+		p.stopMail()
+	}
+	p.mailing.Wait()
 	p.logouts.close()
 	p.sync.Close()
 	p.keys.close()

@@ -173,7 +173,11 @@ func newClient(c *Config, conf *tls.Config) (*gomail.Client, error) {
 		options = append(options, gomail.WithTLSConfig(conf))
 	}
 	if c.Username != "" {
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+		auth := gomail.SMTPAuthAutoDiscover // which says nothing that can be read on the way
+		if enc == NoTLS {
+			auth = gomail.SMTPAuthPlainNoEnc // there is no way to speak of
+		}
+		options = append(options, gomail.WithSMTPAuth(auth),
 			gomail.WithUsername(c.Username), gomail.WithPassword(c.Password))
 	}
 	return gomail.NewClient(host, options...)

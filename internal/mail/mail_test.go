@@ -85,6 +85,7 @@ func TestSend(t *testing.T) {
 		{"STARTTLS", mail.Config{TLS: mail.StartTLS}, true, ""},
 		{"implicit TLS, with a password", mail.Config{TLS: mail.ImplicitTLS, Username: mailtest.User, Password: mailtest.Password}, true, mailtest.User},
 		{"no TLS on this machine", mail.Config{TLS: mail.NoTLS}, false, ""},
+		{"no TLS on this machine, with a password", mail.Config{TLS: mail.NoTLS, Username: mailtest.User, Password: mailtest.Password}, false, mailtest.User},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := mailtest.Start(t, cmp.Or(c.config.TLS, mail.StartTLS), nil)

@@ -1,0 +1,71 @@
+package pages
+
+import (
+	"net/http"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+)
+
+// Forgot is where people who cannot sign in ask for a link by mail. It posts
+// username and csrf.
+type Forgot struct {
+	Action   string // where the form goes
+	CSRF     string
+	Error    string // why the last attempt failed
+	LoginURL string // leads back
+}
+
+// Forgot shows the page.
+func (s *Set) Forgot(w http.ResponseWriter, status int, p Forgot) {
+	title := "Forgot password"
+	if p.Error != "" {
+		title = "Error: " + title // heard first when the page is read out
+	}
+	s.forgot.Render(w, status, webpage.Head{Title: title}, p)
+}
+
+// ForgotSent says that a mail is on its way, if there is anybody to get it.
+type ForgotSent struct {
+	LoginURL string // leads back
+}
+
+// ForgotSent shows the page.
+func (s *Set) ForgotSent(w http.ResponseWriter, status int, p ForgotSent) {
+	s.forgotSent.Render(w, status, webpage.Head{Title: "Look into your mail"}, p)
+}
+
+// Reset is where people choose a password by a link. It posts new_password,
+// new_password_again, token and csrf.
+type Reset struct {
+	Action   string // where the form goes
+	CSRF     string
+	Token    string // handed back by the form
+	Username string // whose; for the browser's store of passwords
+	// Problems by name of the field; that of "" stands above the form.
+	Problems map[string]string
+}
+
+// resetView is what the template sees.
+type resetView struct {
+	Reset
+	Alert  string
+	Inputs []input
+}
+
+// Reset shows the page.
+func (s *Set) Reset(w http.ResponseWriter, status int, p Reset) {
+	pw := newPassword("new_password", "Password")
+	view := resetView{Reset: p, Inputs: []input{pw, pw.again()}}
+	view.Alert = note(view.Inputs, p.Problems)
+	s.reset.Render(w, status, webpage.Head{Title: titleOf("Choose a password", p.Problems)}, view)
+}
+
+// ResetDone says that it is done.
+type ResetDone struct {
+	LoginURL string // leads on
+}
+
+// ResetDone shows the page.
+func (s *Set) ResetDone(w http.ResponseWriter, status int, p ResetDone) {
+	s.resetDone.Render(w, status, webpage.Head{Title: "Password changed"}, p)
+}

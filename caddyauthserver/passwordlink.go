@@ -1,0 +1,24 @@
+package caddyauthserver
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
+)
+
+// PasswordLink makes a link by which a person chooses a password, for the admin
+// API.
+func (s *Server) PasswordLink(ctx context.Context, userID int64) (string, error) {
+	return s.provider.Load().PasswordLink(ctx, userID)
+}
+
+// MailPasswordLink sends them one.
+func (s *Server) MailPasswordLink(ctx context.Context, userID int64) error {
+	err := s.provider.Load().MailPasswordLink(ctx, userID)
+	if errors.Is(err, provider.ErrNoMail) {
+		return authapp.Conflict(err)
+	}
+	return err
+}

@@ -1,0 +1,341 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/mail"
+	"github.com/caddyito/caddyito/internal/password"
+	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
+)
+
+// A person who has no password, or forgot it, chooses one by a link: sent by mail
+// to whoever asks for it at the sign-in page, or made by an administrator. It works
+// once, for half an hour, and only as long as the password is the one it was made
+// to replace.
+
+const (
+	resetTicket   = "reset"
+	resetLifetime = 30 * time.Minute
+	// resetQueue bounds how many wait to be looked up.
+	resetQueue = 1000
+)
+
+// resetData is the Data of such a ticket.
+type resetData struct {
+	// ChangedAt is when the password was last changed.
+	ChangedAt time.Time `json:"changed_at,omitzero"`
+	// Email is where the link was sent. Who uses it can read what comes there.
+	Email string `json:"email,omitempty"`
+}
+
+// Mailer sends mail without waiting.
+type Mailer interface{ Send(*mail.Message) }
+
+// forgot takes the name of somebody who cannot sign in. What it answers, and how
+// soon, is the same whoever exists: looking up, writing the link and sending it
+// come later (mailResets).
+func (p *Provider) forgot(w http.ResponseWriter, r *http.Request) {
+	if p.Mailer == nil {
+		p.message(w, r, http.StatusNotFound, webpage.Message{
+			Title: "This server sends no mail", Text: "Ask whoever runs it for a link by which you can choose a new password.",
+			LinkText: "Back to sign-in", LinkURL: p.url("login"),
+		})
+		return
+	}
+	page := pages.Forgot{Action: p.path("forgot"), LoginURL: p.path("login")}
+	show := func(status int, problem string) {
+		page.Error, page.CSRF = problem, p.csrfToken(w, r, "forgot")
+		p.pages.Forgot(w, status, page)
+	}
+	if r.Method != http.MethodPost {
+		show(http.StatusOK, "")
+		return
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		p.badForm(w, r, err)
+		return
+	}
+	if !p.csrfValid(r, form, "forgot") {
+		show(http.StatusForbidden, "This page was open for too long, or your browser keeps no cookies. Please try again.")
+		return
+	}
+	if wait := p.limits.take(attempt{resetNetworkLimit, networkOf(p.ClientIP(r))}); wait > 0 {
+		p.refuseLogin(w, r, &tooManyError{wait}, show)
+		return
+	}
+	select {
+	case p.resets <- form.Get("username"):
+	default:
+		p.Logger.Error("too many people ask for a new password at once, so that one was left out")
+	}
+	p.pages.ForgotSent(w, http.StatusOK, pages.ForgotSent{LoginURL: p.path("login")})
+}
+
+// forgotURL is where people go who forgot their password, or "".
+func (p *Provider) forgotURL() string {
+	if p.Mailer == nil {
+		return ""
+	}
+	return p.path("forgot")
+}
+
+// StartMail begins to send links to people who ask for them.
+func (p *Provider) StartMail() {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stopMail = cancel
+	p.mailing.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case name := <-p.resets:
+				if err := p.mailReset(ctx, name); err != nil && ctx.Err() == nil {
+					p.Logger.Error("cannot send a link for a new password", "error", err)
+				}
+			}
+		}
+	})
+}
+
+// mailReset sends a link to the person of that name or address, if there is one
+// whom it may reach.
+func (p *Provider) mailReset(ctx context.Context, name string) error {
+	u, _, err := p.findLogin(ctx, name)
+	if err != nil {
+		return err
+	}
+	if u == nil || !u.IsActive || u.Email == "" {
+		p.Logger.Info("a new password was asked for, but nobody can be sent a link", "known_user", u != nil)
+		return nil
+	}
+	if p.limits.take(attempt{resetAccountLimit, strconv.FormatInt(u.ID, 10)}) > 0 {
+		p.Logger.Warn("a new password was asked for too often", "user_id", u.ID)
+		return nil
+	}
+	return p.MailPasswordLink(ctx, u.ID)
+}
+
+// ErrNoMail says that a link cannot be sent: the server sends no mail, or the
+// person has no address.
+var ErrNoMail = errors.New("cannot be sent by mail")
+
+// MailPasswordLink sends a person the link by which they choose a password.
+func (p *Provider) MailPasswordLink(ctx context.Context, userID int64) error {
+	if p.Mailer == nil {
+		return fmt.Errorf("%w: auth_server has no smtp block", ErrNoMail)
+	}
+	link, u, invited, err := p.passwordLink(ctx, userID, true)
+	if err != nil {
+		return err
+	}
+	text, err := pages.PasswordMail{
+		Brand: p.Brand.Name, Name: u.Name(), Invited: invited, Link: link, Minutes: int(resetLifetime / time.Minute),
+	}.Compose()
+	if err != nil {
+		return fmt.Errorf("writing the mail: %w", err)
+	}
+	p.Mailer.Send(&mail.Message{To: u.Email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, DeliverBefore: time.Now().Add(resetLifetime)})
+	p.Logger.Info("sent a link to choose a password", "user_id", u.ID)
+	return nil
+}
+
+// PasswordLink makes such a link for an administrator to hand over.
+func (p *Provider) PasswordLink(ctx context.Context, userID int64) (string, error) {
+	link, _, _, err := p.passwordLink(ctx, userID, false)
+	return link, err
+}
+
+// passwordLink makes a link, and says whether the person never had a password. One
+// that is mailed proves the address.
+func (p *Provider) passwordLink(ctx context.Context, userID int64, mailed bool) (link string, u *store.User, invited bool, err error) {
+	token := store.NewSecret()
+	err = p.Store.Update(ctx, func(tx store.WriteTx) error {
+		var err error
+		if u, err = activeUser(tx, userID); err != nil {
+			return err
+		}
+		data := resetData{}
+		if mailed {
+			if data.Email = u.Email; u.Email == "" {
+				return fmt.Errorf("%w: %s has no e-mail address", ErrNoMail, u.Username)
+			}
+		}
+		c, err := credentialOf(tx, userID)
+		if err != nil {
+			return err
+		}
+		data.ChangedAt, invited = c.PasswordChangedAt, c.PasswordHash == ""
+		text, err := json.Marshal(data)
+		if err != nil {
+			return err
+		}
+		now := p.now()
+		return tx.PutTicket(&store.Ticket{
+			Kind: resetTicket, Hash: store.HashOf(token), UserID: userID, Data: string(text), CreatedAt: now, ExpiresAt: now.Add(resetLifetime),
+		})
+	})
+	if err != nil {
+		return "", nil, false, err
+	}
+	return p.urlWith("reset", url.Values{"token": {token}}), u, invited, nil
+}
+
+// credentialOf is the user's credential, empty for who never had one.
+func credentialOf(tx store.CredentialReader, userID int64) (*store.Credential, error) {
+	c, err := tx.Credential(userID)
+	if errors.Is(err, store.ErrNotFound) {
+		return &store.Credential{UserID: userID}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading credential: %w", err)
+	}
+	return c, nil
+}
+
+// errResetOver says that the link is spent, expired or overtaken.
+var errResetOver = errors.New("the link is over")
+
+// resetOpen is whom the link is for, with what it was made with; errResetOver
+// unless it holds.
+func (p *Provider) resetOpen(tx store.ReadTx, token string) (*store.User, *store.Credential, *resetData, error) {
+	t, err := tx.Ticket(resetTicket, store.HashOf(token))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !p.now().Before(t.ExpiresAt) {
+		return nil, nil, nil, errResetOver
+	}
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading link: %w", err)
+	}
+	data := new(resetData)
+	if err := json.Unmarshal([]byte(t.Data), data); err != nil {
+		return nil, nil, nil, fmt.Errorf("reading link: %w", err)
+	}
+	u, err := activeUser(tx, t.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, nil, errResetOver
+	}
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading user: %w", err)
+	}
+	c, err := credentialOf(tx, u.ID)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if !c.PasswordChangedAt.Equal(data.ChangedAt) {
+		return nil, nil, nil, errResetOver
+	}
+	return u, c, data, nil
+}
+
+// reset is where a link leads. It is looked at to show the form, and spent in the
+// transaction that writes the password and ends every session.
+func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	if r.Method == http.MethodPost {
+		var err error
+		if values, err = readForm(w, r); err != nil {
+			p.badForm(w, r, err)
+			return
+		}
+	}
+	token := values.Get("token")
+	var u *store.User
+	err := p.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
+		u, _, _, err = p.resetOpen(tx, token)
+		return err
+	})
+	if p.refuseReset(w, r, err) {
+		return
+	}
+	show := func(status int, problems map[string]string) {
+		p.pages.Reset(w, status, pages.Reset{
+			Action: p.path("reset"), CSRF: p.csrfToken(w, r, resetTicket), Token: token, Username: u.Username, Problems: problems,
+		})
+	}
+	if r.Method != http.MethodPost {
+		show(http.StatusOK, nil)
+		return
+	}
+	if !p.csrfValid(r, values, resetTicket) {
+		show(http.StatusForbidden, map[string]string{"": "This page was open for too long, or your browser keeps no cookies. Please try again."})
+		return
+	}
+	pw := values.Get("new_password")
+	if err := password.Check(pw); err != nil {
+		show(http.StatusUnprocessableEntity, map[string]string{"new_password": err.Error()})
+		return
+	}
+	if pw != values.Get("new_password_again") {
+		show(http.StatusUnprocessableEntity, map[string]string{"new_password_again": "is not the same"})
+		return
+	}
+	hash, err := p.passwords.Hash(r.Context(), pw)
+	if errors.Is(err, password.ErrBusy) {
+		p.refuseLogin(w, r, err, func(status int, problem string) { show(status, map[string]string{"": problem}) })
+		return
+	}
+	if err != nil {
+		p.unavailable(w, r, "hashing password", err)
+		return
+	}
+	if p.refuseReset(w, r, p.finishReset(r.Context(), token, hash)) {
+		return
+	}
+	p.Logger.Info("password chosen by a link", "user_id", u.ID)
+	p.pages.ResetDone(w, http.StatusOK, pages.ResetDone{LoginURL: p.path("login")})
+}
+
+func (p *Provider) finishReset(ctx context.Context, token, hash string) error {
+	return p.Store.Update(ctx, func(tx store.WriteTx) error {
+		u, c, data, err := p.resetOpen(tx, token)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.SpendTicket(resetTicket, store.HashOf(token)); errors.Is(err, store.ErrNotFound) {
+			return errResetOver
+		} else if err != nil {
+			return fmt.Errorf("spending link: %w", err)
+		}
+		now := p.now()
+		c.PasswordHash, c.PasswordChangedAt = hash, now
+		if err := tx.PutCredential(c); err != nil {
+			return fmt.Errorf("writing credential: %w", err)
+		}
+		if data.Email != "" && data.Email == u.Email && !u.EmailVerified {
+			u.EmailVerified = true
+			if err := store.KeepUser(tx, p.Schema, u); err != nil {
+				return fmt.Errorf("writing user: %w", err)
+			}
+		}
+		return endOthers(tx, u.ID, &store.Session{Subject: strconv.FormatInt(u.ID, 10), AuthTime: now}, "")
+	})
+}
+
+// refuseReset answers what is wrong with a link, and says whether it did.
+func (p *Provider) refuseReset(w http.ResponseWriter, r *http.Request, err error) bool {
+	if err == nil {
+		return false
+	}
+	if !errors.Is(err, errResetOver) {
+		p.unavailable(w, r, "choosing a password by a link", err)
+		return true
+	}
+	m := webpage.Message{
+		Title: "This link does not work any more", Text: "It works once, for 30 minutes. Ask for a new one.",
+		LinkText: "Back to sign-in", LinkURL: p.url("login"),
+	}
+	if p.Mailer != nil {
+		m.LinkText, m.LinkURL = "Send me a new one", p.url("forgot")
+	}
+	p.message(w, r, http.StatusNotFound, m)
+	return true
+}
