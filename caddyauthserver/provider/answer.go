@@ -77,6 +77,11 @@ func (p *Provider) oauthFailure(w http.ResponseWriter, r *http.Request, doing st
 		p.oauthError(w, e)
 		return
 	}
+	if many, ok := errors.AsType[*tooManyError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(many.seconds()))
+		p.oauthError(w, &oauthError{status: http.StatusTooManyRequests, code: "slow_down", description: "too many requests; try again later"})
+		return
+	}
 	p.logFailure(r, doing, err)
 	w.Header().Set("Retry-After", "5")
 	p.oauthError(w, &oauthError{status: http.StatusServiceUnavailable, code: "temporarily_unavailable"})

@@ -70,10 +70,10 @@ func (p *Provider) refuseRequest(w http.ResponseWriter, r *http.Request, req *au
 		return true
 	}
 	if oe, ok := errors.AsType[*oauthError](err); ok {
-		p.respondError(w, req, oe)
+		p.respondError(w, r, req, oe)
 		return true
 	}
-	p.unavailable(w, r, "reading authorization request", err)
+	p.unavailable(w, r, "answering authorization request", err)
 	return true
 }
 
@@ -102,7 +102,7 @@ func (p *Provider) signInStep(w http.ResponseWriter, r *http.Request, a *authori
 	}
 	if a.prompts("none") || a.in != nil && a.since(a.in.session.AuthTime) {
 		// Either may not be asked, or just was and is not whom the client wants.
-		p.respondError(w, a.authRequest, &oauthError{code: "login_required"})
+		p.respondError(w, r, a.authRequest, &oauthError{code: "login_required"})
 		return true
 	}
 	seeOther(w, p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}))
@@ -135,7 +135,7 @@ func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authoriz
 	}
 	p.Logger.Info("turned away: in none of the client's groups", "user_id", a.in.user.ID, "client_id", a.client.ID)
 	if a.prompts("none") {
-		p.respondError(w, a.authRequest, &oauthError{code: "access_denied", description: "this client is not open to the person who is signed in"})
+		p.respondError(w, r, a.authRequest, &oauthError{code: "access_denied", description: "this client is not open to the person who is signed in"})
 		return true
 	}
 	p.message(w, r, http.StatusForbidden, webpage.Message{
@@ -164,7 +164,7 @@ func (p *Provider) consentStep(w http.ResponseWriter, r *http.Request, a *author
 		return false
 	}
 	if a.prompts("none") {
-		p.respondError(w, a.authRequest, &oauthError{code: "consent_required"})
+		p.respondError(w, r, a.authRequest, &oauthError{code: "consent_required"})
 		return true
 	}
 	seeOther(w, p.urlWith("consent", url.Values{"request": {p.continueQuery(a)}}))
@@ -188,8 +188,7 @@ func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authoriz
 		seeOther(w, p.url("authorize")+"?"+p.continueQuery(a))
 		return
 	}
-	if err != nil {
-		p.unavailable(w, r, "writing code", err)
+	if p.refuseRequest(w, r, nil, err) {
 		return
 	}
 	p.Logger.Info("signed in at client", "user_id", a.in.user.ID, "client_id", a.client.ID, "scopes", a.scopes)
@@ -205,6 +204,9 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		}
 		if in == nil || !a.client.Admits(in.user) {
 			return errNotAnyMore
+		}
+		if err := spendPushed(tx, a.authRequest); err != nil {
+			return err
 		}
 		now := p.now()
 		family := &store.Family{

@@ -9,12 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // authRequest is an authorization request (RFC 6749 section 4.1.1, OpenID
 // Connect Core section 3.1.2.1) whose client and redirect URI are good.
 type authRequest struct {
+	// query brings the request here again: its parameters, or the request_uri
+	// where they were pushed.
 	query       url.Values
+	pushed      *store.Hash // of that request_uri; nil: they came in the query
 	client      *client
 	redirectURI string
 	mode        responseMode
@@ -71,7 +76,16 @@ func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*auth
 	if err != nil {
 		return nil, fmt.Errorf("finding client: %w", err)
 	}
-	uri := q.Get("redirect_uri")
+	a := &authRequest{query: q, client: c}
+	if slices.ContainsFunc(q["request_uri"], isPushed) {
+		return p.readPushed(ctx, a)
+	}
+	return p.readAuthRequest(ctx, a, q)
+}
+
+// readAuthRequest reads the parameters of a's client, wherever they came from.
+func (p *Provider) readAuthRequest(ctx context.Context, a *authRequest, q url.Values) (*authRequest, error) {
+	c, uri := a.client, q.Get("redirect_uri")
 	if !c.mayBeAnsweredAt(uri) {
 		p.Logger.Warn("redirect_uri is not registered", "client_id", c.ID, "redirect_uri", printable(uri, 500))
 		return nil, &requestError{
@@ -80,7 +94,7 @@ func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*auth
 		}
 	}
 
-	a := &authRequest{query: q, client: c, redirectURI: uri, maxAge: -1, state: q.Get("state"), hasState: q.Has("state")}
+	a.redirectURI, a.maxAge, a.state, a.hasState = uri, -1, q.Get("state"), q.Has("state")
 	return a, p.fill(ctx, a, q)
 }
 
@@ -110,6 +124,12 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		if q.Get(name) != "" {
 			return &oauthError{code: name + "_not_supported", description: name + " is not supported"}
 		}
+	}
+	if a.client.RequirePAR && a.pushed == nil {
+		return invalid("this client must push its authorization requests (RFC 9126)")
+	}
+	if !a.client.MayUse(store.GrantCode) {
+		return &oauthError{code: "unauthorized_client", description: "this client may not use the authorization code grant"}
 	}
 	switch q.Get("response_type") {
 	case "code":
@@ -156,7 +176,7 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 			return invalid("id_token_hint is not an ID token of this server")
 		}
 	}
-	if a.asked, a.returned = p.askedAt(q); !a.returned {
+	if a.asked, a.returned = p.askedAt(a.query); !a.returned {
 		a.asked = p.now()
 	}
 	return nil

@@ -53,7 +53,7 @@ func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, back)
 	case "deny":
 		p.Logger.Info("consent denied", "user_id", in.user.ID, "client_id", a.client.ID)
-		p.respondError(w, req, &oauthError{code: "access_denied", description: "the person said no"})
+		p.respondError(w, r, req, &oauthError{code: "access_denied", description: "the person said no"})
 	default:
 		p.showConsent(w, r, a, request)
 	}

@@ -26,6 +26,9 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"revocation_endpoint":    p.url("revoke"),
 		"introspection_endpoint": p.url("introspect"),
 		"end_session_endpoint":   p.url("logout"),
+
+		"pushed_authorization_request_endpoint": p.url("par"),
+		"require_pushed_authorization_requests": false, // unless a client is set to
 		// Not of any standard: the whole user, for scope "read".
 		"caddyito_profile_endpoint": p.url("profile"),
 		// Nor this: changes of users and objects, for gates.

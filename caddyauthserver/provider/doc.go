@@ -4,7 +4,8 @@
 //	   a client                         a person's browser
 //	      |                                    |
 //	      |                        /o/authorize  (authorize.go)
-//	      |                         |  parse the request, find client and exact
+//	      |                         |  parse the request (or what the client
+//	   /o/par  (par.go)             |  pushed of it before), find client and exact
 //	      |                         |  redirect URI: no -> 400 page
 //	      |                         |  anything else wrong -> redirect with error
 //	      |                         v

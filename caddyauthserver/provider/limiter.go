@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -33,8 +34,8 @@ var (
 // the least recently tried are forgotten first.
 const limiterSize = 1 << 16
 
-// limiter counts attempts to sign in, in memory: per account, per network, per
-// site and in all. It is the generic cell rate algorithm: for each key, the time at
+// limiter counts attempts to sign in, and what else is limited, in memory: per
+// account, per network, per site and in all. It is the generic cell rate algorithm: for each key, the time at
 // which its bucket would be full again.
 type limiter struct {
 	now func() time.Time
@@ -93,6 +94,26 @@ func (l *limiter) refund(attempts ...attempt) {
 		}
 	}
 }
+
+// unprovenRequest names the buckets of what anybody can have written down here:
+// requests of clients that only name themselves. They bound how much of it lies
+// in the store at once.
+func (p *Provider) unprovenRequest(r *http.Request) []attempt {
+	ip := p.ClientIP(r)
+	return []attempt{
+		{networkLimit, "request " + networkOf(ip)},
+		{siteLimit, "request " + siteOf(ip)},
+		{overallLimit, "request"},
+	}
+}
+
+// tooManyError says how long to wait before the next attempt.
+type tooManyError struct{ wait time.Duration }
+
+func (e *tooManyError) Error() string { return "too many attempts" }
+
+// seconds is what Retry-After takes.
+func (e *tooManyError) seconds() int { return int(e.wait/time.Second) + 1 }
 
 // networkOf is what one subscriber holds at the least: a /24, or a /64.
 func networkOf(ip string) string { return prefixOf(ip, 24, 64) }

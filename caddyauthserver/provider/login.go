@@ -81,20 +81,14 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 
 var errWrongLogin = errors.New("wrong login")
 
-// tooManyError says how long to wait before the next attempt.
-type tooManyError struct{ wait time.Duration }
-
-func (e *tooManyError) Error() string { return "too many attempts" }
-
 func (p *Provider) refuseLogin(w http.ResponseWriter, r *http.Request, err error, show func(int, string)) {
 	if errors.Is(err, errWrongLogin) {
 		show(http.StatusForbidden, wrongLogin)
 		return
 	}
 	if many, ok := errors.AsType[*tooManyError](err); ok {
-		seconds := int(many.wait/time.Second) + 1
-		w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		show(http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Please wait %d seconds and try again.", seconds))
+		w.Header().Set("Retry-After", strconv.Itoa(many.seconds()))
+		show(http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Please wait %d seconds and try again.", many.seconds()))
 		return
 	}
 	if errors.Is(err, password.ErrBusy) {

@@ -89,6 +89,7 @@ func New(c Config) (*Provider, error) {
 		p.path("authorize"):  {p.authorize, []string{"GET", "POST"}, false},
 		p.path("login"):      {p.login, both, false},
 		p.path("consent"):    {p.consent, both, false},
+		p.path("par"):        {p.pushRequest, post, true},
 		p.path("token"):      {p.token, post, true},
 		p.path("userinfo"):   {p.userinfo, both, true},
 		p.path("profile"):    {p.profile, both, true},

@@ -37,8 +37,12 @@ func (p *Provider) respond(w http.ResponseWriter, a *authRequest, values url.Val
 	seeOther(w, appendQuery(a.redirectURI, values))
 }
 
-// respondError sends an error back (RFC 6749 section 4.1.2.1).
-func (p *Provider) respondError(w http.ResponseWriter, a *authRequest, e *oauthError) {
+// respondError sends an error back (RFC 6749 section 4.1.2.1). It ends a request
+// that was pushed.
+func (p *Provider) respondError(w http.ResponseWriter, r *http.Request, a *authRequest, e *oauthError) {
+	if p.refuseRequest(w, r, nil, p.endPushed(r.Context(), a)) {
+		return
+	}
 	values := url.Values{"error": {e.code}}
 	if e.description != "" {
 		values.Set("error_description", e.description)
