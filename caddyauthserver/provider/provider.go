@@ -25,6 +25,7 @@ type Provider struct {
 	pages     *pages.Set
 	passwords *password.Hasher
 	keys      *keyring
+	origins   *origins
 	limits    *limiter
 	sync      *usersync.Server
 	logouts   *notifier
@@ -41,12 +42,12 @@ type Provider struct {
 	successorKey [32]byte
 }
 
-// route is an endpoint: by which methods it is reached, and whether programs
-// of other origins may read its answers.
+// route is an endpoint: by which methods it is reached, and which origins'
+// programs may read its answers in a browser.
 type route struct {
 	serve   http.HandlerFunc
 	methods []string
-	cors    bool
+	cors    corsPolicy
 }
 
 // New makes a provider. It neither reads nor writes the store.
@@ -76,34 +77,35 @@ func New(c Config) (*Provider, error) {
 		successorKey: c.MasterKey.Derive("provider/refresh-successor"),
 	}
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
+	p.origins = newOrigins(c.Store)
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)
 	p.resets = make(chan string, resetQueue)
 	get, post := []string{"GET", "HEAD"}, []string{"POST"}
 	both := []string{"GET", "HEAD", "POST"}
 	p.routes = map[string]route{
-		wellKnownOpenID: {p.discovery, get, true},
-		wellKnownOAuth:  {p.discovery, get, true},
-		c.Prefix:        {p.home, get, false},
+		wellKnownOpenID: {p.discovery, get, anyOrigin},
+		wellKnownOAuth:  {p.discovery, get, anyOrigin},
+		c.Prefix:        {p.home, get, sameOrigin},
 		// A HEAD must not consume what a GET buys.
-		p.path("authorize"):  {p.authorize, []string{"GET", "POST"}, false},
-		p.path("login"):      {p.login, both, false},
-		p.path("consent"):    {p.consent, both, false},
-		p.path("par"):        {p.pushRequest, post, true},
-		p.path("token"):      {p.token, post, true},
-		p.path("userinfo"):   {p.userinfo, both, true},
-		p.path("profile"):    {p.profile, both, true},
-		p.path("revoke"):     {p.revoke, post, true},
-		p.path("introspect"): {p.introspect, post, false},
-		p.path("jwks"):       {p.jwks, get, true},
-		p.path("logout"):     {p.logout, both, false},
-		p.path("setup"):      {p.setup, both, false},
-		p.path("password"):   {p.password, both, false},
-		p.path("forgot"):     {p.forgot, both, false},
-		p.path("reset"):      {p.reset, both, false},
-		p.path("sync"):       {p.servePull, []string{"GET"}, false},
+		p.path("authorize"):  {p.authorize, []string{"GET", "POST"}, sameOrigin},
+		p.path("login"):      {p.login, both, sameOrigin},
+		p.path("consent"):    {p.consent, both, sameOrigin},
+		p.path("par"):        {p.pushRequest, post, clientOrigins},
+		p.path("token"):      {p.token, post, clientOrigins},
+		p.path("userinfo"):   {p.userinfo, both, clientOrigins},
+		p.path("profile"):    {p.profile, both, clientOrigins},
+		p.path("revoke"):     {p.revoke, post, clientOrigins},
+		p.path("introspect"): {p.introspect, post, sameOrigin},
+		p.path("jwks"):       {p.jwks, get, anyOrigin},
+		p.path("logout"):     {p.logout, both, sameOrigin},
+		p.path("setup"):      {p.setup, both, sameOrigin},
+		p.path("password"):   {p.password, both, sameOrigin},
+		p.path("forgot"):     {p.forgot, both, sameOrigin},
+		p.path("reset"):      {p.reset, both, sameOrigin},
+		p.path("sync"):       {p.servePull, []string{"GET"}, sameOrigin},
 		// A client of format djangito asks as it starts.
-		p.path("get_admin_url"): {p.adminURL, get, false},
+		p.path("get_admin_url"): {p.adminURL, get, sameOrigin},
 	}
 	return p, nil
 }
@@ -123,6 +125,7 @@ func (p *Provider) Close() {
 	p.mailing.Wait()
 	p.logouts.close()
 	p.sync.Close()
+	p.origins.stop()
 	p.keys.close()
 }
 
@@ -152,22 +155,13 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	if rt.cors {
-		// Nothing here rests on cookies, so any origin may read what its own
-		// tokens buy. Credentials mode stays off.
-		h.Set("Access-Control-Allow-Origin", "*")
-		if r.Method == http.MethodOptions {
-			h.Set("Access-Control-Allow-Methods", strings.Join(rt.methods, ", "))
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-			h.Set("Access-Control-Max-Age", "3600")
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+	if p.allowOrigin(h, r, rt.cors) && isPreflight(r) {
+		answerPreflight(w, rt.methods)
+		return
 	}
 	if !slices.Contains(rt.methods, r.Method) {
 		h.Set("Allow", strings.Join(rt.methods, ", "))
-		if rt.cors {
+		if rt.cors != sameOrigin {
 			p.oauthError(w, &oauthError{status: http.StatusMethodNotAllowed, code: "invalid_request",
 				description: "use " + strings.Join(rt.methods, " or ")})
 			return

@@ -131,19 +131,6 @@ func TestHeadersEverywhere(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
-	s := newServer(t)
-	a := s.call("OPTIONS", "/o/token", "", nil)
-	if a.StatusCode != http.StatusNoContent || a.Header.Get("Access-Control-Allow-Origin") != "*" || a.Header.Get("Access-Control-Allow-Credentials") != "" {
-		t.Errorf("%d %v", a.StatusCode, a.Header)
-	}
-	for _, path := range []string{"/o/authorize", "/o/login", "/o/consent", "/o/logout", "/o/setup", "/o/"} {
-		if a := s.call("OPTIONS", path, "", nil); a.Header.Get("Access-Control-Allow-Origin") != "" || a.StatusCode != http.StatusMethodNotAllowed {
-			t.Errorf("%s: %d %v", path, a.StatusCode, a.Header)
-		}
-	}
-}
-
 // failing is a store that can be made to fail.
 type failing struct {
 	store.Store
