@@ -34,6 +34,7 @@ const adminBase = "/auth/"
 //	GET, POST              /auth/clients            ?after=<id>&limit=<n>
 //	GET, DELETE            /auth/clients/{id}
 //	POST                   /auth/clients/{id}/rotate-secret
+//	POST, DELETE           /auth/registrations
 //	GET, POST              /auth/objects/{type}     ?after=<id>&limit=<n>
 //	GET, PATCH, DELETE     /auth/objects/{type}/{id}
 //	GET                    /auth/sync
@@ -73,6 +74,7 @@ func (api *adminAPI) routes() {
 	api.mux = http.NewServeMux()
 	api.userRoutes()
 	api.clientRoutes()
+	api.registrationRoutes()
 	api.objectRoutes()
 	api.syncRoutes()
 	api.keyRoutes()

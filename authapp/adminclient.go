@@ -34,10 +34,12 @@ type clientView struct {
 	store.ClientSettings
 	// SyncTarget is where the client is told of changes, and LogoutTarget where of
 	// logouts; nothing if it is not.
-	SyncTarget   string    `json:"sync_target,omitempty"`
-	LogoutTarget string    `json:"logout_target,omitempty"`
-	Disabled     bool      `json:"disabled"`
-	CreatedAt    time.Time `json:"created_at,omitzero"`
+	SyncTarget   string `json:"sync_target,omitempty"`
+	LogoutTarget string `json:"logout_target,omitempty"`
+	Disabled     bool   `json:"disabled"`
+	// SelfRegistered clients came with an initial access token.
+	SelfRegistered bool      `json:"self_registered,omitempty"`
+	CreatedAt      time.Time `json:"created_at,omitzero"`
 	// SecretsExpire is for each secret in force when it ends; zero: it lasts.
 	SecretsExpire []time.Time `json:"secrets_expire,omitempty"`
 	// Secret is shown once: when it was made.
@@ -50,7 +52,7 @@ func viewOf(c *store.Client, source string) *clientView {
 	v := &clientView{
 		ID: c.ID, Source: source, ClientSettings: c.ClientSettings,
 		SyncTarget: c.SyncTarget(), LogoutTarget: c.LogoutTarget(),
-		Disabled: c.Disabled, CreatedAt: c.CreatedAt,
+		Disabled: c.Disabled, SelfRegistered: c.SelfRegistration != nil, CreatedAt: c.CreatedAt,
 	}
 	for _, s := range c.Secrets {
 		v.SecretsExpire = append(v.SecretsExpire, s.ExpiresAt)

@@ -213,6 +213,9 @@ func (s *session) printClient(c *clientView) error {
 		row(w, "name", c.Name)
 		row(w, "source", c.Source)
 		row(w, "kind", c.kind())
+		if c.SelfRegistered {
+			row(w, "registered", "by itself")
+		}
 		row(w, "consent", c.consent())
 		if len(c.AllowGroups) > 0 {
 			row(w, "only for groups", strings.Join(c.AllowGroups, " "))

@@ -20,6 +20,6 @@
 // member.go is the seam to the handlers, transport.go carries a gate's requests
 // to a server in the same process. admin*.go is the REST API under /auth/ at
 // Caddy's admin endpoint, command*.go the "caddy auth" commands that speak to
-// it; both are ordered by what they are about: users, clients, objects, sync,
-// backups. metrics.go shows what the members count.
+// it; both are ordered by what they are about: users, clients, their
+// registration, objects, sync, backups. metrics.go shows what the members count.
 package authapp

@@ -56,6 +56,8 @@ type fakeServer struct {
 	Name string `json:"name,omitempty"`
 	URL  string `json:"url,omitempty"`
 	Fail string `json:"fail,omitempty"` // in StartServer
+	// Registration is "on" or not.
+	Registration string `json:"registration,omitempty"`
 
 	app     *App
 	env     ServerEnv
@@ -168,8 +170,10 @@ func (s *fakeServer) StartServer(env ServerEnv) error {
 	return nil
 }
 
-func (s *fakeServer) StopServer()                       { note("stop server %s", s.Name) }
-func (s *fakeServer) Issuer() string                    { return s.issuer }
+func (s *fakeServer) StopServer()              { note("stop server %s", s.Name) }
+func (s *fakeServer) Issuer() string           { return s.issuer }
+func (s *fakeServer) TakesRegistrations() bool { return s.Registration == "on" }
+
 func (s *fakeServer) Schema() *store.Schema             { return nil }
 func (s *fakeServer) ConfiguredClients() []store.Client { return s.clients }
 

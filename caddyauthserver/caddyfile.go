@@ -62,6 +62,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			refresh_token_lifetime <duration>
 //			frontchannel_logout  <url>
 //		}
+//		dynamic_registration
 //		schema {
 //			object <type> {
 //				<field> <type> [<choice>...] [required] [unique] [private] [default <value>]
@@ -114,6 +115,7 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}},
 		{Name: "brand", Read: directive.Brand(&s.Brand)},
 		{Name: "client", Repeatable: true, Read: s.readClient},
+		{Name: "dynamic_registration", Read: directive.Flag(&s.DynamicRegistration)},
 		{Name: "schema", Read: s.readSchema},
 		{Name: "smtp", Read: s.readSMTP},
 		{Name: "session", Read: directive.Sessions(&s.Session)},

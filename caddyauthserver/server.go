@@ -44,6 +44,10 @@ type Server struct {
 	// Clients are OAuth clients that the config knows; others are in the store
 	// (`caddy auth client create`). Gates in the same Caddy need no entry.
 	Clients []Client `json:"clients,omitempty"`
+	// DynamicRegistration lets software, gates on other machines say, register
+	// itself as a client (RFC 7591, RFC 7592), with a token that an administrator
+	// makes (`caddy auth registration create`). Default: false.
+	DynamicRegistration bool `json:"dynamic_registration,omitempty"`
 	// DeclaredSchema declares which fields users have besides the built-in ones,
 	// and the types of objects that they refer to. It belongs to the store: where
 	// several servers share one, those that declare a schema must declare the
@@ -204,4 +208,5 @@ var (
 	_ authapp.SyncServer          = (*Server)(nil)
 	_ authapp.KeyServer           = (*Server)(nil)
 	_ authapp.PasswordLinker      = (*Server)(nil)
+	_ authapp.RegistrationServer  = (*Server)(nil)
 )

@@ -37,6 +37,8 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		StaticClient:         s.staticClients(env),
 		StaticClients:        s.listStaticClients(env),
 		SyncTransport:        env.SyncTransport,
+		PlainHosts:           s.plainHosts,
+		Registration:         s.DynamicRegistration,
 		Brand:                s.Brand,
 		CodeLifetime:         time.Duration(s.Lifetimes.Code),
 		AccessTokenLifetime:  time.Duration(s.Lifetimes.AccessToken),
@@ -106,6 +108,9 @@ func (s *Server) endPolls() {
 
 // Issuer is known once StartServer returned.
 func (s *Server) Issuer() string { return s.issuer }
+
+// TakesRegistrations says whether software may register itself.
+func (s *Server) TakesRegistrations() bool { return s.DynamicRegistration }
 
 // Schema that the config declares, or nil.
 func (s *Server) Schema() *store.Schema { return s.DeclaredSchema }

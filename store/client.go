@@ -19,6 +19,8 @@ type Client struct {
 	Secrets   []ClientSecret `json:"secrets,omitempty"`
 	Disabled  bool           `json:"disabled,omitempty"`
 	CreatedAt time.Time      `json:"created_at,omitzero"`
+	// SelfRegistration is nil for a client that an administrator registered.
+	SelfRegistration *SelfRegistration `json:"self_registration,omitempty"`
 }
 
 // ClientSettings are what is said of a client in the config, by an administrator

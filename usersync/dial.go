@@ -28,13 +28,14 @@ func CheckURL(address string, plain ...string) error {
 	case u.Scheme != "http":
 		return fmt.Errorf("%.200q: a URL at which a client is told something begins with https://", address)
 	}
-	if !isLoopback(u.Hostname()) && !named(plain, u.Hostname()) {
+	if !IsLoopback(u.Hostname()) && !named(plain, u.Hostname()) {
 		return fmt.Errorf("%.200q: users are sent over https only, except on this machine (localhost); in a network that is all your own, allow the host in the global options: auth { allow_http_sync %s }", address, u.Hostname())
 	}
 	return nil
 }
 
-func isLoopback(host string) bool {
+// IsLoopback says whether a host of a URL is this machine.
+func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

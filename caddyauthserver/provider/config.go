@@ -43,6 +43,11 @@ type Config struct {
 	// Mailer sends links to people who forgot their password. nil: nobody is sent
 	// one.
 	Mailer Mailer
+	// PlainHosts may be told of changes and logouts over http.
+	PlainHosts []string
+	// Registration lets software register itself as a client, with an initial
+	// access token that an administrator made (RFC 7591). Default: false.
+	Registration bool
 
 	// Brand is how pages look.
 	Brand webpage.Brand

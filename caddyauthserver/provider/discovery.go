@@ -17,7 +17,7 @@ const (
 func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	clientAuth := []string{"client_secret_basic", "client_secret_post", "none"}
-	writeJSON(w, http.StatusOK, map[string]any{
+	metadata := map[string]any{
 		"issuer":                 p.Issuer,
 		"authorization_endpoint": p.url("authorize"),
 		"token_endpoint":         p.url("token"),
@@ -53,5 +53,9 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"claims_parameter_supported":                     false,
 		"request_parameter_supported":                    false,
 		"request_uri_parameter_supported":                false,
-	})
+	}
+	if p.Registration {
+		metadata["registration_endpoint"] = p.url("register")
+	}
+	writeJSON(w, http.StatusOK, metadata)
 }

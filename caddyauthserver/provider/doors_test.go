@@ -5,12 +5,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // Each token opens one door: everything that is a secret here, shown at every
 // place that takes one.
 func TestEachTokenOpensOneDoor(t *testing.T) {
-	s := virgin(t)
+	s := virgin(t, withRegistration)
+	registeredID, registration, _ := s.registered(t, shopMetadata)
 	const scope = "openid read offline_access"
 	link, err := url.Parse(s.setupLink())
 	if err != nil {
@@ -38,7 +41,11 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 			"CSRF token":     b.get("/o/login").field("csrf"),
 			"device mark":    device,
 			"client secret":  appSecret,
-			"nothing":        "",
+
+			"initial access token":      s.invite(store.Invitation{}),
+			"registration access token": registration,
+
+			"nothing": "",
 		}
 	}
 	app := as("app", appSecret)
@@ -81,6 +88,12 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 		}},
 		{"setup", "setup ticket", func(x string) bool {
 			return s.browser().get("/o/setup?token="+url.QueryEscape(x)).StatusCode == http.StatusOK
+		}},
+		{"registration", "initial access token", func(x string) bool {
+			return s.register(x, shopMetadata).StatusCode == http.StatusCreated
+		}},
+		{"a client's registration", "registration access token", func(x string) bool {
+			return s.send("GET", "/o/register/"+registeredID, x, "").StatusCode == http.StatusOK
 		}},
 		{"password", "", func(x string) bool {
 			c := s.browser()

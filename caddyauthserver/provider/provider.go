@@ -107,6 +107,10 @@ func New(c Config) (*Provider, error) {
 		// A client of format djangito asks as it starts.
 		p.path("get_admin_url"): {p.adminURL, get, sameOrigin},
 	}
+	if c.Registration {
+		p.routes[p.path("register")] = route{p.register, post, sameOrigin}
+		p.routes[p.path("register/")] = route{p.registration, []string{"GET", "PUT", "DELETE"}, sameOrigin}
+	}
 	return p, nil
 }
 
@@ -148,7 +152,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 
-	rt, ok := p.routes[strings.TrimSuffix(r.URL.Path, "/")]
+	rt, ok := p.route(strings.TrimSuffix(r.URL.Path, "/"))
 	if !ok {
 		p.message(w, r, http.StatusNotFound, webpage.Message{
 			Title: "Page not found", Text: "There is nothing at this address.",
@@ -172,6 +176,16 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rt.serve(w, r)
+}
+
+// route finds the endpoint at a path. That of clients that registered themselves
+// has a path for each.
+func (p *Provider) route(path string) (route, bool) {
+	if id, ok := strings.CutPrefix(path, p.path("register/")); ok && !strings.Contains(id, "/") {
+		path = p.path("register/")
+	}
+	rt, ok := p.routes[path]
+	return rt, ok
 }
 
 // path is that of one of the provider's endpoints.

@@ -13,8 +13,8 @@ import (
 )
 
 // virgin is a server without a superuser.
-func virgin(t *testing.T) *server {
-	s := newServer(t)
+func virgin(t *testing.T, opts ...option) *server {
+	s := newServer(t, opts...)
 	s.editUser(2, func(u *store.User) { u.IsSuperuser = false })
 	return s
 }

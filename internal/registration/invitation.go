@@ -1,0 +1,105 @@
+package registration
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
+)
+
+// CheckInvitation says what is wrong with an invitation, by the JSON names of its
+// fields.
+func (r Rules) CheckInvitation(i *store.Invitation) []store.Problem {
+	// The rest of the client, which is not known yet, is one that is right.
+	problems := r.Check(&store.Client{ID: "invited", ClientSettings: store.ClientSettings{
+		RedirectURIs: []string{"https://gate.example.com/oidc/callback"},
+		Name:         i.Name, Scopes: i.Scopes, AllowGroups: i.AllowGroups, Sync: i.Sync, Fields: i.Fields,
+	}})
+	for _, o := range i.Origins {
+		if err := r.checkOrigin(o); err != nil {
+			problems = append(problems, store.Problem{Field: "origins", Message: err.Error()})
+		}
+	}
+	return problems
+}
+
+func (r Rules) checkOrigin(o string) error {
+	u, err := WebURL(o)
+	if err != nil {
+		return err
+	}
+	if originOf(u) != o {
+		return fmt.Errorf("%s: write the origin alone, in small letters, as in https://wiki.example.com", o)
+	}
+	return usersync.CheckURL(o, r.PlainHosts...)
+}
+
+// originOf is the origin of a URL, as browsers write it (RFC 6454 section 6.2).
+func originOf(u *url.URL) string {
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[scheme])
+	return scheme + "://" + host
+}
+
+// CheckInvited says what is wrong with a client that registered itself: what Check
+// says, and what it may not say without an administrator. Codes go over https, or
+// stay on one machine. What the server calls lies where people come back to, and is
+// of the server's own machine, where Caddy's admin API stands say, only if the
+// invitation names that origin. And all is within the invitation.
+func (r Rules) CheckInvited(c *store.Client, i *store.Invitation) []store.Problem {
+	problems := r.Check(c)
+	bad := func(field, format string, args ...any) {
+		problems = append(problems, store.Problem{Field: field, Message: fmt.Sprintf(format, args...)})
+	}
+	for _, s := range c.Scopes {
+		if len(i.Scopes) > 0 && !slices.Contains(i.Scopes, s) {
+			bad("scopes", "%s is not among those that the initial access token is good for: %s", s, strings.Join(i.Scopes, " "))
+		}
+	}
+	var home []string // origins to which people come back
+	for _, uri := range c.RedirectURIs {
+		if len(i.Origins) > 0 && !slices.Contains(i.Origins, originIn(uri)) {
+			bad("redirect_uris", "%.200s: the initial access token is good for %s alone", uri, strings.Join(i.Origins, " "))
+		}
+		if _, err := WebURL(uri); err != nil {
+			continue // an app's own scheme, or Check said so
+		}
+		home = append(home, originIn(uri))
+		if usersync.CheckURL(uri, r.PlainHosts...) != nil {
+			bad("redirect_uris", "%.200s: must begin with https://, except on the same machine (localhost)", uri)
+		}
+	}
+	for _, uri := range c.PostLogoutRedirectURIs {
+		if len(i.Origins) > 0 && !slices.Contains(i.Origins, originIn(uri)) {
+			bad("post_logout_redirect_uris", "%.200s: the initial access token is good for %s alone", uri, strings.Join(i.Origins, " "))
+		}
+	}
+	if uri := c.FrontchannelLogoutURI; uri != "" && !slices.Contains(home, originIn(uri)) {
+		bad("frontchannel_logout_uri", "%.200s: must be of the same origin as a redirect URI", uri)
+	}
+	for _, called := range []struct{ field, uri string }{
+		{"backchannel_logout_uri", c.LogoutTarget()}, {"sync_url", c.SyncTarget()},
+	} {
+		u, err := url.Parse(called.uri)
+		switch {
+		case called.uri == "" || err != nil:
+		case !slices.Contains(home, originOf(u)):
+			bad(called.field, "%.200s: must be of the same origin as a redirect URI", called.uri)
+		case usersync.IsLoopback(u.Hostname()) && !slices.Contains(i.Origins, originOf(u)):
+			bad(called.field, "%.200s: the server calls its own machine only if the initial access token names that origin", called.uri)
+		}
+	}
+	return problems
+}
+
+// originIn is the origin of a URI, "" if it has none.
+func originIn(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	return originOf(u)
+}

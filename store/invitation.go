@@ -1,0 +1,41 @@
+package store
+
+import "time"
+
+// Invitation is what an administrator lets software have that registers itself as
+// a client (RFC 7591 section 3, initial access token): what it could not be
+// trusted to say of itself, and the bounds of what it says. It is the Data of a
+// ticket of InvitationKind.
+type Invitation struct {
+	// Name of the client. Default: as the software calls itself.
+	Name string `json:"name,omitempty"`
+	// Origins in which all its URIs must lie. Default: any.
+	Origins []string `json:"origins,omitempty"`
+	// Scopes it may register for. Default: all.
+	Scopes []string `json:"scopes,omitempty"`
+	// SkipConsent, AllowGroups, Sync and Fields are as in ClientSettings.
+	SkipConsent bool     `json:"skip_consent,omitempty"`
+	AllowGroups []string `json:"allow_groups,omitempty"`
+	Sync        SyncMode `json:"sync,omitempty"`
+	Fields      []string `json:"fields,omitempty"`
+}
+
+// InvitationKind is the kind of ticket that an initial access token is.
+const InvitationKind = "registration"
+
+// Bounds of an invitation's life.
+const (
+	DefaultInvitationLifetime = 24 * time.Hour
+	MaxInvitationLifetime     = 90 * 24 * time.Hour
+)
+
+// SelfRegistration is kept of a client that registered itself, which may go on to
+// change its metadata, within the same invitation (RFC 7592).
+type SelfRegistration struct {
+	// Token is the hash of its registration access token.
+	Token Hash `json:"token"`
+	// AuthMethod is what it said it would use: client_secret_basic,
+	// client_secret_post or none.
+	AuthMethod string     `json:"token_endpoint_auth_method,omitempty"`
+	Invitation Invitation `json:"invitation,omitzero"`
+}
