@@ -98,7 +98,7 @@ func TestAdminClientMistakes(t *testing.T) {
 		{"POST", "/auth/clients", `{"id":"x","redirect_uris":["https://*.example.com/cb"]}`, 400, "redirect_uris"},
 		{"POST", "/auth/clients", `{"id":"x","redirect_uris":["https://example.com/cb#x"]}`, 400, "fragment"},
 		{"POST", "/auth/clients", `{"id":"x","post_logout_redirect_uris":["/"]}`, 400, "post_logout_redirect_uris"},
-		{"POST", "/auth/clients", `{"id":"x","scopes":["openid","mail"]}`, 400, `no scope \"mail\"; there are: openid, profile, email, groups, read, offline_access`},
+		{"POST", "/auth/clients", `{"id":"x","scopes":["openid","mail"]}`, 400, `no scope \"mail\"; there are: openid, profile, email, phone, address, groups, read, offline_access`},
 		{"POST", "/auth/clients", `{"id":"x","public":true}`, 400, "redirect_uris"},
 		{"POST", "/auth/clients", `{"id":"x","public":true,"allow_no_pkce":true,"redirect_uris":["https://x/"]}`, 400, "PKCE"},
 		{"POST", "/auth/clients", `{"id":"x","name":"a\nb"}`, 400, "name"},

@@ -58,8 +58,8 @@ type ClientSettings struct {
 	// AdminFlags tells a client of format "djangito" who is staff and who is a
 	// superuser. Otherwise it is told that nobody is. Default: false.
 	AdminFlags bool `json:"admin_flags,omitempty"`
-	// Scopes the client may ask for: of openid, profile, email, groups, read,
-	// offline_access. Default: all.
+	// Scopes the client may ask for: of openid, profile, email, phone, address,
+	// groups, read, offline_access. Default: all.
 	Scopes []string `json:"scopes,omitempty"`
 	// Sync says of which users the client is told as they change: "all",
 	// "granted" (those who have signed in there) or "off". Default: "all" for a

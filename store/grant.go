@@ -18,8 +18,8 @@ type Family struct {
 	// Resources are what access tokens may be for (RFC 8707), as granted; empty
 	// means this server.
 	Resources []string `json:"resources,omitempty"`
-	// Claims is the claims parameter of the authorization request (OpenID Connect
-	// Core section 5.5), as JSON.
+	// Claims is what of the claims parameter of the authorization request (OpenID
+	// Connect Core section 5.5) adds to what the scopes give, as JSON.
 	Claims string `json:"claims,omitempty"`
 	// ACR says how the person proved who they are (acr of OpenID Connect Core
 	// section 2).

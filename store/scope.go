@@ -9,7 +9,7 @@ import (
 // Scopes are what a client can be granted (RFC 6749 section 3.3), in the order
 // in which people read them.
 func Scopes() []string {
-	return []string{"openid", "profile", "email", "groups", "read", "offline_access"}
+	return []string{"openid", "profile", "email", "phone", "address", "groups", "read", "offline_access"}
 }
 
 // CheckScope says what is wrong with one that a client is to be limited to.

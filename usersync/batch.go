@@ -185,7 +185,7 @@ func open(token, key []byte) ([]byte, error) {
 // checkHeader takes a header with alg and typ and nothing else: crit, jku, jwk,
 // x5u and their like have no place here (RFC 8725 sections 3.1, 3.10, 3.11).
 func checkHeader(raw []byte) error {
-	if err := checkShape(raw, 1); err != nil {
+	if err := CheckShape(raw, 1); err != nil {
 		return refused(codeInvalid, "the header is not fit: %v", err)
 	}
 	var h map[string]any

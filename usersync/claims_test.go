@@ -66,7 +66,7 @@ func FuzzClaims(f *testing.F) {
 	f.Add(`{"a":01}`)
 	f.Add(`{"feed":"a","feed":"b"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		if checkShape([]byte(text), maxDepth) == nil && !json.Valid([]byte(text)) {
+		if CheckShape([]byte(text), maxDepth) == nil && !json.Valid([]byte(text)) {
 			t.Fatalf("took %q, which is no JSON", text)
 		}
 		b, err := readClaims([]byte(text))

@@ -37,8 +37,9 @@ func newScanner(raw []byte, maxDepth int) *scanner {
 	return s
 }
 
-// checkShape reads raw to the end, which must be one object.
-func checkShape(raw []byte, maxDepth int) error {
+// CheckShape reads raw to the end, which must be one object, and says what stands
+// against reading it with encoding/json.
+func CheckShape(raw []byte, maxDepth int) error {
 	s := newScanner(raw, maxDepth)
 	s.members(func(string) { s.skip() })
 	return s.end()

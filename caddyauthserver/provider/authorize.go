@@ -110,8 +110,10 @@ func (p *Provider) signInStep(w http.ResponseWriter, r *http.Request, a *authori
 }
 
 func (p *Provider) mustSignInAgain(a *authorization) bool {
-	if a.hint != nil && a.hint.Subject != a.in.session.Subject {
-		return true
+	for _, meant := range a.subs {
+		if !slices.Contains(meant, a.in.session.Subject) {
+			return true
+		}
 	}
 	if a.since(a.in.session.AuthTime) {
 		return false
@@ -153,7 +155,7 @@ func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authoriz
 // is first-party. What they said of an app that any program may pass for, counts
 // once (RFC 8252 section 8.6).
 func (p *Provider) consentStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
-	agreed := a.consent != nil && covers(a.consent.Scopes, a.scopes)
+	agreed := a.consent != nil && covers(a.consent.Scopes, a.scopes) && covers(a.consent.Scopes, a.covering)
 	switch {
 	case a.prompts("consent"), !a.client.SkipConsent && a.client.anyProgram(a.redirectURI):
 		agreed = agreed && a.since(a.consent.GrantedAt)
@@ -211,7 +213,7 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		now := p.now()
 		family := &store.Family{
 			ID: store.NewSecret(), ClientID: a.client.ID, UserID: in.user.ID, Scopes: slices.Clone(a.scopes),
-			SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: now,
+			Claims: a.claims.kept(), ACR: acrPassword, SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: now,
 		}
 		// Until it is redeemed there is nothing to outlive the code.
 		family.ExpiresAt = p.familyEnd(family, now.Add(p.CodeLifetime+time.Minute))

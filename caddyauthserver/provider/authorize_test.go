@@ -55,7 +55,7 @@ func TestErrorsRedirectWithStateAndIssuer(t *testing.T) {
 
 func TestUnknownScopesAreLeftOut(t *testing.T) {
 	s := newServer(t)
-	code := s.browser().code(authQuery("app", appRedirect, "scope", "openid address unheard-of openid"))
+	code := s.browser().code(authQuery("app", appRedirect, "scope", "openid adress unheard-of openid"))
 	if v := s.token(as("app", appSecret), codeForm(code, appRedirect)).decode(t); v["scope"] != "openid" {
 		t.Errorf("scope %v", v["scope"])
 	}

@@ -27,12 +27,16 @@ type authRequest struct {
 	hasState    bool
 
 	scopes    []string
+	claims    *claimsRequest // nil: none
+	covering  []string       // the scopes that cover those claims, besides scopes
 	challenge string
 	nonce     string
 	prompt    []string
 	maxAge    time.Duration // -1: none
 	loginHint string
-	hint      *idTokenClaims // id_token_hint
+	// subs are whom the client means, by id_token_hint and claims: of each list, one
+	// must be who is signed in.
+	subs [][]string
 
 	// asked is when the dispatcher first sent the person to a step, or else now;
 	// returned says that it did.
@@ -104,12 +108,18 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		return &oauthError{code: "invalid_request", description: description}
 	}
 	modeName := q.Get("response_mode")
+	if modeName == "form_post" && isWeb(a.redirectURI) {
+		a.mode = modeFormPost
+	}
+	// Before the modes, of which some only go with other types.
+	if typ := q.Get("response_type"); typ != "code" && typ != "" && duplicate(q, "response_type") == "" {
+		return &oauthError{code: "unsupported_response_type", description: "response_type must be code"}
+	}
 	switch modeName {
 	case "form_post":
-		if !isWeb(a.redirectURI) {
+		if a.mode != modeFormPost {
 			return invalid("response_mode form_post needs a redirect_uri of http or https, for a form goes nowhere else")
 		}
-		a.mode = modeFormPost
 	case "", "query":
 	default:
 		return invalid("response_mode must be query or form_post")
@@ -131,12 +141,8 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 	if !a.client.MayUse(store.GrantCode) {
 		return &oauthError{code: "unauthorized_client", description: "this client may not use the authorization code grant"}
 	}
-	switch q.Get("response_type") {
-	case "code":
-	case "":
+	if q.Get("response_type") == "" {
 		return invalid("response_type is missing")
-	default:
-		return &oauthError{code: "unsupported_response_type", description: "response_type must be code"}
 	}
 	var oe *oauthError
 	if a.scopes, oe = grantable(a.client, q.Get("scope")); oe != nil {
@@ -168,12 +174,24 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		a.maxAge = time.Duration(n) * time.Second
 	}
 	if hint := q.Get("id_token_hint"); hint != "" {
-		var err error
-		if a.hint, err = p.parseHint(ctx, hint); err != nil {
-			if !errors.Is(err, errBadHint) {
-				return err
-			}
+		of, err := p.parseHint(ctx, hint)
+		if errors.Is(err, errBadHint) {
 			return invalid("id_token_hint is not an ID token of this server")
+		}
+		if err != nil {
+			return err
+		}
+		a.subs = append(a.subs, []string{of.Subject})
+	}
+	if raw := q.Get("claims"); raw != "" && slices.Contains(a.scopes, "openid") {
+		var err error
+		if a.claims, err = parseClaims(raw, p.claims); err != nil {
+			return invalid(err.Error())
+		}
+		a.covering = a.claims.within(a.client, a.scopes, p.claims)
+		a.subs = append(a.subs, a.claims.subs...)
+		if len(a.claims.acr) > 0 && !slices.Contains(a.claims.acr, acrPassword) {
+			return &oauthError{code: "unmet_authentication_requirements", description: "there is no sign-in here of the acr that claims asks for"}
 		}
 	}
 	if a.asked, a.returned = p.askedAt(a.query); !a.returned {

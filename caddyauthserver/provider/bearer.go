@@ -14,6 +14,7 @@ import (
 // looked at again.
 type bearer struct {
 	token  *store.Token
+	family *store.Family
 	user   *store.User
 	client *client
 }
@@ -99,8 +100,8 @@ func (p *Provider) liveBearer(tx store.ReadTx, secret string) (bearer, error) {
 	if err != nil {
 		return bearer{}, err
 	}
-	_, u, c, err := p.liveFamily(tx, t.Family, now)
-	return bearer{t, u, c}, err
+	f, u, c, err := p.liveFamily(tx, t.Family, now)
+	return bearer{t, f, u, c}, err
 }
 
 // challenge is the WWW-Authenticate of RFC 6750 section 3.

@@ -66,14 +66,15 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, a *author
 		FormAction: []string{a.redirectURI},
 	}
 	for _, name := range store.Scopes() {
-		if slices.Contains(a.scopes, name) {
+		if slices.Contains(a.scopes, name) || slices.Contains(a.covering, name) {
 			page.Scopes = append(page.Scopes, pages.Scope{Name: name, Description: scopeDescriptions[name]})
 		}
 	}
 	p.pages.Consent(w, http.StatusOK, page)
 }
 
-// remember adds the scopes to what the person agreed to before.
+// remember adds the scopes, and those of single claims, to what the person agreed
+// to before.
 func (p *Provider) remember(r *http.Request, a *authorization) error {
 	return p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		agreed := &store.Consent{UserID: a.in.user.ID, ClientID: a.client.ID, GrantedAt: p.now()}
@@ -84,7 +85,7 @@ func (p *Provider) remember(r *http.Request, a *authorization) error {
 		if err == nil {
 			agreed.Scopes = slices.Clone(before.Scopes)
 		}
-		for _, s := range a.scopes {
+		for _, s := range slices.Concat(a.scopes, a.covering) {
 			if !slices.Contains(agreed.Scopes, s) {
 				agreed.Scopes = append(agreed.Scopes, s)
 			}

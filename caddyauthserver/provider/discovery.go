@@ -35,7 +35,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"caddyito_sync_endpoint": p.url("sync"),
 
 		"scopes_supported":                           store.Scopes(),
-		"claims_supported":                           claimNames,
+		"claims_supported":                           p.claimNames(),
 		"response_types_supported":                   []string{"code"},
 		"response_modes_supported":                   []string{"query", "form_post"},
 		"grant_types_supported":                      []string{"authorization_code", "refresh_token"},
@@ -50,7 +50,9 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"authorization_response_iss_parameter_supported": true,
 		"backchannel_logout_supported":                   true,
 		"backchannel_logout_session_supported":           true,
-		"claims_parameter_supported":                     false,
+		"claims_parameter_supported":                     true,
+		"acr_values_supported":                           []string{acrPassword},
+		"claim_types_supported":                          []string{"normal"},
 		"request_parameter_supported":                    false,
 		"request_uri_parameter_supported":                false,
 	}

@@ -35,6 +35,8 @@ func FuzzAuthorize(f *testing.F) {
 	f.Add(authQuery("app", appRedirect, "prompt", "none", "response_mode", "form_post").Encode())
 	f.Add(authQuery("app", "https://evil.example.net/").Encode())
 	f.Add(authQuery("app", appRedirect, "max_age", "9999999999999999999", "id_token_hint", "a.b.c").Encode())
+	f.Add(authQuery("app", appRedirect, "claims", `{"userinfo":{"email":{"essential":true}},"id_token":{"sub":{"value":"1"},"acr":{"essential":true,"values":["2"]}}}`).Encode())
+	f.Add(authQuery("app", appRedirect, "claims", `{"userinfo":{"email":null,"email":[]}}`, "prompt", "none").Encode())
 	f.Add("client_id=app&client_id=app&redirect_uri=" + url.QueryEscape(appRedirect))
 	f.Add("client_id=app;redirect_uri=%zz&caddyito_asked=1.2")
 	f.Add("client_id=%00&redirect_uri=%0d%0aLocation:%20x")

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +18,8 @@ import (
 )
 
 // idTokenClaims are what an ID token says (OpenID Connect Core section 2).
-// Claims about the person are in userinfo.
+// Claims about the person are in userinfo, but for those that the client asked to
+// have here.
 type idTokenClaims struct {
 	Issuer   string           `json:"iss"`
 	Subject  string           `json:"sub"`
@@ -27,6 +30,26 @@ type idTokenClaims struct {
 	Nonce    string           `json:"nonce,omitempty"`
 	AtHash   string           `json:"at_hash,omitempty"`
 	SID      string           `json:"sid,omitempty"`
+	ACR      string           `json:"acr,omitempty"`
+	AMR      []string         `json:"amr,omitempty"`
+
+	person map[string]any
+}
+
+// MarshalJSON writes the claims about the person after the others, of which none
+// has the name of one of them.
+func (c *idTokenClaims) MarshalJSON() ([]byte, error) {
+	type plain idTokenClaims
+	b, err := json.Marshal((*plain)(c))
+	if err != nil || len(c.person) == 0 {
+		return b, err
+	}
+	more, err := json.Marshal(c.person)
+	if err != nil {
+		return nil, err
+	}
+	b[len(b)-1] = ','
+	return append(b, more[1:]...), nil
 }
 
 func (c *idTokenClaims) GetExpirationTime() (*jwt.NumericDate, error) { return c.Expiry, nil }
@@ -44,15 +67,48 @@ func (p *Provider) signIDToken(ctx context.Context, b *bought) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	person, err := p.personInIDToken(ctx, b)
+	if err != nil {
+		return "", err
+	}
 	now := p.now()
 	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), &idTokenClaims{
 		Issuer: p.Issuer, Subject: strconv.FormatInt(b.family.UserID, 10), Audience: b.family.ClientID,
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(p.AccessTokenLifetime)),
 		AuthTime: jwt.NewNumericDate(b.family.AuthTime), Nonce: b.nonce, SID: b.family.SID,
-		AtHash: atHash(key.alg, b.access),
+		AtHash: atHash(key.alg, b.access), ACR: b.family.ACR, AMR: amrOf(b.family.ACR), person: person,
 	})
 	t.Header["kid"] = key.kid
 	return t.SignedString(key.private)
+}
+
+// personInIDToken is what the claims parameter asked to have said there of the
+// person.
+func (p *Provider) personInIDToken(ctx context.Context, b *bought) (map[string]any, error) {
+	if b.family.Claims == "" {
+		return nil, nil
+	}
+	var person map[string]any
+	err := p.Store.View(ctx, func(tx store.ReadTx) error {
+		_, u, c, err := p.liveFamily(tx, b.family.ID, p.now())
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // it ended meanwhile; what was bought is good for nothing
+		}
+		if err != nil {
+			return err
+		}
+		asked, err := askedClaims(b.family, c, b.scopes, p.claims)
+		if err != nil {
+			return err
+		}
+		person = p.claimsOf(u, c, func(c claim) bool { return slices.Contains(asked.IDToken, c.name) })
+		delete(person, "sub")
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading claims for an ID token: %w", err)
+	}
+	return person, nil
 }
 
 // atHash is the left half of the access token's hash, by the hash that alg signs

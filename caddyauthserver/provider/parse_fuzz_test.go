@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // What a client encodes as RFC 6749 has it comes out as it went in.
@@ -71,6 +73,43 @@ func FuzzAsked(f *testing.F) {
 			p.Now = nil // not reached: a forged memory is refused before any clock
 			if _, ok := p.askedAt(q); ok {
 				t.Fatalf("%q taken", asked)
+			}
+		}
+	})
+}
+
+// Whatever is asked for, only claims that there are come of it, within what the
+// client may know, and what is kept of it reads as the same.
+func FuzzClaims(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"userinfo":{"email":null,"name":{"essential":true}},"id_token":{"sub":{"value":"1"},"acr":{"essential":true,"values":["1","2"]}}}`,
+		`{"userinfo":{"email":null,"email":null}}`, `{"id_token":{"sub":{"values":[1,null,{"a":[]}]}}}`, `{"USERINFO":{"groups":{}}}`, `[`, "\xff",
+	} {
+		f.Add(s)
+	}
+	known := claimsFor(store.DefaultSchema())
+	c := &client{Client: store.Client{ID: "app", ClientSettings: store.ClientSettings{Scopes: []string{"openid", "email"}}}}
+	f.Fuzz(func(t *testing.T, raw string) {
+		req, err := parseClaims(raw, known)
+		if err != nil {
+			return
+		}
+		for _, subs := range append(req.subs, req.acr) {
+			if subs != nil && len(subs) == 0 {
+				t.Fatal("nobody can be meant")
+			}
+		}
+		if covering := req.within(c, []string{"openid"}, known); !covers([]string{"email"}, covering) {
+			t.Fatalf("%q takes %v", raw, covering)
+		}
+		kept := req.kept()
+		got, err := askedClaims(&store.Family{Claims: kept, Scopes: []string{"openid"}}, c, []string{"openid"}, known)
+		if err != nil || !slices.Equal(got.UserInfo, req.UserInfo) || !slices.Equal(got.IDToken, req.IDToken) || len(kept) > 2*maxClaims {
+			t.Fatalf("%q is kept as %s, which reads as %v, %v", raw, kept, got, err)
+		}
+		for _, name := range slices.Concat(got.UserInfo, got.IDToken) {
+			if name != "email" && name != "email_verified" {
+				t.Fatalf("%q gets %s", raw, name)
 			}
 		}
 	})

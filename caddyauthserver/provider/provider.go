@@ -33,6 +33,7 @@ type Provider struct {
 	stopMail  context.CancelFunc // nil before StartMail
 	mailing   sync.WaitGroup
 	meter     meter
+	claims    []claim // about a person
 	cookies   cookieNames
 	routes    map[string]route
 	csrfKey   [32]byte
@@ -78,6 +79,7 @@ func New(c Config) (*Provider, error) {
 	}
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
 	p.origins = newOrigins(c.Store)
+	p.claims = claimsFor(c.Schema)
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)
 	p.resets = make(chan string, resetQueue)

@@ -11,8 +11,10 @@ import (
 // scopeDescriptions are what people are told of store.Scopes.
 var scopeDescriptions = map[string]string{
 	"openid":         "Know that it is you",
-	"profile":        "See your name and username",
+	"profile":        "See your name and username, and such details as your picture, birthdate and language",
 	"email":          "See your e-mail address",
+	"phone":          "See your phone number",
+	"address":        "See your address",
 	"groups":         "See which groups you are in",
 	"read":           "See your whole profile, with all it refers to",
 	"offline_access": "Keep access while you are away",
