@@ -22,9 +22,9 @@ type MeteredServer interface {
 
 // ServerMetrics are what a server did since it started.
 type ServerMetrics struct {
-	SignIns, FailedSignIns    uint64
-	CodeTokens, RefreshTokens uint64
-	Logouts, FailedLogouts    uint64 // by back channel
+	SignIns, FailedSignIns uint64
+	Tokens                 map[string]uint64 // answers of the token endpoint, by grant type
+	Logouts, FailedLogouts uint64            // by back channel
 }
 
 // MeteredGate is a GateModule that counts what it does. It may be asked once
@@ -123,9 +123,14 @@ func (m metrics) servers(ch chan<- prometheus.Metric) {
 			MeteredServer
 		}); ok {
 			sum, n := byIssuer[s.Issuer()], s.ServerMetrics()
+			tokens := map[string]uint64{}
+			for _, counts := range []map[string]uint64{sum.Tokens, n.Tokens} {
+				for grant, times := range counts {
+					tokens[grant] += times
+				}
+			}
 			byIssuer[s.Issuer()] = ServerMetrics{
-				sum.SignIns + n.SignIns, sum.FailedSignIns + n.FailedSignIns,
-				sum.CodeTokens + n.CodeTokens, sum.RefreshTokens + n.RefreshTokens,
+				sum.SignIns + n.SignIns, sum.FailedSignIns + n.FailedSignIns, tokens,
 				sum.Logouts + n.Logouts, sum.FailedLogouts + n.FailedLogouts,
 			}
 		}
@@ -133,8 +138,9 @@ func (m metrics) servers(ch chan<- prometheus.Metric) {
 	for issuer, n := range byIssuer {
 		counter(ch, descSignIns, n.SignIns, issuer, "ok")
 		counter(ch, descSignIns, n.FailedSignIns, issuer, "failed")
-		counter(ch, descTokens, n.CodeTokens, issuer, "authorization_code")
-		counter(ch, descTokens, n.RefreshTokens, issuer, "refresh_token")
+		for grant, times := range n.Tokens {
+			counter(ch, descTokens, times, issuer, grant)
+		}
 		counter(ch, descLogouts, n.Logouts, issuer, "ok")
 		counter(ch, descLogouts, n.FailedLogouts, issuer, "failed")
 	}

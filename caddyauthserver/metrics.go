@@ -14,7 +14,7 @@ func (s *Server) ServerMetrics() authapp.ServerMetrics {
 	c := p.Counts()
 	return authapp.ServerMetrics{
 		SignIns: c.SignIns, FailedSignIns: c.FailedSignIns,
-		CodeTokens: c.CodeTokens, RefreshTokens: c.RefreshTokens,
+		Tokens:  c.Tokens,
 		Logouts: c.Logouts, FailedLogouts: c.FailedLogouts,
 	}
 }

@@ -59,7 +59,8 @@ type ClientSettings struct {
 	// superuser. Otherwise it is told that nobody is. Default: false.
 	AdminFlags bool `json:"admin_flags,omitempty"`
 	// Scopes the client may ask for: of openid, profile, email, phone, address,
-	// groups, read, offline_access. Default: all.
+	// groups, read, offline_access, and those of APIs of one's own, which have a
+	// colon ("invoices:read"). Default: all but those of APIs.
 	Scopes []string `json:"scopes,omitempty"`
 	// Sync says of which users the client is told as they change: "all",
 	// "granted" (those who have signed in there) or "off". Default: "all" for a

@@ -212,7 +212,7 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		}
 		now := p.now()
 		family := &store.Family{
-			ID: store.NewSecret(), ClientID: a.client.ID, UserID: in.user.ID, Scopes: slices.Clone(a.scopes),
+			ID: store.NewSecret(), ClientID: a.client.ID, UserID: in.user.ID, Scopes: slices.Clone(a.scopes), Resources: a.resources,
 			Claims: a.claims.kept(), ACR: acrPassword, SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: now,
 		}
 		// Until it is redeemed there is nothing to outlive the code.

@@ -29,6 +29,7 @@ type authRequest struct {
 	scopes    []string
 	claims    *claimsRequest // nil: none
 	covering  []string       // the scopes that cover those claims, besides scopes
+	resources []string
 	challenge string
 	nonce     string
 	prompt    []string
@@ -146,6 +147,9 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 	}
 	var oe *oauthError
 	if a.scopes, oe = grantable(a.client, q.Get("scope")); oe != nil {
+		return oe
+	}
+	if a.resources, oe = p.grantableResources(a.client, q["resource"]); oe != nil {
 		return oe
 	}
 	a.challenge = q.Get("code_challenge")

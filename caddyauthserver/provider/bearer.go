@@ -28,9 +28,13 @@ func (p *Provider) withBearer(w http.ResponseWriter, r *http.Request, scope stri
 		// Nothing was shown, so nothing is said of what is wrong.
 		err = &oauthError{status: http.StatusUnauthorized, code: "invalid_token", challenge: p.challenge("", "")}
 	}
+	var hash store.Hash
+	if err == nil {
+		hash, err = p.shownAccess(r.Context(), secret)
+	}
 	if err == nil {
 		err = p.Store.View(r.Context(), func(tx store.ReadTx) error {
-			b, err := p.liveBearer(tx, secret)
+			b, err := p.liveBearer(tx, hash)
 			if errors.Is(err, store.ErrNotFound) {
 				return &oauthError{status: http.StatusUnauthorized, code: "invalid_token",
 					description: "the access token is unknown, expired or revoked", challenge: p.challenge("invalid_token", "")}
@@ -91,10 +95,10 @@ func (p *Provider) bearerToken(w http.ResponseWriter, r *http.Request) (string, 
 }
 
 // liveBearer is what the token stands for, or store.ErrNotFound.
-func (p *Provider) liveBearer(tx store.ReadTx, secret string) (bearer, error) {
+func (p *Provider) liveBearer(tx store.ReadTx, hash store.Hash) (bearer, error) {
 	now := p.now()
-	t, err := tx.Token(store.KindAccess, store.HashOf(secret))
-	if err == nil && !now.Before(t.ExpiresAt) {
+	t, err := tx.Token(store.KindAccess, hash)
+	if err == nil && (!now.Before(t.ExpiresAt) || !p.isFor(t)) {
 		err = store.ErrNotFound
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,6 +133,15 @@ func disabledIsUnknown(c *client) error {
 	return nil
 }
 
+// accessLifetime and refreshLifetime are those of the client's tokens.
+func (p *Provider) accessLifetime(c *client) time.Duration {
+	return cmp.Or(time.Duration(c.AccessTokenLifetime), p.AccessTokenLifetime)
+}
+
+func (p *Provider) refreshLifetime(c *client) time.Duration {
+	return cmp.Or(time.Duration(c.RefreshTokenLifetime), p.RefreshTokenLifetime)
+}
+
 // displayName is what people see.
 func (c *client) displayName() string {
 	if c.Name != "" {
@@ -142,12 +152,12 @@ func (c *client) displayName() string {
 
 // mayAsk says whether the client may ask for scope.
 func (c *client) mayAsk(scope string) bool {
-	return len(c.Scopes) == 0 || slices.Contains(c.Scopes, scope)
+	return len(c.Scopes) == 0 && !store.IsAPIScope(scope) || slices.Contains(c.Scopes, scope)
 }
 
 // liveFamily is the family with its user and client, if it still lives: within
 // its time, the user active, the client known and open to the user. Otherwise
-// store.ErrNotFound.
+// store.ErrNotFound. Where the client acts for itself the user is nil.
 func (p *Provider) liveFamily(tx store.ReadTx, id string, now time.Time) (*store.Family, *store.User, *client, error) {
 	f, err := tx.Family(id)
 	if err != nil {
@@ -156,12 +166,17 @@ func (p *Provider) liveFamily(tx store.ReadTx, id string, now time.Time) (*store
 	if !now.Before(f.ExpiresAt) {
 		return nil, nil, nil, store.ErrNotFound
 	}
-	u, err := activeUser(tx, f.UserID)
-	if err != nil {
-		return nil, nil, nil, err
+	var u *store.User
+	if f.UserID != 0 {
+		if u, err = activeUser(tx, f.UserID); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	c, err := p.clientIn(tx, f.ClientID)
-	if errors.Is(err, errUnknownClient) || err == nil && !c.Admits(u) {
+	switch {
+	case errors.Is(err, errUnknownClient),
+		err == nil && u != nil && !c.Admits(u),
+		err == nil && u == nil && !c.MayUse(store.GrantClientCredentials):
 		err = store.ErrNotFound
 	}
 	if err != nil {

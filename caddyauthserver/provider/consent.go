@@ -70,6 +70,11 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, a *author
 			page.Scopes = append(page.Scopes, pages.Scope{Name: name, Description: scopeDescriptions[name]})
 		}
 	}
+	for _, name := range a.scopes {
+		if store.IsAPIScope(name) {
+			page.Scopes = append(page.Scopes, pages.Scope{Name: name, Description: "Use " + name + " for you"})
+		}
+	}
 	p.pages.Consent(w, http.StatusOK, page)
 }
 

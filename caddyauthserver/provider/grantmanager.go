@@ -28,7 +28,7 @@ type grants struct {
 }
 
 func (p *Provider) grants(tx store.WriteTx, c *client, now time.Time) *grants {
-	t := &txTokens{tx: tx, p: p, now: now}
+	t := &txTokens{tx: tx, p: p, c: c, now: now}
 	m := manage.NewManager()
 	m.MapTokenStorage(t)
 	m.MapClientStorage(authenticated{c})
@@ -36,10 +36,10 @@ func (p *Provider) grants(tx store.WriteTx, c *client, now time.Time) *grants {
 	m.MapAccessGenerate(newTokens{p})
 	m.SetAuthorizeCodeExp(p.CodeLifetime)
 	m.SetAuthorizeCodeTokenCfg(&manage.Config{
-		AccessTokenExp: p.AccessTokenLifetime, RefreshTokenExp: p.RefreshTokenLifetime, IsGenerateRefresh: true,
+		AccessTokenExp: p.accessLifetime(c), RefreshTokenExp: p.refreshLifetime(c), IsGenerateRefresh: c.MayUse(store.GrantRefresh),
 	})
 	m.SetRefreshTokenCfg(&manage.RefreshingConfig{
-		AccessTokenExp: p.AccessTokenLifetime, RefreshTokenExp: p.RefreshTokenLifetime,
+		AccessTokenExp: p.accessLifetime(c), RefreshTokenExp: p.refreshLifetime(c),
 		IsGenerateRefresh: true, IsResetRefreshTime: true, IsRemoveRefreshing: true,
 	})
 	// Its default accepts any host that ends like the client's.
@@ -76,10 +76,11 @@ func (g *grants) newCode(ctx context.Context, f *store.Family, a *authorization)
 // issued are the tokens that a code or refresh token bought, in the clear.
 type issued struct{ access, refresh string }
 
-// redeem spends the code of family f and writes what it buys. Verifier and
-// redirect URI have been checked.
-func (g *grants) redeem(ctx context.Context, code, verifier string, t *store.Token, f *store.Family) (issued, error) {
-	g.tokens.family = f
+// redeem spends the code of family f and writes what it buys: an access token for
+// these resources, and a refresh token unless the client may not use one. Verifier
+// and redirect URI have been checked.
+func (g *grants) redeem(ctx context.Context, code, verifier string, t *store.Token, f *store.Family, resources []string) (issued, error) {
+	g.tokens.family, g.tokens.resources = f, resources
 	ti, err := g.GenerateAccessToken(ctx, oauth2.AuthorizationCode, &oauth2.TokenGenerateRequest{
 		ClientID: f.ClientID, RedirectURI: t.RedirectURI, Code: code, CodeVerifier: verifier,
 	})
@@ -90,9 +91,9 @@ func (g *grants) redeem(ctx context.Context, code, verifier string, t *store.Tok
 }
 
 // rotate spends a refresh token of family f and writes an access token of these
-// scopes and the next refresh token, which keeps the family's.
-func (g *grants) rotate(ctx context.Context, refresh string, f *store.Family, scopes []string) (issued, error) {
-	g.tokens.family = f
+// scopes for these resources and the next refresh token, which keeps the family's.
+func (g *grants) rotate(ctx context.Context, refresh string, f *store.Family, scopes, resources []string) (issued, error) {
+	g.tokens.family, g.tokens.resources = f, resources
 	ti, err := g.RefreshAccessToken(ctx, &oauth2.TokenGenerateRequest{Refresh: refresh, Scope: strings.Join(scopes, " ")})
 	if err != nil {
 		return issued{}, err
@@ -100,11 +101,11 @@ func (g *grants) rotate(ctx context.Context, refresh string, f *store.Family, sc
 	return issued{ti.GetAccess(), ti.GetRefresh()}, nil
 }
 
-// accessAgain writes one more access token of family f.
-func (g *grants) accessAgain(f *store.Family, scopes []string) (string, error) {
-	g.tokens.family = f
+// putAccess writes one more access token of family f.
+func (p *Provider) putAccess(tx store.WriteTx, c *client, f *store.Family, scopes, resources []string, now time.Time) (string, error) {
+	t := &txTokens{tx: tx, p: p, c: c, now: now, family: f, resources: resources}
 	access := store.NewSecret()
-	return access, g.tokens.putAccess(access, scopes)
+	return access, t.putAccess(access, scopes)
 }
 
 // newCodes and newTokens make 256 bits; those of go-oauth2 have 122. A refresh
@@ -147,17 +148,19 @@ func (a authenticated) VerifyPassword(string) bool { return true }
 
 // txTokens is the machinery's token store: a transaction of ours.
 type txTokens struct {
-	tx     store.WriteTx
-	p      *Provider
-	now    time.Time
-	family *store.Family
-	nonce  string
+	tx        store.WriteTx
+	p         *Provider
+	c         *client
+	now       time.Time
+	family    *store.Family
+	nonce     string
+	resources []string // of the access token
 }
 
 // Create writes what was made: a code, or an access and a refresh token.
 func (t *txTokens) Create(_ context.Context, ti oauth2.TokenInfo) error {
 	if code := ti.GetCode(); code != "" {
-		return t.put(store.KindCode, code, &store.Token{
+		return t.put(store.KindCode, store.HashOf(code), &store.Token{
 			Scopes: t.family.Scopes, ExpiresAt: t.now.Add(t.p.CodeLifetime),
 			RedirectURI: ti.GetRedirectURI(), CodeChallenge: ti.GetCodeChallenge(), Nonce: t.nonce,
 		})
@@ -165,25 +168,34 @@ func (t *txTokens) Create(_ context.Context, ti oauth2.TokenInfo) error {
 	// The family lives as long as it can be refreshed, and so does the memory
 	// of what was spent.
 	f := *t.family
-	f.ExpiresAt = t.p.familyEnd(&f, t.now.Add(max(t.p.RefreshTokenLifetime, t.p.AccessTokenLifetime)))
+	lifetime := t.p.accessLifetime(t.c)
+	if ti.GetRefresh() != "" {
+		lifetime = max(lifetime, t.p.refreshLifetime(t.c))
+	}
+	f.ExpiresAt = t.p.familyEnd(&f, t.now.Add(lifetime))
 	if err := t.tx.PutFamily(&f); err != nil {
 		return fmt.Errorf("prolonging family: %w", err)
 	}
 	if err := t.putAccess(ti.GetAccess(), strings.Fields(ti.GetScope())); err != nil {
 		return err
 	}
-	return t.put(store.KindRefresh, ti.GetRefresh(), &store.Token{
-		Scopes: t.family.Scopes, ExpiresAt: t.now.Add(t.p.RefreshTokenLifetime),
+	if ti.GetRefresh() == "" {
+		return nil
+	}
+	return t.put(store.KindRefresh, store.HashOf(ti.GetRefresh()), &store.Token{
+		Scopes: t.family.Scopes, ExpiresAt: t.now.Add(t.p.refreshLifetime(t.c)),
 	})
 }
 
 func (t *txTokens) putAccess(secret string, scopes []string) error {
-	return t.put(store.KindAccess, secret, &store.Token{Scopes: scopes, ExpiresAt: t.now.Add(t.p.AccessTokenLifetime)})
+	return t.put(store.KindAccess, t.p.accessHash(t.c, secret), &store.Token{
+		Scopes: scopes, Resources: t.resources, ExpiresAt: t.now.Add(t.p.accessLifetime(t.c)),
+	})
 }
 
-func (t *txTokens) put(kind store.TokenKind, secret string, tok *store.Token) error {
-	tok.Kind, tok.Hash, tok.Family, tok.CreatedAt = kind, store.HashOf(secret), t.family.ID, t.now
-	tok.Scopes = slices.Clone(tok.Scopes)
+func (t *txTokens) put(kind store.TokenKind, hash store.Hash, tok *store.Token) error {
+	tok.Kind, tok.Hash, tok.Family, tok.CreatedAt = kind, hash, t.family.ID, t.now
+	tok.Scopes, tok.Resources = slices.Clone(tok.Scopes), slices.Clone(tok.Resources)
 	if err := t.tx.PutToken(tok); err != nil {
 		return fmt.Errorf("writing %s: %w", kind, err)
 	}

@@ -63,7 +63,7 @@ func (c *idTokenClaims) GetAudience() (jwt.ClaimStrings, error) {
 
 // signIDToken signs the ID token that goes with b.
 func (p *Provider) signIDToken(ctx context.Context, b *bought) (string, error) {
-	key, err := p.keys.signer(ctx, b.alg)
+	key, err := p.keys.signer(ctx, b.client.IDTokenAlg)
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +74,7 @@ func (p *Provider) signIDToken(ctx context.Context, b *bought) (string, error) {
 	now := p.now()
 	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), &idTokenClaims{
 		Issuer: p.Issuer, Subject: strconv.FormatInt(b.family.UserID, 10), Audience: b.family.ClientID,
-		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(p.AccessTokenLifetime)),
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(p.accessLifetime(b.client))),
 		AuthTime: jwt.NewNumericDate(b.family.AuthTime), Nonce: b.nonce, SID: b.family.SID,
 		AtHash: atHash(key.alg, b.access), ACR: b.family.ACR, AMR: amrOf(b.family.ACR), person: person,
 	})
@@ -132,28 +132,43 @@ const hintSkew = time.Minute
 // signed.
 var errBadHint = errors.New("not an ID token of this server")
 
+// errBadJWT says that a JWT is not one that this server signed.
+var errBadJWT = errors.New("not a JWT of this server")
+
 // parseHint reads an id_token_hint. It may have expired (RP-Initiated Logout
 // section 2): it says who the client thinks is signed in, and proves nothing
 // but that we once said so.
 func (p *Provider) parseHint(ctx context.Context, raw string) (*idTokenClaims, error) {
-	if len(raw) > maxJWT {
+	claims := new(idTokenClaims)
+	err := p.parseOwn(ctx, raw, "JWT", claims)
+	if err != nil && !errors.Is(err, errBadJWT) {
+		return nil, fmt.Errorf("checking id_token_hint: %w", err)
+	}
+	if err != nil || claims.Issuer != p.Issuer || claims.Audience == "" || claims.Subject == "" ||
+		claims.Expiry == nil || claims.IssuedAt == nil || claims.IssuedAt.After(p.now().Add(hintSkew)) {
 		return nil, errBadHint
 	}
-	var failed error // of ours, not of the hint
-	claims := new(idTokenClaims)
-	parser := jwt.NewParser(
-		jwt.WithValidMethods(store.SigningAlgs()),
-		jwt.WithoutClaimsValidation(), // expired is fine; the rest is checked below
-	)
+	return claims, nil
+}
+
+// parseOwn reads a JWT of one type that this server signed, by any key it still
+// has. Its times are for the caller to check. errBadJWT is of the JWT; any other
+// error is ours.
+func (p *Provider) parseOwn(ctx context.Context, raw, typ string, claims jwt.Claims) error {
+	if len(raw) > maxJWT {
+		return errBadJWT
+	}
+	var failed error
+	parser := jwt.NewParser(jwt.WithValidMethods(store.SigningAlgs()), jwt.WithoutClaimsValidation())
 	_, err := parser.ParseWithClaims(raw, claims, func(t *jwt.Token) (any, error) {
 		for _, name := range []string{"crit", "jku", "jwk", "x5u", "x5c", "b64"} {
 			if _, ok := t.Header[name]; ok {
-				return nil, errBadHint
+				return nil, errBadJWT
 			}
 		}
 		kid, _ := t.Header["kid"].(string)
-		if t.Header["typ"] != "JWT" || kid == "" {
-			return nil, errBadHint
+		if t.Header["typ"] != typ || kid == "" {
+			return nil, errBadJWT
 		}
 		key, err := p.keys.byKID(ctx, kid)
 		if err != nil {
@@ -161,16 +176,15 @@ func (p *Provider) parseHint(ctx context.Context, raw string) (*idTokenClaims, e
 			return nil, err
 		}
 		if key == nil || t.Method.Alg() != key.alg {
-			return nil, errBadHint
+			return nil, errBadJWT
 		}
 		return key.private.Public(), nil
 	})
 	if failed != nil {
-		return nil, fmt.Errorf("checking id_token_hint: %w", failed)
+		return failed
 	}
-	if err != nil || claims.Issuer != p.Issuer || claims.Audience == "" || claims.Subject == "" ||
-		claims.Expiry == nil || claims.IssuedAt == nil || claims.IssuedAt.After(p.now().Add(hintSkew)) {
-		return nil, errBadHint
+	if err != nil {
+		return errBadJWT
 	}
-	return claims, nil
+	return nil
 }

@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/caddyito/caddyito/store"
@@ -27,10 +26,15 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := map[string]any{"active": false}
-	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
+	hashes, err := p.shownToken(r.Context(), secret)
+	if err != nil {
+		p.oauthFailure(w, r, "looking up token", err)
+		return
+	}
+	err = p.Store.View(r.Context(), func(tx store.ReadTx) error {
 		// token_type_hint only says where to look first; both are looked at anyway.
-		for _, kind := range []store.TokenKind{store.KindAccess, store.KindRefresh} {
-			found, err := p.introspectKind(tx, c, kind, store.HashOf(secret))
+		for kind, hash := range hashes {
+			found, err := p.introspectKind(tx, c, kind, hash)
 			if errors.Is(err, store.ErrNotFound) {
 				continue
 			}
@@ -68,11 +72,18 @@ func (p *Provider) introspectKind(tx store.ReadTx, c *client, kind store.TokenKi
 		"active":    true,
 		"iss":       p.Issuer,
 		"client_id": f.ClientID,
-		"sub":       strconv.FormatInt(u.ID, 10),
-		"username":  u.Username,
-		"scope":     strings.Join(t.Scopes, " "),
+		"sub":       subjectOf(f),
 		"iat":       t.CreatedAt.Unix(),
 		"exp":       end.Unix(),
+	}
+	if u != nil {
+		answer["username"] = u.Username
+	}
+	if len(t.Scopes) > 0 {
+		answer["scope"] = strings.Join(t.Scopes, " ")
+	}
+	if len(t.Resources) > 0 {
+		answer["aud"] = t.Resources
 	}
 	if kind == store.KindAccess {
 		answer["token_type"] = "Bearer"

@@ -43,11 +43,12 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 }
 
 // duplicate names a parameter that is there more than once, or "" (RFC 6749
-// sections 3.1 and 3.2: request parameters must not be included more than once).
+// sections 3.1 and 3.2: request parameters must not be included more than once;
+// RFC 8707 section 2: but for resource).
 func duplicate(values url.Values, names ...string) string {
 	if names == nil {
 		for name, v := range values {
-			if len(v) > 1 {
+			if len(v) > 1 && name != "resource" {
 				return name
 			}
 		}

@@ -39,6 +39,8 @@ type Provider struct {
 	csrfKey   [32]byte
 	askedKey  [32]byte
 	deviceKey [32]byte
+	// jtiKey hides under what JWTs are kept.
+	jtiKey [32]byte
 	// successorKey makes refresh tokens of those they replace.
 	successorKey [32]byte
 }
@@ -75,8 +77,10 @@ func New(c Config) (*Provider, error) {
 		askedKey:  c.MasterKey.Derive("provider/asked"),
 		deviceKey: c.MasterKey.Derive("provider/device"),
 
+		jtiKey:       c.MasterKey.Derive("provider/jti"),
 		successorKey: c.MasterKey.Derive("provider/refresh-successor"),
 	}
+	p.meter.countGrants()
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
 	p.origins = newOrigins(c.Store)
 	p.claims = claimsFor(c.Schema)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/caddyito/caddyito/store"
@@ -35,7 +36,7 @@ func (p *Provider) derivedSuccessor(refresh string) string {
 // refreshAgain is what client c is given for a refresh token that was just spent:
 // its successor again, with an access token. store.ErrNotFound says that there is
 // no excuse.
-func (p *Provider) refreshAgain(tx store.WriteTx, c *client, refresh, family, scope string, now time.Time) (*bought, error) {
+func (p *Provider) refreshAgain(tx store.WriteTx, c *client, refresh, family string, form url.Values, now time.Time) (*bought, error) {
 	if p.RefreshGrace <= 0 {
 		return nil, store.ErrNotFound
 	}
@@ -44,7 +45,7 @@ func (p *Provider) refreshAgain(tx store.WriteTx, c *client, refresh, family, sc
 	if err != nil {
 		return nil, err
 	}
-	f, _, _, err := p.liveFamily(tx, family, now)
+	f, u, _, err := p.liveFamily(tx, family, now)
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +53,13 @@ func (p *Provider) refreshAgain(tx store.WriteTx, c *client, refresh, family, sc
 	if f.ClientID != c.ID || t.Family != f.ID || !now.Before(t.CreatedAt.Add(p.RefreshGrace)) || !now.Before(t.ExpiresAt) {
 		return nil, store.ErrNotFound
 	}
-	scopes, oe := narrowed(c, f.Scopes, scope)
+	scopes, resources, oe := p.narrowedRequest(c, f, form)
 	if oe != nil {
 		return nil, oe
 	}
-	access, err := p.grants(tx, c, now).accessAgain(f, scopes)
+	access, err := p.putAccess(tx, c, f, scopes, resources, now)
 	if err != nil {
 		return nil, fmt.Errorf("giving a successor again: %w", err)
 	}
-	return &bought{issued{access, next}, scopes, f, "", c.IDTokenAlg}, nil
+	return &bought{issued: issued{access, next}, scopes: scopes, resources: resources, family: f, client: c, user: u}, nil
 }

@@ -22,9 +22,14 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// token_type_hint only says where to look first; both are looked at anyway.
-	err := p.Store.Update(r.Context(), func(tx store.WriteTx) error {
-		for _, kind := range []store.TokenKind{store.KindRefresh, store.KindAccess} {
-			err := revokeKind(tx, c, kind, store.HashOf(secret))
+	hashes, err := p.shownToken(r.Context(), secret)
+	if err != nil {
+		p.oauthFailure(w, r, "revoking token", err)
+		return
+	}
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+		for kind, hash := range hashes {
+			err := revokeKind(tx, c, kind, hash)
 			if !errors.Is(err, store.ErrNotFound) {
 				return err
 			}

@@ -32,7 +32,7 @@ func grantable(c *client, param string) ([]string, *oauthError) {
 		if !scopeGrammar.MatchString(name) {
 			return nil, &oauthError{code: "invalid_scope", description: "scope is malformed"}
 		}
-		if !slices.Contains(store.Scopes(), name) {
+		if !slices.Contains(store.Scopes(), name) && !store.IsAPIScope(name) {
 			continue
 		}
 		if !c.mayAsk(name) {
@@ -46,6 +46,27 @@ func grantable(c *client, param string) ([]string, *oauthError) {
 		return nil, &oauthError{code: "invalid_scope", description: "ask for at least one of " + strings.Join(store.Scopes(), " ")}
 	}
 	return granted, nil
+}
+
+// ownScopes reads the scope parameter of a client that acts for itself: of the
+// scopes of APIs that it may ask for, all of them if absent.
+func ownScopes(c *client, param string) ([]string, *oauthError) {
+	own := slices.DeleteFunc(slices.Clone(c.Scopes), func(name string) bool { return !store.IsAPIScope(name) })
+	if param == "" {
+		return own, nil
+	}
+	var out []string
+	for _, name := range strings.Fields(param) {
+		switch {
+		case slices.Contains(store.Scopes(), name):
+			return nil, &oauthError{code: "invalid_scope", description: "scope " + name + " is of a person, and there is none with this grant type"}
+		case !slices.Contains(own, name):
+			return nil, &oauthError{code: "invalid_scope", description: "this client may not ask for one of these scopes"}
+		case !slices.Contains(out, name):
+			out = append(out, name)
+		}
+	}
+	return out, nil
 }
 
 // narrowed reads the scope parameter of a refresh: at most what was granted

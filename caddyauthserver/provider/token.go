@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyito/caddyito/store"
@@ -17,10 +16,11 @@ import (
 // bought is what a grant bought, with what the ID token says of it.
 type bought struct {
 	issued
-	scopes []string
-	family *store.Family
-	nonce  string
-	alg    string // of the ID token; none is the default
+	scopes, resources []string
+	family            *store.Family
+	client            *client
+	user              *store.User // nil for a client that acts for itself
+	nonce             string
 }
 
 // token is the token endpoint (RFC 6749 section 3.2).
@@ -30,33 +30,25 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	var b *bought
-	var err error
-	var times *atomic.Uint64 // that a grant of this type bought something
-	switch form.Get("grant_type") {
-	case "authorization_code":
-		times = &p.meter.codeTokens
-		b, err = p.redeemCode(r.Context(), c, form)
-	case "refresh_token":
-		times = &p.meter.refreshTokens
-		b, err = p.refreshTokens(r.Context(), c, form)
-	case "":
-		err = &oauthError{code: "invalid_request", description: "grant_type is missing"}
-	default:
-		err = &oauthError{code: "unsupported_grant_type", description: "grant_type must be authorization_code or refresh_token"}
+	grant := form.Get("grant_type")
+	b, err := p.buy(r.Context(), c, grant, form)
+	if err == nil && c.AccessTokenFormat == store.AccessTokenJWT {
+		b.access, err = p.signAccessToken(r.Context(), b)
 	}
 	if err != nil {
 		p.oauthFailure(w, r, "token request", err)
 		return
 	}
-	now := p.now()
-	lifetime := p.familyEnd(b.family, now.Add(p.AccessTokenLifetime)).Sub(now)
 	answer := map[string]any{
-		"access_token":  b.access,
-		"token_type":    "Bearer",
-		"expires_in":    int(lifetime / time.Second),
-		"refresh_token": b.refresh,
-		"scope":         strings.Join(b.scopes, " "),
+		"access_token": b.access,
+		"token_type":   "Bearer",
+		"expires_in":   int(p.accessEnd(b).Sub(p.now()) / time.Second),
+	}
+	if b.refresh != "" {
+		answer["refresh_token"] = b.refresh
+	}
+	if len(b.scopes) > 0 {
+		answer["scope"] = strings.Join(b.scopes, " ")
 	}
 	if slices.Contains(b.scopes, "openid") {
 		idToken, err := p.signIDToken(r.Context(), b)
@@ -66,8 +58,36 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		}
 		answer["id_token"] = idToken
 	}
-	times.Add(1)
+	p.meter.tokens[grant].Add(1)
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// buy is what a grant of this type buys.
+func (p *Provider) buy(ctx context.Context, c *client, grant string, form url.Values) (*bought, error) {
+	switch {
+	case grant == "":
+		return nil, &oauthError{code: "invalid_request", description: "grant_type is missing"}
+	case !slices.Contains(grantTypes, grant):
+		return nil, &oauthError{code: "unsupported_grant_type", description: "grant_type must be one of " + strings.Join(grantTypes, " ")}
+	case !c.MayUse(grant):
+		return nil, &oauthError{code: "unauthorized_client", description: "this client may not use grant type " + grant}
+	}
+	switch grant {
+	case store.GrantCode:
+		return p.redeemCode(ctx, c, form)
+	case store.GrantRefresh:
+		return p.refreshTokens(ctx, c, form)
+	default:
+		return p.clientCredentials(ctx, c, form)
+	}
+}
+
+// grantTypes are those that buy looks at.
+var grantTypes = []string{store.GrantCode, store.GrantRefresh, store.GrantClientCredentials}
+
+// accessEnd is when an access token that was just bought ends.
+func (p *Provider) accessEnd(b *bought) time.Time {
+	return p.familyEnd(b.family, p.now().Add(p.accessLifetime(b.client)))
 }
 
 // redeemCode spends a code. Everything that can be wrong is looked at before it
@@ -91,8 +111,12 @@ func (p *Provider) redeemCode(ctx context.Context, c *client, form url.Values) (
 		if t.CodeChallenge == "" && c.NeedsPKCE() {
 			return nil, invalidGrant("this client must use PKCE")
 		}
-		tokens, err := p.grants(tx, c, now).redeem(ctx, code, form.Get("code_verifier"), t, f)
-		return &bought{tokens, slices.Clone(f.Scopes), f, t.Nonce, c.IDTokenAlg}, err
+		resources, oe := p.narrowedResources(c, f.Resources, form["resource"])
+		if oe != nil {
+			return nil, oe
+		}
+		tokens, err := p.grants(tx, c, now).redeem(ctx, code, form.Get("code_verifier"), t, f, resources)
+		return &bought{issued: tokens, scopes: slices.Clone(f.Scopes), resources: resources, family: f, client: c, nonce: t.Nonce}, err
 	})
 }
 
@@ -104,19 +128,19 @@ func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values
 	}
 	unusable := invalidGrant("refresh_token is unknown, expired, used, or of another client")
 	again := func(tx store.WriteTx, family string, now time.Time) (*bought, error) {
-		return p.refreshAgain(tx, c, refresh, family, form.Get("scope"), now)
+		return p.refreshAgain(tx, c, refresh, family, form, now)
 	}
 	return p.spend(ctx, c, store.KindRefresh, refresh, unusable, again, func(tx store.WriteTx, t *store.Token, f *store.Family, now time.Time) (*bought, error) {
 		if f.ClientID != c.ID {
 			return nil, unusable
 		}
-		scopes, oe := narrowed(c, f.Scopes, form.Get("scope"))
+		scopes, resources, oe := p.narrowedRequest(c, f, form)
 		if oe != nil {
 			return nil, oe
 		}
-		tokens, err := p.grants(tx, c, now).rotate(ctx, refresh, f, scopes)
+		tokens, err := p.grants(tx, c, now).rotate(ctx, refresh, f, scopes, resources)
 		// The refreshed ID token has no nonce (OpenID Connect Core section 12.2).
-		return &bought{tokens, scopes, f, "", c.IDTokenAlg}, err
+		return &bought{issued: tokens, scopes: scopes, resources: resources, family: f, client: c}, err
 	})
 }
 
@@ -154,11 +178,13 @@ func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, s
 		if !now.Before(t.ExpiresAt) {
 			return store.ErrNotFound
 		}
-		f, _, _, err := p.liveFamily(tx, t.Family, now)
+		f, u, _, err := p.liveFamily(tx, t.Family, now)
 		if err != nil {
 			return err
 		}
-		b, err = buy(tx, t, f, now)
+		if b, err = buy(tx, t, f, now); b != nil {
+			b.user = u
+		}
 		return err
 	})
 	if replayed != nil {
@@ -190,11 +216,20 @@ func killFamily(tx store.WriteTx, c *client, id string) (*store.Family, error) {
 	return f, nil
 }
 
+// narrowedRequest reads what a refresh asks for of what was granted.
+func (p *Provider) narrowedRequest(c *client, f *store.Family, form url.Values) (scopes, resources []string, oe *oauthError) {
+	if scopes, oe = narrowed(c, f.Scopes, form.Get("scope")); oe != nil {
+		return nil, nil, oe
+	}
+	resources, oe = p.narrowedResources(c, f.Resources, form["resource"])
+	return scopes, resources, oe
+}
+
 // familyEnd is at, or before that the latest time to which the session can last
 // from which the family came: a session that ends without anybody signing out
 // ends no family.
 func (p *Provider) familyEnd(f *store.Family, at time.Time) time.Time {
-	if end := f.AuthTime.Add(p.SessionAbsolute); !offline(f) && end.Before(at) {
+	if end := f.AuthTime.Add(p.SessionAbsolute); f.UserID != 0 && !offline(f) && end.Before(at) {
 		return end
 	}
 	return at

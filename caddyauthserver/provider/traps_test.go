@@ -133,7 +133,7 @@ func TestTrapImplicitGrant(t *testing.T) {
 // The default allows the password grant, and a grant type of its own.
 func TestTrapPasswordGrant(t *testing.T) {
 	s := newServer(t)
-	for _, grant := range []string{"password", "client_credentials", "__implicit", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Authorization_Code"} {
+	for _, grant := range []string{"password", "__implicit", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Authorization_Code"} {
 		wantError(t, s.token(as("app", appSecret), url.Values{"grant_type": {grant}, "username": {"alice"}, "password": {alicePassword}, "scope": {"openid"}}),
 			400, "unsupported_grant_type")
 	}
