@@ -49,6 +49,11 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Password(page("password again"), 422, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o",
 		Problems: map[string]string{"": x, "current_password": x, "new_password": x, "new_password_again": x}})
 	s.PasswordChanged(page("password changed"), 200, PasswordChanged{HomeURL: "/o"})
+	s.Device(page("device"), 200, Device{Action: "/o/device", UserName: x})
+	s.Device(page("device again"), 422, Device{Action: "/o/device", UserCode: x, UserName: x, Problem: x})
+	s.DeviceConfirm(page("device confirm"), 200, DeviceConfirm{Action: "/o/device", CSRF: x, UserCode: x, ClientName: x, UserName: x, Scopes: []Scope{{x, x}, {x, ""}}, SwitchURL: x})
+	s.DeviceAnswered(page("device answered"), 200, DeviceAnswered{ClientName: x, Allowed: true})
+	s.DeviceAnswered(page("device refused"), 200, DeviceAnswered{ClientName: x})
 	s.FormPost(page("form post"), FormPost{Action: "https://app.example/cb", Fields: [][2]string{{"code", x}, {x, "v"}}})
 	return out
 }

@@ -12,7 +12,8 @@ var templates embed.FS
 // Set is all pages in one brand. It is safe for concurrent use.
 type Set struct {
 	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost,
-	forgot, forgotSent, reset, resetDone *webpage.View
+	forgot, forgotSent, reset, resetDone,
+	device, deviceConfirm, deviceAnswered *webpage.View
 }
 
 // New parses the templates. An error is a fault in them, not in the brand.
@@ -27,6 +28,9 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"home.html":             &s.home,
 		"password.html":         &s.password,
 		"password_changed.html": &s.passwordChanged,
+		"device.html":           &s.device,
+		"device_confirm.html":   &s.deviceConfirm,
+		"device_answered.html":  &s.deviceAnswered,
 		"form_post.html":        &s.formPost,
 		"forgot.html":           &s.forgot,
 		"forgot_sent.html":      &s.forgotSent,

@@ -140,15 +140,21 @@ func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authoriz
 		p.respondError(w, r, a.authRequest, &oauthError{code: "access_denied", description: "this client is not open to the person who is signed in"})
 		return true
 	}
+	p.turnAway(w, r, a.in, a.client, p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}))
+	return true
+}
+
+// turnAway tells a person that the client is not for them, with the address at
+// which they can sign in as somebody else.
+func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, in *signedIn, c *client, login string) {
 	p.message(w, r, http.StatusForbidden, webpage.Message{
 		Title: "Not open to you",
 		Text: fmt.Sprintf("You are signed in as %s, and may not use %s. Ask whoever runs it to let you in, or sign in as somebody else.",
-			a.in.user.Name(), a.client.displayName()),
-		Detail:   fmt.Sprintf("Client %q is only for members of some groups.", a.client.ID),
+			in.user.Name(), c.displayName()),
+		Detail:   fmt.Sprintf("Client %q is only for members of some groups.", c.ID),
 		LinkText: "Sign in as somebody else",
-		LinkURL:  p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}),
+		LinkURL:  login,
 	})
-	return true
 }
 
 // consentStep asks the person to agree, unless they did before or the client

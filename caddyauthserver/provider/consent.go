@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/store"
@@ -63,12 +64,7 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, a *author
 	page := pages.Consent{
 		Action: p.path("consent"), CSRF: p.csrfToken(w, r, consentPurpose(a.in, request)), Request: request,
 		ClientName: a.client.displayName(), ClientOrigin: originOf(a.redirectURI), UserName: a.in.user.Name(),
-		FormAction: []string{a.redirectURI},
-	}
-	for _, name := range store.Scopes() {
-		if slices.Contains(a.scopes, name) || slices.Contains(a.covering, name) {
-			page.Scopes = append(page.Scopes, pages.Scope{Name: name, Description: scopeDescriptions[name]})
-		}
+		FormAction: []string{a.redirectURI}, Scopes: pageScopes(slices.Concat(a.scopes, a.covering)),
 	}
 	for _, name := range a.scopes {
 		if store.IsAPIScope(name) {
@@ -78,25 +74,41 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, a *author
 	p.pages.Consent(w, http.StatusOK, page)
 }
 
+// pageScopes are scopes as a page shows them.
+func pageScopes(scopes []string) (shown []pages.Scope) {
+	for _, name := range store.Scopes() {
+		if slices.Contains(scopes, name) {
+			shown = append(shown, pages.Scope{Name: name, Description: scopeDescriptions[name]})
+		}
+	}
+	return shown
+}
+
 // remember adds the scopes, and those of single claims, to what the person agreed
 // to before.
 func (p *Provider) remember(r *http.Request, a *authorization) error {
 	return p.Store.Update(r.Context(), func(tx store.WriteTx) error {
-		agreed := &store.Consent{UserID: a.in.user.ID, ClientID: a.client.ID, GrantedAt: p.now()}
-		before, err := tx.Consent(agreed.UserID, agreed.ClientID)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("reading consent: %w", err)
-		}
-		if err == nil {
-			agreed.Scopes = slices.Clone(before.Scopes)
-		}
-		for _, s := range slices.Concat(a.scopes, a.covering) {
-			if !slices.Contains(agreed.Scopes, s) {
-				agreed.Scopes = append(agreed.Scopes, s)
-			}
-		}
-		return tx.PutConsent(agreed)
+		return agree(tx, a.in.user.ID, a.client.ID, slices.Concat(a.scopes, a.covering), p.now())
 	})
+}
+
+// agree writes down that a person said yes to a client's scopes, besides those of
+// before.
+func agree(tx store.WriteTx, userID int64, clientID string, scopes []string, now time.Time) error {
+	agreed := &store.Consent{UserID: userID, ClientID: clientID, GrantedAt: now}
+	before, err := tx.Consent(userID, clientID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("reading consent: %w", err)
+	}
+	if err == nil {
+		agreed.Scopes = slices.Clone(before.Scopes)
+	}
+	for _, s := range scopes {
+		if !slices.Contains(agreed.Scopes, s) {
+			agreed.Scopes = append(agreed.Scopes, s)
+		}
+	}
+	return tx.PutConsent(agreed)
 }
 
 // consentPurpose binds the form to session and request: the yes to one says

@@ -27,6 +27,8 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"introspection_endpoint": p.url("introspect"),
 		"end_session_endpoint":   p.url("logout"),
 
+		"device_authorization_endpoint": p.url("device/code"),
+
 		"pushed_authorization_request_endpoint": p.url("par"),
 		"require_pushed_authorization_requests": false, // unless a client is set to
 		// Not of any standard: the whole user, for scope "read".

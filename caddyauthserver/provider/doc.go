@@ -24,6 +24,8 @@
 //	   /o/userinfo, /o/profile, /o/revoke, /o/introspect     /o/jwks, the two
 //	   well-knowns
 //
+//	/o/device, /o/device/code, /o/device/qr  (devicegrant.go draws how these meet)
+//
 //	/o/logout, /o/password, /o/setup, /o/ are for people, like login and consent.
 //
 // When a session ends, backchannel.go tells the clients that signed in by it, each

@@ -35,9 +35,13 @@ func (p *Provider) grants(tx store.WriteTx, c *client, now time.Time) *grants {
 	m.MapAuthorizeGenerate(newCodes{})
 	m.MapAccessGenerate(newTokens{p})
 	m.SetAuthorizeCodeExp(p.CodeLifetime)
-	m.SetAuthorizeCodeTokenCfg(&manage.Config{
+	first := &manage.Config{
 		AccessTokenExp: p.accessLifetime(c), RefreshTokenExp: p.refreshLifetime(c), IsGenerateRefresh: c.MayUse(store.GrantRefresh),
-	})
+	}
+	m.SetAuthorizeCodeTokenCfg(first)
+	// By this name it makes tokens that rest on a person's word and no code of its
+	// own: see (*grants).first.
+	m.SetPasswordTokenCfg(first)
 	m.SetRefreshTokenCfg(&manage.RefreshingConfig{
 		AccessTokenExp: p.accessLifetime(c), RefreshTokenExp: p.refreshLifetime(c),
 		IsGenerateRefresh: true, IsResetRefreshTime: true, IsRemoveRefreshing: true,
@@ -83,6 +87,19 @@ func (g *grants) redeem(ctx context.Context, code, verifier string, t *store.Tok
 	g.tokens.family, g.tokens.resources = f, resources
 	ti, err := g.GenerateAccessToken(ctx, oauth2.AuthorizationCode, &oauth2.TokenGenerateRequest{
 		ClientID: f.ClientID, RedirectURI: t.RedirectURI, Code: code, CodeVerifier: verifier,
+	})
+	if err != nil {
+		return issued{}, err
+	}
+	return issued{ti.GetAccess(), ti.GetRefresh()}, nil
+}
+
+// first writes the first tokens of family f, for a grant that the machinery does
+// not know. What it rests on has been checked, and is spent by the caller.
+func (g *grants) first(ctx context.Context, f *store.Family, resources []string) (issued, error) {
+	g.tokens.family, g.tokens.resources = f, resources
+	ti, err := g.GenerateAccessToken(ctx, oauth2.PasswordCredentials, &oauth2.TokenGenerateRequest{
+		ClientID: f.ClientID, UserID: strconv.FormatInt(f.UserID, 10), Scope: strings.Join(f.Scopes, " "),
 	})
 	if err != nil {
 		return issued{}, err

@@ -17,9 +17,9 @@ import (
 // disabled, and a wrong password.
 const wrongLogin = "Username or password is not right."
 
-// login asks for username and password. It is a step of authorize, to which it
-// returns and nowhere else: "continue" is an authorization request, not a URL.
-// Without one it leads home.
+// login asks for username and password. It is a step of authorize and of device, to
+// which it returns and nowhere else: "continue" is an authorization request or a
+// user code, not a URL. Without one it leads home.
 func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
 	if r.Method == http.MethodPost {
@@ -31,7 +31,9 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	}
 	page := pages.Login{Action: p.path("login"), ForgotURL: p.forgotURL(), Continue: values.Get("continue"), Username: values.Get("username")}
 	back := p.url("")
-	if page.Continue != "" {
+	if code, ok := forDevice(page.Continue); ok {
+		back = p.deviceURL(code)
+	} else if page.Continue != "" {
 		req, err := p.parseAuthRequest(r.Context(), page.Continue)
 		if p.refuseRequest(w, r, req, err) {
 			return

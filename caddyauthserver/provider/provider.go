@@ -27,6 +27,7 @@ type Provider struct {
 	keys      *keyring
 	origins   *origins
 	limits    *limiter
+	polls     *polls
 	sync      *usersync.Server
 	logouts   *notifier
 	resets    chan string        // names of people who asked for a new password
@@ -72,6 +73,7 @@ func New(c Config) (*Provider, error) {
 		pages:     set,
 		passwords: password.New(password.Params{}),
 		limits:    newLimiter(c.Now),
+		polls:     newPolls(),
 		cookies:   cookieNamesFor(c.Issuer),
 		csrfKey:   c.MasterKey.Derive("provider/csrf"),
 		askedKey:  c.MasterKey.Derive("provider/asked"),
@@ -94,22 +96,26 @@ func New(c Config) (*Provider, error) {
 		wellKnownOAuth:  {p.discovery, get, anyOrigin},
 		c.Prefix:        {p.home, get, sameOrigin},
 		// A HEAD must not consume what a GET buys.
-		p.path("authorize"):  {p.authorize, []string{"GET", "POST"}, sameOrigin},
-		p.path("login"):      {p.login, both, sameOrigin},
-		p.path("consent"):    {p.consent, both, sameOrigin},
-		p.path("par"):        {p.pushRequest, post, clientOrigins},
-		p.path("token"):      {p.token, post, clientOrigins},
-		p.path("userinfo"):   {p.userinfo, both, clientOrigins},
-		p.path("profile"):    {p.profile, both, clientOrigins},
-		p.path("revoke"):     {p.revoke, post, clientOrigins},
-		p.path("introspect"): {p.introspect, post, sameOrigin},
-		p.path("jwks"):       {p.jwks, get, anyOrigin},
-		p.path("logout"):     {p.logout, both, sameOrigin},
-		p.path("setup"):      {p.setup, both, sameOrigin},
-		p.path("password"):   {p.password, both, sameOrigin},
-		p.path("forgot"):     {p.forgot, both, sameOrigin},
-		p.path("reset"):      {p.reset, both, sameOrigin},
-		p.path("sync"):       {p.servePull, []string{"GET"}, sameOrigin},
+		p.path("authorize"): {p.authorize, []string{"GET", "POST"}, sameOrigin},
+		p.path("login"):     {p.login, both, sameOrigin},
+		p.path("consent"):   {p.consent, both, sameOrigin},
+		p.path("par"):       {p.pushRequest, post, clientOrigins},
+		p.path("token"):     {p.token, post, clientOrigins},
+		p.path("device"):    {p.device, both, sameOrigin},
+
+		p.path("device/code"): {p.deviceCode, post, sameOrigin},
+		p.path("device/qr"):   {p.deviceQR, get, sameOrigin},
+		p.path("userinfo"):    {p.userinfo, both, clientOrigins},
+		p.path("profile"):     {p.profile, both, clientOrigins},
+		p.path("revoke"):      {p.revoke, post, clientOrigins},
+		p.path("introspect"):  {p.introspect, post, sameOrigin},
+		p.path("jwks"):        {p.jwks, get, anyOrigin},
+		p.path("logout"):      {p.logout, both, sameOrigin},
+		p.path("setup"):       {p.setup, both, sameOrigin},
+		p.path("password"):    {p.password, both, sameOrigin},
+		p.path("forgot"):      {p.forgot, both, sameOrigin},
+		p.path("reset"):       {p.reset, both, sameOrigin},
+		p.path("sync"):        {p.servePull, []string{"GET"}, sameOrigin},
 		// A client of format djangito asks as it starts.
 		p.path("get_admin_url"): {p.adminURL, get, sameOrigin},
 	}

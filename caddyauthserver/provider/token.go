@@ -77,13 +77,15 @@ func (p *Provider) buy(ctx context.Context, c *client, grant string, form url.Va
 		return p.redeemCode(ctx, c, form)
 	case store.GrantRefresh:
 		return p.refreshTokens(ctx, c, form)
+	case store.GrantDevice:
+		return p.redeemDevice(ctx, c, form)
 	default:
 		return p.clientCredentials(ctx, c, form)
 	}
 }
 
 // grantTypes are those that buy looks at.
-var grantTypes = []string{store.GrantCode, store.GrantRefresh, store.GrantClientCredentials}
+var grantTypes = []string{store.GrantCode, store.GrantRefresh, store.GrantClientCredentials, store.GrantDevice}
 
 // accessEnd is when an access token that was just bought ends.
 func (p *Provider) accessEnd(b *bought) time.Time {
