@@ -488,7 +488,7 @@ func TestRFC8707Device(t *testing.T) {
 		t.Errorf("userinfo: %d", a.StatusCode)
 	}
 	v := s.call("POST", "/o/introspect", d.authorization, url.Values{"token": {tok.access}}).decode(t)
-	if v["aud"] != "https://api.example.com" {
+	if aud, _ := v["aud"].([]any); len(aud) != 1 || aud[0] != "https://api.example.com" {
 		t.Errorf("%v", v)
 	}
 }
