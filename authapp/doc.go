@@ -7,7 +7,8 @@
 //	admin API ---> App: Start  1. storepool: open the store, once per process
 //	CLI             |          2. origins:   where does every member stand?
 //	                |          3. pairing:   servers start, gates find theirs
-//	                |          4. enrol:     gates without a client get one
+//	                |          4. enrol:     gates without a client get one, here
+//	                |             or, by a token, elsewhere (enroltoken)
 //	                |          5. reach:     do their callbacks get to them? Gates start
 //	                |          6. sweeper
 //	                v

@@ -44,17 +44,23 @@ func (a *App) enrol(gates []*placedGate) error {
 		}
 		for _, g := range group {
 			g.clientID, g.secret = e.ClientID, e.Secret
-			for _, o := range g.origins {
-				e.RedirectURIs = append(e.RedirectURIs, o+g.prefix()+"/callback")
-				e.PostLogoutRedirectURIs = append(e.PostLogoutRedirectURIs, o+"/")
-			}
 		}
-		e.SyncURL = group[0].origins[0] + group[0].prefix() + "/sync"
-		e.BackchannelLogoutURI = group[0].origins[0] + group[0].prefix() + "/backchannel-logout"
-		e.RedirectURIs, e.PostLogoutRedirectURIs = sortedSet(e.RedirectURIs), sortedSet(e.PostLogoutRedirectURIs)
+		e.RedirectURIs, e.PostLogoutRedirectURIs, e.SyncURL, e.BackchannelLogoutURI = addresses(group)
 		a.enrolled[id] = e
 	}
 	return nil
+}
+
+// addresses are those of the gates of one client, as a server is told of them.
+func addresses(group []*placedGate) (redirects, postLogout []string, sync, backchannelLogout string) {
+	for _, g := range group {
+		for _, o := range g.origins {
+			redirects = append(redirects, o+g.prefix()+"/callback")
+			postLogout = append(postLogout, o+"/")
+		}
+	}
+	base := group[0].origins[0] + group[0].prefix()
+	return sortedSet(redirects), sortedSet(postLogout), base + "/sync", base + "/backchannel-logout"
 }
 
 func (g *placedGate) prefix() string {

@@ -77,6 +77,9 @@ func TestPairing(t *testing.T) {
 		{"secret without id", authSite + "http://w.example.com {\n fake_gate name=g client_secret=x\n}", "no client_id"},
 		{"two clients at one address", authSite + "http://w.example.com {\n handle /x/* {\n fake_gate name=g\n }\n handle {\n fake_gate name=h client_id=h\n }\n}", "two gates with different issuers or client ids both have http://w.example.com/oidc; give one of them another prefix"},
 		{"two clients at one address, apart", authSite + "http://w.example.com {\n handle /x/* {\n fake_gate name=g prefix=/x/oidc\n }\n handle {\n fake_gate name=h client_id=h prefix=/oidc2\n }\n}", ""},
+		{"a token for a server of this Caddy", authSite + "http://w.example.com {\n fake_gate name=g issuer=http://auth.example.com enroll=t\n}", "auth_client at http://w.example.com: its server is in this Caddy, where gates are enrolled by themselves; take the option enroll away"},
+		{"a token and no issuer", "http://w.example.com {\n fake_gate name=g enroll=t\n}", "no issuer is named"},
+		{"two tokens at one address", "http://w.example.com {\n handle /x/* {\n fake_gate name=g issuer=http://127.0.0.1:1 enroll=t\n }\n handle {\n fake_gate name=h issuer=http://127.0.0.1:1 enroll=u\n }\n}", "two gates with different issuers or client ids both have http://w.example.com/oidc"},
 		{"origin that is none", authSite + "http://w.example.com {\n fake_gate name=g origin=w.example.com/x\n}", "an origin is a scheme and a host"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

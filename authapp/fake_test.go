@@ -71,6 +71,7 @@ type fakeGate struct {
 	URL     string `json:"issuer,omitempty"`
 	ID      string `json:"client_id,omitempty"`
 	Secret  string `json:"client_secret,omitempty"`
+	Enroll  string `json:"enroll,omitempty"`
 	Origin  string `json:"origin,omitempty"`
 	Prefix  string `json:"prefix,omitempty"`
 	Fail    string `json:"fail,omitempty"`
@@ -200,7 +201,7 @@ func (g *fakeGate) Provision(ctx caddy.Context) (err error) {
 }
 
 func (g *fakeGate) Settings() GateSettings {
-	s := GateSettings{Issuer: g.URL, ClientID: g.ID, ClientSecret: g.Secret, Prefix: g.Prefix}
+	s := GateSettings{Issuer: g.URL, ClientID: g.ID, ClientSecret: g.Secret, Enroll: g.Enroll, Prefix: g.Prefix}
 	if g.Origin != "" {
 		s.Origins = []string{g.Origin}
 	}

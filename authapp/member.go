@@ -80,8 +80,9 @@ type EnrolledGate struct {
 // calls App.AddGate when it is provisioned; the app starts and stops it.
 type GateModule interface {
 	Settings() GateSettings
-	// StartGate is called once, from the app's Start, after every server
-	// started. Requests that come before it returned wait for it.
+	// StartGate is called from the app's Start, after every server started.
+	// Requests that come before it returned wait for it. If the gate is pending
+	// then, it is called once more when it has enrolled.
 	StartGate(GateEnv) error
 	// ServeSync takes a batch of changes from a server of this process.
 	ServeSync(http.ResponseWriter, *http.Request)
@@ -97,6 +98,8 @@ type GateSettings struct {
 	Issuer string
 	// ClientID and ClientSecret are empty for a gate to be enrolled.
 	ClientID, ClientSecret string
+	// Enroll is the token by which the gate gets them from a server elsewhere.
+	Enroll string
 	// Origins, if the config names them; otherwise they are those of the sites
 	// the handler stands in.
 	Origins []string
@@ -115,7 +118,10 @@ type GateEnv struct {
 	// sessions. A request may come to both.
 	Shared                         bool
 	Issuer, ClientID, ClientSecret string
-	Origins                        []string
+	// Enrolled: id and secret came of the token that the config has. Pending: they
+	// did not come yet, and are empty.
+	Enrolled, Pending bool
+	Origins           []string
 	// Transport reaches the issuer: in this process without the network,
 	// another by http.DefaultTransport.
 	Transport http.RoundTripper

@@ -22,7 +22,7 @@ type placedGate struct {
 	origins  []string
 	server   ServerModule // in this process, or nil
 	issuer   string
-	clientID string
+	clientID string // of a gate with a token: what stands for it in names
 	secret   string
 }
 
@@ -118,14 +118,22 @@ func (a *App) startGates(app *caddyhttp.App, where sites) error {
 		return err
 	}
 	names := gateNames(gates)
+	envs := map[*placedGate]GateEnv{}
 	for i, name := range names {
 		g := gates[i]
-		err := g.module.StartGate(GateEnv{
+		envs[g] = GateEnv{
 			Store: a.shared.Store, MasterKey: a.shared.key, Name: name, Shared: count(names, name) > 1,
 			Issuer: g.issuer, ClientID: g.clientID, ClientSecret: g.secret,
 			Origins: g.origins, Transport: a.transport,
-		})
-		if err != nil {
+		}
+	}
+	remote, err := a.findEnrolments(gates, envs)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		g := gates[i]
+		if err := g.module.StartGate(envs[g]); err != nil {
 			return fmt.Errorf("auth_client at %s: %w", g.site, err)
 		}
 		a.running = append(a.running, g.module.StopGate)
@@ -136,6 +144,9 @@ func (a *App) startGates(app *caddyhttp.App, where sites) error {
 		if g.server != nil && !slices.Contains(a.realms, name) {
 			a.realms = append(a.realms, name)
 		}
+	}
+	for _, e := range remote {
+		a.running = append(a.running, e.start(a.ready))
 	}
 	return nil
 }
@@ -166,6 +177,12 @@ func (a *App) place(m GateModule, at *site) (*placedGate, error) {
 	if g.clientID == "" && g.secret != "" {
 		return nil, errors.New("there is a client_secret but no client_id; add it")
 	}
+	if g.settings.Enroll != "" {
+		if server != nil {
+			return nil, errors.New("its server is in this Caddy, where gates are enrolled by themselves; take the option enroll away")
+		}
+		g.clientID = "enroll-" + short(g.settings.Enroll)
+	}
 	if g.secret != "" && len(g.secret) < 32 {
 		a.log.Warn("the client secret is shorter than 32 bytes; it cannot be used for sync",
 			zap.String("client_id", g.clientID), zap.Strings("origins", g.origins))
@@ -191,14 +208,14 @@ func (a *App) serverOf(s GateSettings) (ServerModule, error) {
 			return server, nil
 		}
 	}
-	if s.ClientID != "" {
+	if s.ClientID != "" || s.Enroll != "" {
 		return nil, nil
 	}
 	here := "there is no auth_server in this Caddy"
 	if issuers := a.issuers(); len(issuers) > 0 {
 		here = "the issuer of this Caddy is " + strings.Join(issuers, ", ")
 	}
-	return nil, fmt.Errorf("its issuer is %s, but %s; give it client_id and client_secret (caddy auth client create prints them where the server runs), or add auth_server to the site of the issuer", s.Issuer, here)
+	return nil, fmt.Errorf("its issuer is %s, but %s; give it client_id and client_secret (caddy auth client create prints them where the server runs), or a token to enroll with (caddy auth registration create), or add auth_server to the site of the issuer", s.Issuer, here)
 }
 
 func (a *App) issuers() []string {

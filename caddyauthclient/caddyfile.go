@@ -53,6 +53,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	auth_client [<matcher>] [<issuer>] {
 //		client_id     <id>
 //		client_secret <secret>
+//		enroll        <token>
 //		origin        <origin>...
 //		prefix        <path>
 //		scopes        <scope>...
@@ -96,6 +97,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // each one is enough. The first header replaces the default headers.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
+	start := d.Token()
 	if d.NextArg() {
 		h.Issuer = d.Val()
 		if !directive.HasPlaceholder(h.Issuer) {
@@ -111,6 +113,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := directive.Options(d, "auth_client", []directive.Option{
 		{Name: "client_id", Read: directive.Text(&h.ClientID)},
 		{Name: "client_secret", Read: directive.Text(&h.ClientSecret)},
+		{Name: "enroll", Read: directive.Text(&h.Enroll)},
 		{Name: "origin", Repeatable: true, Read: h.readOrigins},
 		{Name: "prefix", Read: func(d *caddyfile.Dispenser) error {
 			if err := directive.Text(&h.Prefix)(d); err != nil {
@@ -134,8 +137,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}); err != nil {
 		return err
 	}
-	if h.Directory == nil {
-		return nil
+	if err := directive.At(start, h.checkEnroll()); err != nil || h.Directory == nil {
+		return err
 	}
 	return directive.At(directory, h.Directory.Check(h.Prefix))
 }

@@ -48,6 +48,11 @@ type Handler struct {
 	// itself.
 	ClientID     string `json:"client_id,omitempty"`
 	ClientSecret string `json:"client_secret,omitempty"`
+	// Enroll is a token (`caddy auth registration create`) by which the gate gets
+	// id and secret from an auth_server of another Caddy, once. They are kept in
+	// the store. Another token has the gate enrol anew. Placeholders are replaced
+	// at start. Default: none.
+	Enroll string `json:"enroll,omitempty"`
 	// Origins are those under which people reach the gate:
 	// "https://wiki.example.com". Requests for others are refused.
 	// Placeholders are replaced at start. Default: the origins of the sites that
@@ -133,7 +138,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 	}
 	for option, target := range map[string]*string{
-		"issuer": &h.Issuer, "client_id": &h.ClientID, "client_secret": &h.ClientSecret,
+		"issuer": &h.Issuer, "client_id": &h.ClientID, "client_secret": &h.ClientSecret, "enroll": &h.Enroll,
 	} {
 		if err := directive.Expand(option, target); err != nil {
 			return err
@@ -161,6 +166,9 @@ func (h *Handler) Validate() error {
 		if err := directive.CheckIssuer("issuer", h.Issuer); err != nil {
 			return err
 		}
+	}
+	if err := h.checkEnroll(); err != nil {
+		return err
 	}
 	for _, o := range h.Origins {
 		if err := directive.CheckOrigin("origin", o); err != nil {
@@ -214,6 +222,18 @@ func (h *Handler) Validate() error {
 		return errors.New("cache_size must be at least 1")
 	}
 	return directive.CheckAccent(h.Brand.Accent)
+}
+
+func (h *Handler) checkEnroll() error {
+	switch {
+	case h.Enroll == "":
+		return nil
+	case h.ClientID != "" || h.ClientSecret != "":
+		return errors.New("enroll does not go with client_id and client_secret, which it gets from the server")
+	case h.Issuer == "":
+		return errors.New("enroll: say where, as in: auth_client https://auth.example.com")
+	}
+	return nil
 }
 
 // ServeHTTP lets a request pass, or answers it.

@@ -15,18 +15,22 @@ func (h *Handler) Settings() authapp.GateSettings {
 		Issuer:       h.Issuer,
 		ClientID:     h.ClientID,
 		ClientSecret: h.ClientSecret,
+		Enroll:       h.Enroll,
 		Origins:      h.Origins,
 		Prefix:       h.Prefix,
 	}
 }
 
-// StartGate makes the gate; from here on requests are answered.
+// StartGate makes the gate; from here on requests are answered. One that was
+// pending gives way.
 func (h *Handler) StartGate(env authapp.GateEnv) error {
 	g, err := gate.New(gate.Config{
 		Name:            env.Name,
 		Issuer:          env.Issuer,
 		ClientID:        env.ClientID,
 		ClientSecret:    env.ClientSecret,
+		Enrolled:        env.Enrolled,
+		Pending:         env.Pending,
 		Origins:         env.Origins,
 		Prefix:          h.Prefix,
 		Scopes:          h.Scopes,
@@ -54,7 +58,11 @@ func (h *Handler) StartGate(env authapp.GateEnv) error {
 	if err != nil {
 		return fmt.Errorf("auth_client for %s: %w", env.Issuer, err)
 	}
-	h.shared = env.Shared
+	if pending := h.gate.Load(); pending != nil {
+		defer pending.Close()
+	} else {
+		h.shared = env.Shared
+	}
 	h.gate.Store(g)
 	g.StartSync(h.app.Ready()) // an enrolled gate is known to its server from then on
 	return nil

@@ -244,7 +244,7 @@ func (g *Gate) refusedByIssuer(w http.ResponseWriter, r *http.Request, a *attemp
 	default:
 		m.Text = "The sign-in service refused. Whoever runs this site finds the cause in its log."
 	}
-	level("the issuer refused a sign-in", "code", code, "advice", adviceFor(code, g.cfg.ClientID))
+	level("the issuer refused a sign-in", "code", code, "advice", adviceFor(code, &g.cfg))
 	g.pages.Message(w, r, status, m)
 }
 

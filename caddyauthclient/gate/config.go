@@ -21,6 +21,10 @@ type Config struct {
 	Issuer string
 	// ClientID and ClientSecret at the issuer. An empty secret: a public client.
 	ClientID, ClientSecret string
+	// Enrolled: they came of a token in the config, not from the config itself.
+	Enrolled bool
+	// Pending: they are not known yet. Then only public paths are open.
+	Pending bool
 	// Origins are those under which people reach the gate:
 	// "https://wiki.example.com". A request for another host is refused.
 	Origins []string

@@ -57,6 +57,7 @@ const (
 	reasonRules
 	reasonStore
 	reasonOutdated
+	reasonPending
 )
 
 // isPageLoad says whether a person waits for a page, so that a redirect to sign

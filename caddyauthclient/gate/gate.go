@@ -152,6 +152,9 @@ func (g *Gate) decide(r *http.Request, o *origin) Decision {
 		}
 		return Decision{Verdict: Forbidden, reason: reasonOrigin}
 	}
+	if g.cfg.Pending && !public {
+		return Decision{Verdict: Unavailable, reason: reasonPending}
+	}
 	hash, id, err := g.identify(r, o)
 	if err == nil && id != nil && g.outdated() {
 		id, err = nil, errOutdated

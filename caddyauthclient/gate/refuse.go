@@ -16,6 +16,10 @@ func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
 		g.Refuse(w, r, Decision{Verdict: BadRequest, reason: reasonHost})
 		return
 	}
+	if g.cfg.Pending {
+		g.notEnrolled(w, r)
+		return
+	}
 	switch g.ownPath(r.URL) {
 	case "login":
 		g.serveLogin(w, r, o)
@@ -56,11 +60,14 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, d Decision) {
 	case BadRequest:
 		g.unknownHost(w, r)
 	case Unavailable:
-		if d.reason == reasonOutdated {
+		switch d.reason {
+		case reasonOutdated:
 			g.serverUnheard(w, r)
-			return
+		case reasonPending:
+			g.notEnrolled(w, r)
+		default:
+			g.storeUnavailable(w, r)
 		}
-		g.storeUnavailable(w, r)
 	default: // a Pass that was refused by mistake stays closed
 		g.storeUnavailable(w, r)
 	}
@@ -127,6 +134,16 @@ func (g *Gate) storeUnavailable(w http.ResponseWriter, r *http.Request) {
 	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
 		Title:    "Not available just now",
 		Text:     "Whether you are signed in cannot be looked up at the moment. Try again shortly.",
+		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
+	})
+}
+
+func (g *Gate) notEnrolled(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "5")
+	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
+		Title: "Not enrolled yet",
+		Text: "This site does not know its sign-in service yet. Try again shortly. " +
+			"If that does not help, tell whoever runs this site: its log says what is wrong.",
 		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
 	})
 }

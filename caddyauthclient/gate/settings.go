@@ -73,7 +73,7 @@ func (c *Config) check() error {
 	switch {
 	case c.Name == "" || len(c.Name) > 200:
 		return errors.New("a gate needs a name of 1 to 200 characters")
-	case c.ClientID == "":
+	case c.ClientID == "" && !c.Pending:
 		return errors.New("client_id is missing: register the gate at the issuer and name the id it gave")
 	case c.Store == nil:
 		return errors.New("a gate needs a store")
@@ -85,7 +85,7 @@ func (c *Config) check() error {
 		return errors.New("session limits must be at least a second")
 	case c.Offline != 0 && c.Offline < MinOffline:
 		return fmt.Errorf("offline %s: must be at least %s, for the server lets hear of itself no oftener than once a minute", c.Offline, MinOffline)
-	case c.Offline != 0 && len(c.ClientSecret) < usersync.MinSecret:
+	case c.Offline != 0 && !c.Pending && len(c.ClientSecret) < usersync.MinSecret:
 		return fmt.Errorf("offline needs a server that syncs with this gate, and for that a client_secret of at least %d bytes", usersync.MinSecret)
 	case c.OnDelete.Check() != nil:
 		return c.OnDelete.Check()

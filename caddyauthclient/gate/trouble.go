@@ -37,7 +37,7 @@ func diagnose(err error, c *Config) (cause, advice string, unreachable bool) {
 	case errors.As(err, &mismatch):
 		return "wrong_issuer", "the issuer calls itself " + oneLine(mismatch.Discovered) + "; configure exactly that, also as to the slash at the end", false
 	case errors.As(err, &refused):
-		return refusedCause(refused), adviceFor(refused.ErrorCode, c.ClientID), false
+		return refusedCause(refused), adviceFor(refused.ErrorCode, c), false
 	case errors.As(err, &clock), expired(err):
 		return "clock", "the clocks of the issuer and of this machine differ by more than a minute; set both by NTP", false
 	case errors.As(err, &unknown), errors.As(err, &hostname), errors.As(err, &invalid):
@@ -65,9 +65,13 @@ func refusedCause(e *oauth2.RetrieveError) string {
 
 // adviceFor says what to do about an error code of the issuer (RFC 6749
 // sections 4.1.2.1 and 5.2).
-func adviceFor(code, clientID string) string {
+func adviceFor(code string, c *Config) string {
+	clientID := c.ClientID
 	switch code {
 	case "invalid_client":
+		if c.Enrolled {
+			return "the issuer does not know the client " + clientID + " any more, as which this gate enrolled; make another token there (caddy auth registration create) and put it in place of the one after enroll"
+		}
 		return "client id " + clientID + " or its secret is wrong; take both from the issuer again (caddy auth client rotate-secret " + clientID + ")"
 	case "unauthorized_client":
 		return "client " + clientID + " may not sign people in by code; change that at the issuer"

@@ -1,0 +1,16 @@
+// Package enrol registers gates as a client of their server, with an initial access
+// token that works once (RFC 7591), and keeps what came of it in the gates' own
+// store, so that it is done once for all restarts, reloads and nodes.
+//
+//	config: issuer, token --> Enroller.Stored --yes--> gates start
+//	                               | no
+//	                               v
+//	                          Enroller.Run: register, seal, store --> gates start
+//	                               |
+//	                               v
+//	                          what the gates' sites are has changed, or the server
+//	                          does not know the client any more? (RFC 7592)
+//
+// One process does it at a time (internal/lease). What was stored belongs to the
+// issuer and the token: another token in the config enrols anew.
+package enrol
