@@ -15,6 +15,7 @@
 //	recipe_test.go     a recipe of docs/ with the real app
 //	caddyfile_adapt/   every Caddyfile option and what it becomes, or its error
 //	glue/              the modules in a Caddy within the test process
+//	oidc/              what the OpenID conformance suite demands of server and gate
 //
 // The tests in a browser are skipped where there is none, unless the variable
 // CADDYITO_E2E is "required": then a skip is a failure.

@@ -19,14 +19,17 @@ type logoutRequest struct {
 	hint   *idTokenClaims // nil: none, or not ours
 	client *client        // nil: not sure which
 	// redirect is where to go afterwards, with state; "" where no client that
-	// proved itself has registered it.
+	// proved itself has registered it. misled: it asks for one that the client has
+	// not registered.
 	redirect string
+	misled   bool
 	// believed: the client proved itself otherwise than by a hint.
 	believed bool
 }
 
 // logout ends the session. A client that shows an ID token of this very session
-// is believed, and so is one of format djangito whose page the person comes from;
+// is believed, unless it wants people sent where it has registered nothing, and so
+// is one of format djangito whose page the person comes from;
 // anybody else gets a page that asks the person, since a link or an image could
 // lead here.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +76,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case in == nil:
 	case confirmed && p.csrfValid(r, values, logoutPurpose(in)):
-	case !confirmed && req.hint != nil && req.hint.SID == in.session.SID:
+	case !confirmed && req.hint != nil && req.hint.SID == in.session.SID && !req.misled:
 	case !confirmed && req.believed:
 	default:
 		p.askLogout(w, r, req, in)
@@ -162,6 +165,7 @@ func (p *Provider) parseLogout(r *http.Request, q url.Values) (*logoutRequest, e
 	switch {
 	case uri == "":
 	case !redirectAllowed(c.PostLogoutRedirectURIs, uri):
+		req.misled = true
 		p.Logger.Warn("post_logout_redirect_uri is not registered", "client_id", c.ID, "post_logout_redirect_uri", printable(uri, 500))
 	case q.Has("state"):
 		req.redirect = appendQuery(uri, url.Values{"state": {q.Get("state")}})

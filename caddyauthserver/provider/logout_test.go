@@ -108,13 +108,18 @@ func TestLogoutAsksOtherwise(t *testing.T) {
 	}
 }
 
+// A client that wants people sent to where it registered nothing is not believed in
+// the rest either: they are asked, and sent nowhere.
 func TestLogoutRedirectIsExact(t *testing.T) {
 	s := newServer(t)
 	for _, uri := range []string{appLoggedOut + "/", appLoggedOut + "?x", "https://app.example.com/", appRedirect, "https://evil.example.net/", "//evil.example.net", "javascript:alert(1)", "https://wiki.example.com/"} {
 		b := s.browser()
 		a := b.logout("id_token_hint", b.tokens("openid").id, "post_logout_redirect_uri", uri)
-		if a.StatusCode != http.StatusOK || a.Header.Get("Location") != "" || b.signedIn() {
+		if a.StatusCode != http.StatusOK || a.Header.Get("Location") != "" || !b.signedIn() {
 			t.Errorf("%s: %d to %q", uri, a.StatusCode, a.Header.Get("Location"))
+		}
+		if a = b.post("/o/logout", a.form()); a.StatusCode != http.StatusOK || a.Header.Get("Location") != "" || b.signedIn() {
+			t.Errorf("%s: after a yes %d to %q", uri, a.StatusCode, a.Header.Get("Location"))
 		}
 	}
 	b := s.browser()

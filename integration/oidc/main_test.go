@@ -1,0 +1,33 @@
+// Package oidc holds the server and the gate against what the OpenID Foundation's
+// conformance suite demands. Each subtest has the name of one of its modules and
+// says what that demands.
+//
+//	server_test.go         a running Caddy with auth_server, over https
+//	serverparty_test.go    a relying party and a person's browser, in plain net/http
+//	serverbasic_test.go    Basic OP and Form Post OP
+//	serverconfig_test.go   Config OP
+//	serverlogout_test.go   RP-Initiated Logout OP, Back-Channel Logout OP
+package oidc
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "caddyito-oidc-")
+	if err == nil {
+		err = startServer(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "starting Caddy:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = caddy.Stop()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
