@@ -36,8 +36,8 @@ func (p *Provider) withBearer(w http.ResponseWriter, r *http.Request, scope stri
 		err = p.Store.View(r.Context(), func(tx store.ReadTx) error {
 			b, err := p.liveBearer(tx, hash)
 			if errors.Is(err, store.ErrNotFound) {
-				return &oauthError{status: http.StatusUnauthorized, code: "invalid_token",
-					description: "the access token is unknown, expired or revoked", challenge: p.challenge("invalid_token", "")}
+				return p.wrongBearer(r, &oauthError{status: http.StatusUnauthorized, code: "invalid_token",
+					description: "the access token is unknown, expired or revoked", challenge: p.challenge("invalid_token", "")})
 			}
 			if err != nil {
 				return fmt.Errorf("looking up access token: %w", err)

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -22,31 +23,45 @@ type credentials struct {
 // query. A public client only names itself.
 func (p *Provider) authenticateClient(r *http.Request, form url.Values) (*client, error) {
 	cred, err := clientCredentials(r.Header["Authorization"], form)
-	if err != nil {
-		if e, ok := errors.AsType[*oauthError](err); ok && e.code == "invalid_client" {
-			return nil, p.invalidClient()
-		}
-		return nil, err
+	var c *client
+	if err == nil {
+		c, err = p.checkCredentials(r.Context(), cred)
 	}
-	c, err := p.findClient(r.Context(), cred.id)
+	bad, ok := errors.AsType[*badCredentialsError](err)
+	if !ok {
+		return c, err
+	}
+	err = p.slowDown(p.invalidClient(), p.wrongCredentials(r, bad.clientID)...)
+	if _, silent := errors.AsType[*tooManyError](err); !silent {
+		p.Logger.Info("client authentication failed", "client_id", bad.clientID, "reason", bad.reason, "client_ip", p.ClientIP(r))
+	}
+	return nil, err
+}
+
+// badCredentialsError says that nobody is authenticated, and why: for the log.
+type badCredentialsError struct {
+	clientID string // "" unless there is one
+	reason   string
+}
+
+func (e *badCredentialsError) Error() string { return e.reason }
+
+// checkCredentials is the client whose credentials those are, or a
+// *badCredentialsError.
+func (p *Provider) checkCredentials(ctx context.Context, cred credentials) (*client, error) {
+	c, err := p.findClient(ctx, cred.id)
 	if errors.Is(err, errUnknownClient) {
 		secretMatches([]string{"no such client"}, cred.secret)
-		p.Logger.Info("client authentication failed", "reason", "unknown client")
-		return nil, p.invalidClient()
+		return nil, &badCredentialsError{reason: "unknown client"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("finding client: %w", err)
 	}
-	if c.Public {
-		if cred.hasSecret {
-			p.Logger.Info("client authentication failed", "client_id", c.ID, "reason", "a public client has no secret")
-			return nil, p.invalidClient()
-		}
-		return c, nil
-	}
-	if !cred.hasSecret || !secretMatches(c.secrets, cred.secret) {
-		p.Logger.Info("client authentication failed", "client_id", c.ID, "reason", "wrong or missing secret")
-		return nil, p.invalidClient()
+	switch {
+	case c.Public && cred.hasSecret:
+		return nil, &badCredentialsError{c.ID, "a public client has no secret"}
+	case !c.Public && (!cred.hasSecret || !secretMatches(c.secrets, cred.secret)):
+		return nil, &badCredentialsError{c.ID, "wrong or missing secret"}
 	}
 	return c, nil
 }
@@ -94,13 +109,13 @@ func clientCredentials(authorization []string, form url.Values) (credentials, er
 		return credentials{}, &oauthError{code: "invalid_request", description: "more than one Authorization header"}
 	}
 	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
-		return credentials{}, &oauthError{code: "invalid_client"}
+		return credentials{}, &badCredentialsError{reason: "client assertions are not known here"}
 	}
 	cred := credentials{id: form.Get("client_id"), secret: form.Get("client_secret"), hasSecret: form.Get("client_secret") != ""}
 	if len(authorization) == 1 {
 		id, secret, ok := parseBasic(authorization[0])
 		if !ok {
-			return credentials{}, &oauthError{code: "invalid_client"}
+			return credentials{}, &badCredentialsError{reason: "the Authorization header is not that of a client"}
 		}
 		if cred.hasSecret {
 			return credentials{}, &oauthError{code: "invalid_request", description: "client authentication in the header and in the body"}
@@ -111,7 +126,7 @@ func clientCredentials(authorization []string, form url.Values) (credentials, er
 		cred = credentials{id: id, secret: secret, hasSecret: secret != ""}
 	}
 	if cred.id == "" {
-		return credentials{}, &oauthError{code: "invalid_client"}
+		return credentials{}, &badCredentialsError{reason: "no client_id"}
 	}
 	return cred, nil
 }

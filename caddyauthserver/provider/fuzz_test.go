@@ -79,7 +79,7 @@ func FuzzToken(f *testing.F) {
 			if path == "/o/introspect" && w.Code == http.StatusOK && w.Body.String() == inactive {
 				continue
 			}
-			if w.Code != 400 && w.Code != 401 && w.Code != 413 || !strings.HasPrefix(w.Body.String(), `{"error":"`) {
+			if w.Code != 400 && w.Code != 401 && w.Code != 413 && w.Code != 429 || !strings.HasPrefix(w.Body.String(), `{"error":"`) {
 				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 			}
 			if w.Code == 401 && w.Header().Get("WWW-Authenticate") == "" {

@@ -30,13 +30,20 @@ var (
 	resetNetworkLimit = limit{20, 30 * time.Second}
 )
 
+// Limits of what is wrong though it is too long to be guessed (guessing.go).
+var (
+	secretLimit = limit{50, 2 * time.Second}
+	grantLimit  = limit{200, time.Second}
+	bearerLimit = limit{1000, 100 * time.Millisecond}
+)
+
 // limiterSize is how many accounts, networks and sites, of each, are remembered;
 // the least recently tried are forgotten first.
 const limiterSize = 1 << 16
 
 // limiter counts attempts to sign in, and what else is limited, in memory: per
-// account, per network, per site and in all. It is the generic cell rate algorithm: for each key, the time at
-// which its bucket would be full again.
+// account, per network, per site and in all. It is the generic cell rate algorithm:
+// for each key, the time at which its bucket would be full again.
 type limiter struct {
 	now func() time.Time
 
@@ -52,7 +59,7 @@ type attempt struct {
 
 func newLimiter(now func() time.Time) *limiter {
 	l := &limiter{now: now, buckets: map[limit]*simplelru.LRU[string, time.Time]{}}
-	for _, lim := range []limit{accountLimit, networkLimit, siteLimit, overallLimit, resetAccountLimit, resetNetworkLimit} {
+	for _, lim := range []limit{accountLimit, networkLimit, siteLimit, overallLimit, resetAccountLimit, resetNetworkLimit, secretLimit, grantLimit, bearerLimit} {
 		l.buckets[lim], _ = simplelru.NewLRU[string, time.Time](limiterSize, nil) // fails only for size 0
 	}
 	return l

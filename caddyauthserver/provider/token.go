@@ -36,7 +36,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		b.access, err = p.signAccessToken(r.Context(), b)
 	}
 	if err != nil {
-		p.oauthFailure(w, r, "token request", err)
+		p.oauthFailure(w, r, "token request", p.wrongGrant(r, c, err))
 		return
 	}
 	answer := map[string]any{
