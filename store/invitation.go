@@ -11,7 +11,7 @@ type Invitation struct {
 	Name string `json:"name,omitempty"`
 	// Origins in which all its URIs must lie. Default: any.
 	Origins []string `json:"origins,omitempty"`
-	// Scopes it may register for. Default: all.
+	// Scopes it may register for. Default: all but those of APIs.
 	Scopes []string `json:"scopes,omitempty"`
 	// SkipConsent, AllowGroups, Sync and Fields are as in ClientSettings.
 	SkipConsent bool     `json:"skip_consent,omitempty"`

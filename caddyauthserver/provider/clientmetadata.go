@@ -242,16 +242,16 @@ func (m *metadataReader) flag(name string) (b bool) {
 // applyTo puts the metadata into a client, and leaves alone what only an
 // administrator says of it.
 func (m *clientMetadata) applyTo(c *store.Client) {
-	s, invitation := m.settings, c.SelfRegistration.Invitation
-	s.SkipConsent, s.AllowGroups, s.Fields, s.Sync = c.SkipConsent, c.AllowGroups, c.Fields, c.Sync
-	s.AllowNoPKCE, s.Format, s.AdminFlags = c.AllowNoPKCE, c.Format, c.AdminFlags
-	s.Resources, s.AccessTokenFormat = c.Resources, c.AccessTokenFormat
-	s.AccessTokenLifetime, s.RefreshTokenLifetime = c.AccessTokenLifetime, c.RefreshTokenLifetime
+	s, said, invitation := c.ClientSettings, m.settings, c.SelfRegistration.Invitation
+	s.RedirectURIs, s.PostLogoutRedirectURIs = said.RedirectURIs, said.PostLogoutRedirectURIs
+	s.GrantTypes, s.Scopes, s.IDTokenAlg, s.RequirePAR = said.GrantTypes, said.Scopes, said.IDTokenAlg, said.RequirePAR
+	s.BackchannelLogoutURI, s.FrontchannelLogoutURI, s.SyncURL = said.BackchannelLogoutURI, said.FrontchannelLogoutURI, said.SyncURL
+	s.Public, s.Name = said.Public, ""
 	if len(s.Scopes) == 0 {
 		s.Scopes = invitation.Scopes
 	}
 	if s.Public {
-		s.Sync = "" // there is no secret to sign it with
+		s.Sync = store.SyncOff // there is no secret to sign it with
 	}
 	switch {
 	case invitation.Name != "":

@@ -156,6 +156,7 @@ func TestRFC7591Section322(t *testing.T) {
 		{`{` + cb + `,"response_types":["code id_token"]}`, "invalid_client_metadata"},
 		{`{` + cb + `,"grant_types":["client_credentials"],"response_types":["code"]}`, "invalid_client_metadata"},
 		{`{` + cb + `,"scope":"openid root"}`, "invalid_client_metadata"},
+		{`{` + cb + `,"scope":"openid invoices:write"}`, "invalid_client_metadata"},
 		{`{` + cb + `,"id_token_signed_response_alg":"none"}`, "invalid_client_metadata"},
 		{`{` + cb + `,"id_token_signed_response_alg":"HS256"}`, "invalid_client_metadata"},
 		{`{` + cb + `,"subject_type":"pairwise"}`, "invalid_client_metadata"},
@@ -235,6 +236,17 @@ func TestRFC7591OnlyAdministratorsRaise(t *testing.T) {
 	if c := s.storedClient(id); c.Sync != store.SyncOff {
 		t.Errorf("the update undid what an administrator changed: %+v", c)
 	}
+	// A client for itself has what APIs it was invited to, and no others.
+	for scope, want := range map[string]string{"invoices:read": "", "invoices:write": "invalid_scope"} {
+		v := s.register(s.invite(store.Invitation{Scopes: []string{"invoices:read"}}), `{"grant_types":["client_credentials"]}`).decode(t)
+		id, _ := v["client_id"].(string)
+		secret, _ := v["client_secret"].(string)
+		a := s.token(as(id, secret), url.Values{"grant_type": {"client_credentials"}, "scope": {scope}})
+		if got, _ := a.decode(t)["error"].(string); got != want {
+			t.Errorf("%s: %s", scope, a.body)
+		}
+	}
+	wantError(t, s.register(s.invite(store.Invitation{Scopes: []string{"invoices:read"}}), `{"grant_types":["client_credentials"],"scope":"invoices:write"}`), 400, "invalid_client_metadata")
 	// The gift that was given.
 	v = s.register(s.invite(store.Invitation{SkipConsent: true, Name: "Wiki"}), greedy).decode(t)
 	if c := s.storedClient(v["client_id"].(string)); !c.SkipConsent || c.Name != "Wiki" {

@@ -54,9 +54,13 @@ func (r Rules) CheckInvited(c *store.Client, i *store.Invitation) []store.Proble
 	bad := func(field, format string, args ...any) {
 		problems = append(problems, store.Problem{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
+	scopes := i.Scopes
+	if len(scopes) == 0 {
+		scopes = store.Scopes() // those of APIs are for an administrator to give
+	}
 	for _, s := range c.Scopes {
-		if len(i.Scopes) > 0 && !slices.Contains(i.Scopes, s) {
-			bad("scopes", "%s is not among those that the initial access token is good for: %s", s, strings.Join(i.Scopes, " "))
+		if !slices.Contains(scopes, s) {
+			bad("scopes", "%.200s is not among those that the initial access token is good for: %s", s, strings.Join(scopes, " "))
 		}
 	}
 	var home []string // origins to which people come back
