@@ -107,7 +107,7 @@ func (p *Provider) attemptsOf(r *http.Request, name string, u *store.User) []att
 		account = "name " + string(sum[:])
 	}
 	if u != nil {
-		if mark, ok := p.knownDevice(r, u.ID); ok {
+		if mark, ok := p.knownBrowser(r, u.ID); ok {
 			return []attempt{{accountLimit, "device " + mark}}
 		}
 		account = "user " + strconv.FormatInt(u.ID, 10)

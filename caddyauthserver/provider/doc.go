@@ -33,7 +33,7 @@
 //
 // A file is an endpoint or what endpoints share: the browser's session
 // (session.go), CSRF tokens (csrf.go), passwords (checklogin.go) and how often one
-// may try (limiter.go, device.go, guessing.go), signing keys (keys.go), access tokens
+// may try (limiter.go, knownbrowser.go, guessing.go), signing keys (keys.go), access tokens
 // (bearer.go), reading forms strictly (params.go). asked.go is how a step that was
 // asked for anew is known to be done.
 //

@@ -77,7 +77,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Logger.Info("signed in", "user_id", in.user.ID)
 	p.setCookie(w, p.cookies.session, id, p.SessionAbsolute)
-	p.rememberDevice(w, r, in.user.ID)
+	p.rememberBrowser(w, r, in.user.ID)
 	seeOther(w, back)
 }
 

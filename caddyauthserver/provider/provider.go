@@ -21,25 +21,25 @@ import (
 // Provider is an OpenID provider. It is safe for concurrent use.
 type Provider struct {
 	Config
-	messages  *webpage.Renderer
-	pages     *pages.Set
-	passwords *password.Hasher
-	keys      *keyring
-	origins   *origins
-	limits    *limiter
-	polls     *polls
-	sync      *usersync.Server
-	logouts   *notifier
-	resets    chan string        // names of people who asked for a new password
-	stopMail  context.CancelFunc // nil before StartMail
-	mailing   sync.WaitGroup
-	meter     meter
-	claims    []claim // about a person
-	cookies   cookieNames
-	routes    map[string]route
-	csrfKey   [32]byte
-	askedKey  [32]byte
-	deviceKey [32]byte
+	messages   *webpage.Renderer
+	pages      *pages.Set
+	passwords  *password.Hasher
+	keys       *keyring
+	origins    *origins
+	limits     *limiter
+	polls      *polls
+	sync       *usersync.Server
+	logouts    *notifier
+	resets     chan string        // names of people who asked for a new password
+	stopMail   context.CancelFunc // nil before StartMail
+	mailing    sync.WaitGroup
+	meter      meter
+	claims     []claim // about a person
+	cookies    cookieNames
+	routes     map[string]route
+	csrfKey    [32]byte
+	askedKey   [32]byte
+	browserKey [32]byte
 	// jtiKey hides under what JWTs are kept.
 	jtiKey [32]byte
 	// successorKey makes refresh tokens of those they replace.
@@ -68,16 +68,16 @@ func New(c Config) (*Provider, error) {
 		return nil, fmt.Errorf("preparing pages: %w", err)
 	}
 	p := &Provider{
-		Config:    c,
-		messages:  messages,
-		pages:     set,
-		passwords: password.New(password.Params{}),
-		limits:    newLimiter(c.Now),
-		polls:     newPolls(),
-		cookies:   cookieNamesFor(c.Issuer),
-		csrfKey:   c.MasterKey.Derive("provider/csrf"),
-		askedKey:  c.MasterKey.Derive("provider/asked"),
-		deviceKey: c.MasterKey.Derive("provider/device"),
+		Config:     c,
+		messages:   messages,
+		pages:      set,
+		passwords:  password.New(password.Params{}),
+		limits:     newLimiter(c.Now),
+		polls:      newPolls(),
+		cookies:    cookieNamesFor(c.Issuer),
+		csrfKey:    c.MasterKey.Derive("provider/csrf"),
+		askedKey:   c.MasterKey.Derive("provider/asked"),
+		browserKey: c.MasterKey.Derive("provider/device"), // as it was called first
 
 		jtiKey:       c.MasterKey.Derive("provider/jti"),
 		successorKey: c.MasterKey.Derive("provider/refresh-successor"),
