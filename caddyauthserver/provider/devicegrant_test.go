@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/png"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -16,10 +17,16 @@ import (
 
 const consoleSecret = "console-secret"
 
-// withDevices has two clients for devices: tv, which is public, and console, which
-// has a secret and is first-party.
 func withDevices(t testing.TB, opts ...option) *server {
 	s := newServer(t, opts...)
+	s.addDeviceClients()
+	return s
+}
+
+// addDeviceClients makes two clients for devices: tv, which is public, and console,
+// which has a secret and is first-party.
+func (s *server) addDeviceClients() {
+	s.t.Helper()
 	s.update(func(tx store.WriteTx) error {
 		grants := []string{store.GrantDevice, store.GrantRefresh}
 		if err := tx.PutClient(&store.Client{ID: "tv", ClientSettings: store.ClientSettings{Name: "Telly", Public: true, GrantTypes: grants}}); err != nil {
@@ -29,7 +36,6 @@ func withDevices(t testing.TB, opts ...option) *server {
 			Secrets:        []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("console"), []byte(consoleSecret))}},
 			ClientSettings: store.ClientSettings{Name: "Console", SkipConsent: true, GrantTypes: append(grants, store.GrantCode), Resources: []string{"https://api.example.com"}}})
 	})
-	return s
 }
 
 // tv is a device at work.
@@ -577,4 +583,35 @@ func TestDeviceQR(t *testing.T) {
 	if last != http.StatusTooManyRequests {
 		t.Errorf("250 pictures at once: %d", last)
 	}
+}
+
+// Whatever is asked at the endpoints of devices, by who is signed in or not, is
+// answered, and leads nowhere but to our own pages.
+func FuzzDevice(f *testing.F) {
+	s := withDevices(f)
+	session := s.browser().signIn("alice", alicePassword).sessionCookie()
+	f.Add("user_code=WDJB-MJHT", "client_id=tv&scope=openid")
+	f.Add("user_code=wdjb%20mjht&decision=allow&csrf=x", "client_id=tv&scope=openid&resource=x")
+	f.Add("user_code=%ff&user_code=x", "client_id=spa&scope=%zz")
+	f.Add("user_code=https://evil.example.net/", "client_id=console&client_secret=x&device_code=y&grant_type="+url.QueryEscape(store.GrantDevice))
+	f.Fuzz(func(t *testing.T, query, body string) {
+		const form = "application/x-www-form-urlencoded"
+		for _, signedIn := range []string{"", session.Name + "=" + session.Value} {
+			for _, w := range []*httptest.ResponseRecorder{
+				s.serve("GET", "/o/device?"+query, "", "", "Cookie", signedIn),
+				s.serve("POST", "/o/device", form, query, "Cookie", signedIn),
+				s.serve("GET", "/o/device/qr?"+query, "", "", "Cookie", signedIn),
+			} {
+				loc := w.Header().Get("Location")
+				if w.Code >= 500 || loc != "" && !strings.HasPrefix(loc, s.issuer+"/o/login?continue=user_code%3D") {
+					t.Fatalf("%q: %d to %q", query, w.Code, loc)
+				}
+			}
+		}
+		for _, path := range []string{"/o/device/code", "/o/token"} {
+			if w := s.serve("POST", path, form, body); w.Code >= 500 || !strings.HasPrefix(w.Body.String(), "{") {
+				t.Fatalf("%s with %q: %d %s", path, body, w.Code, w.Body)
+			}
+		}
+	})
 }

@@ -13,6 +13,7 @@ import (
 // place that takes one.
 func TestEachTokenOpensOneDoor(t *testing.T) {
 	s := virgin(t, withRegistration)
+	s.addDeviceClients()
 	registeredID, registration, _ := s.registered(t, shopMetadata)
 	const scope = "openid read offline_access"
 	link, err := url.Parse(s.setupLink())
@@ -28,6 +29,13 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 			device = c.Value
 		}
 	}
+	// allowed is a device to which bob said yes.
+	bob := s.browser().signIn("bob", "bob's password")
+	allowed := func() *tv {
+		d := s.device("console")
+		bob.answer(d, "allow")
+		return d
+	}
 	// kinds makes one of each, anew, since a door may spend what it is shown.
 	kinds := func() map[string]string {
 		tok := b.tokens(scope)
@@ -39,7 +47,10 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 			"setup ticket":   link.Query().Get("token"),
 			"session cookie": b.sessionCookie().Value,
 			"CSRF token":     b.get("/o/login").field("csrf"),
-			"device mark":    device,
+			"browser mark":   device,
+			"request_uri":    s.pushed(as("app", appSecret), authQuery("app", appRedirect, "scope", scope)).Get("request_uri"),
+			"device code":    allowed().code,
+			"user code":      s.device("console").userCode,
 			"client secret":  appSecret,
 
 			"initial access token":      s.invite(store.Invitation{}),
@@ -58,6 +69,16 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 		}},
 		{"token endpoint, refresh", "refresh token", func(x string) bool {
 			return s.token(app, refreshForm(x)).StatusCode == http.StatusOK
+		}},
+		{"token endpoint, device", "device code", func(x string) bool {
+			form := url.Values{"grant_type": {store.GrantDevice}, "device_code": {x}}
+			return s.token(as("console", consoleSecret), form).StatusCode == http.StatusOK
+		}},
+		{"page of devices", "user code", func(x string) bool {
+			return strings.Contains(b.get("/o/device?user_code="+url.QueryEscape(x)).body, `value="allow"`)
+		}},
+		{"what was pushed", "request_uri", func(x string) bool {
+			return b.authorize(url.Values{"client_id": {"app"}, "request_uri": {x}}).location().Query().Has("code")
 		}},
 		{"client secret", "client secret", func(x string) bool {
 			return s.token(as("app", x), codeForm("x", appRedirect)).StatusCode != http.StatusUnauthorized

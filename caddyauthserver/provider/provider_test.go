@@ -118,7 +118,7 @@ func TestDiscovery(t *testing.T) {
 func TestHeadersEverywhere(t *testing.T) {
 	s := newServer(t)
 	b := s.browser()
-	for _, path := range []string{"/o/", "/o/login", "/o/authorize", "/o/consent", "/o/logout", "/o/setup", "/o/unheard-of", "/o/token", "/o/userinfo", "/o/jwks"} {
+	for _, path := range []string{"/o/", "/o/login", "/o/authorize", "/o/consent", "/o/logout", "/o/setup", "/o/unheard-of", "/o/device", "/o/device/code", "/o/device/qr", "/o/par", "/o/token", "/o/userinfo", "/o/jwks"} {
 		for _, method := range []string{"GET", "POST", "PATCH"} {
 			a := b.do(b.request(method, path, nil))
 			if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Referrer-Policy") != "no-referrer" || a.StatusCode >= 500 {
@@ -170,6 +170,8 @@ func TestUnavailableStore(t *testing.T) {
 		"logout":    b.logout("id_token_hint", tok.id),
 		"login":     b.post("/o/login", login.form("username", "alice", "password", alicePassword)),
 		"setup":     b.get("/o/setup?token=x"),
+		"device":    b.get("/o/device?user_code=WDJB-MJHT"),
+		"pushed":    b.authorize(url.Values{"client_id": {"gate"}, "request_uri": {requestURIPrefix + "x"}}),
 		"consent":   b.get("/o/consent?request=" + url.QueryEscape(authQuery("app", appRedirect).Encode())),
 	} {
 		if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || !strings.Contains(a.body, "<html") || strings.Contains(a.body, "fire") {
@@ -183,6 +185,8 @@ func TestUnavailableStore(t *testing.T) {
 		"userinfo":   s.call("GET", "/o/userinfo", "Bearer "+tok.access, nil),
 		"profile":    s.call("GET", "/o/profile", "Bearer "+tok.access, nil),
 		"introspect": s.call("POST", "/o/introspect", as("app", appSecret), url.Values{"token": {tok.access}}),
+		"par":        s.push(as("gate", "gate-secret"), authQuery("gate", wikiRedirect)),
+		"device":     s.call("POST", "/o/device/code", "", url.Values{"client_id": {"tv"}, "scope": {"openid"}}),
 		"revoke":     s.call("POST", "/o/revoke", as("app", appSecret), url.Values{"token": {tok.access}}),
 	} {
 		wantError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
