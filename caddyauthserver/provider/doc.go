@@ -26,6 +26,9 @@
 //
 //	/o/device, /o/device/code, /o/device/qr  (devicegrant.go draws how these meet)
 //
+//	/o/register, /o/register/<client id>     where software registers itself
+//	(register.go, registration.go; what it may say: clientmetadata.go)
+//
 //	/o/logout, /o/password, /o/setup, /o/ are for people, like login and consent.
 //
 // When a session ends, backchannel.go tells the clients that signed in by it, each

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -97,17 +95,9 @@ func (p *Provider) invitation(tx store.TicketReader, token string) (*store.Invit
 
 // registrationToken reads the bearer token of a registration, from the header
 // alone, and has look see whether it is good: store.ErrNotFound if not. It answers
-// every refusal, and says whether there is more to do. Attempts with tokens that
-// are not good are counted, per network.
+// every refusal, and says whether there is more to do. What is wrong is counted, by
+// network (guessing.go).
 func (p *Provider) registrationToken(w http.ResponseWriter, r *http.Request, look func(tx store.ReadTx, token string) error) (string, bool) {
-	ip := p.ClientIP(r)
-	attempts := []attempt{{networkLimit, "register " + networkOf(ip)}, {siteLimit, "register " + siteOf(ip)}}
-	if wait := p.limits.take(attempts...); wait > 0 {
-		p.Logger.Warn("too many registrations with tokens that are not good", "client_ip", ip)
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-		p.oauthError(w, &oauthError{status: http.StatusTooManyRequests, code: "temporarily_unavailable", description: "too many attempts"})
-		return "", false
-	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	token = strings.TrimSpace(token)
 	if len(r.Header["Authorization"]) != 1 || !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -116,11 +106,12 @@ func (p *Provider) registrationToken(w http.ResponseWriter, r *http.Request, loo
 		return "", false
 	}
 	err := p.Store.View(r.Context(), func(tx store.ReadTx) error { return look(tx, token) })
-	if !errors.Is(err, store.ErrNotFound) {
-		p.limits.refund(attempts...)
-	} else {
-		p.Logger.Info("registration refused", "reason", "the token is unknown, used or expired", "client_ip", ip)
-		err = p.badRegistrationToken()
+	if errors.Is(err, store.ErrNotFound) {
+		ip := p.ClientIP(r)
+		refused := p.badRegistrationToken()
+		if err = p.slowDown(refused, attempt{secretLimit, "register " + networkOf(ip)}); err == error(refused) {
+			p.Logger.Info("registration refused", "reason", "the token is unknown, used or expired", "client_ip", ip)
+		}
 	}
 	if err != nil {
 		p.oauthFailure(w, r, "looking up the token of a registration", err)

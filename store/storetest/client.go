@@ -14,6 +14,8 @@ func testClient(t *testing.T, p *place) {
 		RedirectURIs: []string{"https://wiki.example.com/oidc/callback"},
 		SkipConsent:  true,
 		Scopes:       []string{"openid"},
+	}, SelfRegistration: &store.SelfRegistration{
+		Token: store.HashOf("token"), AuthMethod: "none", Invitation: store.Invitation{Name: "Wiki", Origins: []string{"https://wiki.example.com"}},
 	}}
 	put := func(c *store.Client) {
 		t.Helper()
@@ -30,9 +32,9 @@ func testClient(t *testing.T, p *place) {
 	}
 	gone(p, "part of an id", read("wik"))
 	gone(p, "an id in another case", read("Wiki"))
-	c.Secrets, c.Disabled = nil, true
+	c.Secrets, c.Disabled, c.SelfRegistration = nil, true, nil
 	put(c)
-	if got := must(p, read("wiki")); len(got.Secrets) != 0 || !got.Disabled {
+	if got := must(p, read("wiki")); len(got.Secrets) != 0 || !got.Disabled || got.SelfRegistration != nil {
 		t.Errorf("a replaced client is %+v", got)
 	}
 	for _, id := range []string{"b", "a", "c", "a:b", "B"} {
