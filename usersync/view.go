@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -23,7 +24,7 @@ type View struct {
 	// count that it leads to.
 	limited bool
 	fields  map[string]map[string]bool // by type
-	id      string
+	id      func() string              // once: who is told of one user needs none
 }
 
 // always are the fields of a user that no list leaves out: without a name nobody
@@ -64,7 +65,7 @@ func NewView(schema *store.Schema, clientID string, mode store.SyncMode, list []
 			v.addAll(t.Name, seen)
 		}
 	}
-	v.id = v.fingerprint()
+	v.id = sync.OnceValue(v.fingerprint)
 	return v
 }
 
@@ -160,7 +161,7 @@ func (v *View) known(typ string) []string {
 
 // ID tells views apart: one that shows something else, or in another form, has
 // another. A mirror remembers it, and who comes with another fills it anew.
-func (v *View) ID() string { return v.id }
+func (v *View) ID() string { return v.id() }
 
 func (v *View) fingerprint() string {
 	type shown struct {
