@@ -103,7 +103,7 @@ func New(c Config) (*Provider, error) {
 		p.path("token"):     {p.token, post, clientOrigins},
 		p.path("device"):    {p.device, both, sameOrigin},
 
-		p.path("device/code"): {p.deviceCode, post, sameOrigin},
+		p.path("device/code"): {p.deviceCode, post, clientOrigins},
 		p.path("device/qr"):   {p.deviceQR, get, sameOrigin},
 		p.path("userinfo"):    {p.userinfo, both, clientOrigins},
 		p.path("profile"):     {p.profile, both, clientOrigins},
