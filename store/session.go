@@ -21,6 +21,9 @@ type Session struct {
 	// (id_token_hint).
 	IDToken string `json:"id_token,omitempty"`
 
+	// Remember: the browser keeps it when it closes. Of the server's sessions only.
+	Remember bool `json:"remember,omitempty"`
+
 	CreatedAt time.Time `json:"created_at"`
 	// AuthTime is when the person last proved who they are.
 	AuthTime time.Time `json:"auth_time"`

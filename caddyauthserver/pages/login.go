@@ -6,13 +6,15 @@ import (
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
-// Login asks for username and password. It posts username, password, csrf and
-// continue.
+// Login asks for username and password. It posts username, password, remember, csrf,
+// continue and add.
 type Login struct {
 	Action   string // where the form goes
 	CSRF     string
 	Continue string // handed back by the form
 	Username string // to begin with
+	Add      bool   // beside who is signed in already; handed back
+	Remember bool   // "stay signed in" is ticked
 	Error    string // why the last attempt failed
 	// ClientName is the app that asked for the sign-in; empty if none did.
 	ClientName string

@@ -2,17 +2,19 @@ package pages
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
-// Logout asks whether to sign out. It posts csrf and request.
+// Logout asks whether to sign out. It posts csrf, request and everybody.
 type Logout struct {
 	Action     string // where the form goes
 	CSRF       string
 	Request    string // handed back by the form
 	ClientName string // the app that asked; empty if none did
 	UserName   string
+	More       bool // others are signed in here too; posts everybody=1 to sign all out
 	// FormAction are the URLs to which the form may be redirected.
 	FormAction []string
 }
@@ -25,12 +27,22 @@ func (s *Set) Logout(w http.ResponseWriter, status int, p Logout) {
 // LoggedOut says that it is done.
 type LoggedOut struct {
 	LinkText, LinkURL string // lead on; without a URL there is no link
+	// Frames are pages of clients that hear of it by being loaded.
+	Frames []string
+	GoOn   bool // follow the link when they had time for it
 }
+
+// framesTime is what Frames have to load.
+const framesTime = 2 * time.Second
 
 // LoggedOut shows the page.
 func (s *Set) LoggedOut(w http.ResponseWriter, status int, p LoggedOut) {
 	if p.LinkText == "" {
 		p.LinkText = "Sign in again"
 	}
-	s.loggedOut.Render(w, status, webpage.Head{Title: "Signed out"}, p)
+	head := webpage.Head{Title: "Signed out", Frames: p.Frames}
+	if p.GoOn {
+		head.RefreshURL, head.RefreshAfter = p.LinkURL, framesTime
+	}
+	s.loggedOut.Render(w, status, head, p)
 }

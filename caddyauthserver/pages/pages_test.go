@@ -41,6 +41,15 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Consent(page("consent"), 200, Consent{Action: "/o/consent", CSRF: x, Request: x, ClientName: x, ClientOrigin: x, UserName: x, Scopes: []Scope{{x, x}, {x, ""}}, FormAction: app})
 	s.Logout(page("logout"), 200, Logout{Action: "/o/logout", CSRF: x, Request: x, ClientName: x, UserName: x, FormAction: app})
 	s.LoggedOut(page("logged out"), 200, LoggedOut{LinkText: x, LinkURL: x})
+	s.LoggedOut(page("logged out, with frames"), 200, LoggedOut{LinkText: x, LinkURL: "https://app.example/x", GoOn: true, Frames: app})
+	s.Accounts(page("accounts"), 200, Accounts{Action: "/o/accounts", CSRF: x, Continue: x, ClientName: x, AddURL: "/o/login", FormAction: app,
+		Accounts: []Account{{x, x, x, x, true}, {x, x, x, "", false}}})
+	s.Forgot(page("forgot"), 200, Forgot{Action: "/o/forgot", CSRF: x, LoginURL: "/o/login"})
+	s.Forgot(page("forgot again"), 429, Forgot{Action: "/o/forgot", CSRF: x, LoginURL: "/o/login", Error: x})
+	s.ForgotSent(page("forgot, sent"), 200, ForgotSent{LoginURL: "/o/login"})
+	s.Reset(page("reset"), 200, Reset{Action: "/o/reset", CSRF: x, Token: x, Username: x})
+	s.Reset(page("reset again"), 422, Reset{Action: "/o/reset", CSRF: x, Token: x, Username: x, Problems: map[string]string{"": x, "new_password": x, "new_password_again": x}})
+	s.ResetDone(page("reset, done"), 200, ResetDone{LoginURL: "/o/login"})
 	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
 	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
 		Problems: map[string]string{"": x, "username": x, "email": x, "company": x, "password": x}})
@@ -149,6 +158,7 @@ input hidden csrf=T
 input hidden continue=/o/authorize?a=1&b=2
 input text username= autocomplete=username required autofocus
 input password password= autocomplete=current-password required
+input checkbox remember=1
 button login-submit : Sign in`},
 		{"login again", func(w *httptest.ResponseRecorder) {
 			s.Login(w, 401, Login{Action: "/o/login", CSRF: "T", Username: "ada", Error: "Wrong."})
@@ -161,6 +171,7 @@ input hidden csrf=T
 input hidden continue=
 input text username=ada autocomplete=username aria-describedby=error required
 input password password= autocomplete=current-password aria-describedby=error required autofocus
+input checkbox remember=1
 button login-submit : Sign in`},
 		{"consent", func(w *httptest.ResponseRecorder) {
 			s.Consent(w, 200, Consent{Action: "/o/consent", CSRF: "T", Request: "R", ClientName: "Wiki", ClientOrigin: "https://wiki.example", UserName: "Ada", Scopes: []Scope{{"email", "See your e-mail"}}})
@@ -182,6 +193,46 @@ form post /o/logout
 input hidden csrf=T
 input hidden request=R
 button logout-submit : Sign out`},
+		{"accounts", func(w *httptest.ResponseRecorder) {
+			s.Accounts(w, 200, Accounts{Action: "/o/accounts", CSRF: "T", Continue: "C", ClientName: "Wiki", AddURL: "/o/login?add=1",
+				Accounts: []Account{{"1", "Ada", "ada", "ada@example.com", true}, {"2", "Bob", "bob", "", false}}})
+		}, 200, `
+title: Choose an account · Acme
+h1: Choose an account
+form post /o/accounts
+input hidden csrf=T
+input hidden continue=C
+button account 1: Adaada@example.com
+button account 2: Bobbob
+a /o/login?add=1: Use another account`},
+		{"logged out, with frames", func(w *httptest.ResponseRecorder) {
+			s.LoggedOut(w, 200, LoggedOut{LinkText: "Go on", LinkURL: "https://app.example/", GoOn: true, Frames: []string{"https://app.example/bye?sid=1"}})
+		}, 200, `
+title: Signed out · Acme
+h1: You are signed out
+a https://app.example/: Go on`},
+		{"forgot", func(w *httptest.ResponseRecorder) {
+			s.Forgot(w, 200, Forgot{Action: "/o/forgot", CSRF: "T", LoginURL: "/o/login"})
+		}, 200, `
+title: Forgot password · Acme
+h1: Forgot password
+form post /o/forgot
+input hidden csrf=T
+input text username= autocomplete=username required autofocus
+button forgot-submit : Send the link
+a /o/login: Back to sign-in`},
+		{"reset", func(w *httptest.ResponseRecorder) {
+			s.Reset(w, 200, Reset{Action: "/o/reset", CSRF: "T", Token: "K", Username: "ada"})
+		}, 200, `
+title: Choose a password · Acme
+h1: Choose a password
+form post /o/reset
+input hidden csrf=T
+input hidden token=K
+input hidden username=ada autocomplete=username
+input password new_password= autocomplete=new-password aria-describedby=new_password-hint required autofocus
+input password new_password_again= autocomplete=new-password required
+button reset-submit : Save password`},
 		{"logged out", func(w *httptest.ResponseRecorder) {
 			s.LoggedOut(w, 200, LoggedOut{LinkURL: "/o/login"})
 		}, 200, `

@@ -12,7 +12,7 @@ var templates embed.FS
 // Set is all pages in one brand. It is safe for concurrent use.
 type Set struct {
 	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost,
-	forgot, forgotSent, reset, resetDone,
+	accounts, forgot, forgotSent, reset, resetDone,
 	device, deviceConfirm, deviceAnswered *webpage.View
 }
 
@@ -32,6 +32,7 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"device_confirm.html":   &s.deviceConfirm,
 		"device_answered.html":  &s.deviceAnswered,
 		"form_post.html":        &s.formPost,
+		"accounts.html":         &s.accounts,
 		"forgot.html":           &s.forgot,
 		"forgot_sent.html":      &s.forgotSent,
 		"reset.html":            &s.reset,

@@ -32,7 +32,11 @@ func TestAllowGroupsTurnsAway(t *testing.T) {
 	if out == nil {
 		t.Fatalf("no way out: %s", a.body)
 	}
-	wayOut := html.UnescapeString(out[1])
+	choose := b.get(html.UnescapeString(out[1]))
+	if again := b.choose(choose, "Alice Lidell"); b.get(again.Header.Get("Location")).StatusCode != http.StatusForbidden {
+		t.Errorf("the same person, chosen: %d to %s", again.StatusCode, again.Header.Get("Location"))
+	}
+	wayOut := choose.addURL()
 	// The same person again is told the same.
 	again := b.login(b.get(wayOut), "alice", alicePassword)
 	if a := b.get(again.Header.Get("Location")); a.StatusCode != http.StatusForbidden {

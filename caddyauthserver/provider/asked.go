@@ -17,37 +17,50 @@ import (
 // link can say that the asking is done.
 const askedParam = "caddyito_asked"
 
+// It also carries whom the person chose to go on as, of those signed in here, by the
+// sid of their session.
+
 // askedLifetime is how long a person may take over the steps.
 const askedLifetime = time.Hour
 
+// asked is that memory.
+type asked struct {
+	at      time.Time
+	account string // sid of the session that was chosen, or ""
+}
+
 // withAsked is the request's query with the memory in it.
-func (p *Provider) withAsked(query url.Values, at time.Time) url.Values {
+func (p *Provider) withAsked(query url.Values, m asked) url.Values {
 	q := withoutAsked(query)
-	stamp := strconv.FormatInt(at.UnixMicro(), 10)
-	q.Set(askedParam, stamp+"."+p.askedMAC(q, stamp))
+	what := strconv.FormatInt(m.at.UnixMicro(), 10) + "." + m.account
+	q.Set(askedParam, what+"."+p.askedMAC(q, what))
 	return q
 }
 
-// askedAt is when the request began, if it went through a step already.
-func (p *Provider) askedAt(query url.Values) (time.Time, bool) {
-	stamp, mac, ok := strings.Cut(query.Get(askedParam), ".")
-	if !ok || len(query[askedParam]) != 1 {
-		return time.Time{}, false
+// askedAt is the memory of a request that went through a step already.
+func (p *Provider) askedAt(query url.Values) (m asked, ok bool) {
+	parts := strings.Split(query.Get(askedParam), ".")
+	if len(parts) != 3 || len(query[askedParam]) != 1 {
+		return m, false
 	}
-	if !hmac.Equal([]byte(mac), []byte(p.askedMAC(withoutAsked(query), stamp))) {
-		return time.Time{}, false
+	if !hmac.Equal([]byte(parts[2]), []byte(p.askedMAC(withoutAsked(query), parts[0]+"."+parts[1]))) {
+		return m, false
 	}
-	micro, err := strconv.ParseInt(stamp, 10, 64)
+	micro, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil {
-		return time.Time{}, false
+		return m, false
 	}
-	at, now := time.UnixMicro(micro).UTC(), p.now()
-	return at, !at.After(now) && now.Sub(at) < askedLifetime
+	m.at, m.account = time.UnixMicro(micro).UTC(), parts[1]
+	now := p.now()
+	if m.at.After(now) || now.Sub(m.at) >= askedLifetime {
+		return asked{}, false
+	}
+	return m, true
 }
 
-func (p *Provider) askedMAC(query url.Values, stamp string) string {
+func (p *Provider) askedMAC(query url.Values, what string) string {
 	m := hmac.New(sha256.New, p.askedKey[:])
-	m.Write([]byte(stamp + "\n" + query.Encode()))
+	m.Write([]byte(what + "\n" + query.Encode()))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 

@@ -17,6 +17,7 @@ import (
 type authorization struct {
 	*authRequest
 	in      *signedIn      // nil: nobody
+	others  bool           // there are more people signed in here
 	consent *store.Consent // nil: none
 }
 
@@ -79,11 +80,15 @@ func (p *Provider) refuseRequest(w http.ResponseWriter, r *http.Request, req *au
 
 // load reads who is signed in and what they agreed to.
 func (p *Provider) load(r *http.Request, a *authorization) error {
-	in, err := p.currentSession(r)
-	if err != nil || in == nil {
+	all, err := p.sessions(r)
+	if err != nil {
 		return err
 	}
-	a.in = in
+	in := a.whom(all)
+	a.in, a.others = in, len(all) > 0 && (in == nil || len(all) > 1)
+	if in == nil {
+		return nil
+	}
 	return p.Store.View(r.Context(), func(tx store.ReadTx) error {
 		c, err := tx.Consent(in.user.ID, a.client.ID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -92,6 +97,38 @@ func (p *Provider) load(r *http.Request, a *authorization) error {
 		a.consent = c
 		return nil
 	})
+}
+
+// whom is whose session the request goes on with: that of whom the client means, or
+// whom the person chose, or else the current one.
+func (a *authorization) whom(all []*signedIn) *signedIn {
+	for _, in := range all {
+		switch {
+		case len(a.subs) > 0 && a.means(in):
+			return in
+		case len(a.subs) == 0 && a.chose(in):
+			return in
+		}
+	}
+	if len(all) > 0 && all[0].current {
+		return all[0]
+	}
+	return nil
+}
+
+// means says whether in may be whom the client means.
+func (a *authRequest) means(in *signedIn) bool {
+	for _, meant := range a.subs {
+		if !slices.Contains(meant, in.session.Subject) {
+			return false
+		}
+	}
+	return true
+}
+
+// chose says whether the person chose to go on as in.
+func (a *authRequest) chose(in *signedIn) bool {
+	return a.returned && a.asked.account != "" && a.asked.account == in.session.SID
 }
 
 // signInStep asks the person to sign in: if nobody is signed in, if the client
@@ -105,20 +142,31 @@ func (p *Provider) signInStep(w http.ResponseWriter, r *http.Request, a *authori
 		p.respondError(w, r, a.authRequest, &oauthError{code: "login_required"})
 		return true
 	}
+	if a.mustChoose() {
+		seeOther(w, p.urlWith("accounts", url.Values{"continue": {p.continueQuery(a)}}))
+		return true
+	}
 	seeOther(w, p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}))
 	return true
 }
 
+// mustChoose says whether the person is to choose whom to go on as, rather than
+// sign in.
+func (a *authorization) mustChoose() bool {
+	if len(a.subs) > 0 || a.prompts("login") {
+		return false // the client knows who, or wants them to sign in anyway
+	}
+	return a.prompts("select_account") && a.in != nil && !a.chose(a.in) || a.in == nil && a.others
+}
+
 func (p *Provider) mustSignInAgain(a *authorization) bool {
-	for _, meant := range a.subs {
-		if !slices.Contains(meant, a.in.session.Subject) {
-			return true
-		}
+	if !a.means(a.in) {
+		return true
 	}
 	if a.since(a.in.session.AuthTime) {
 		return false
 	}
-	if a.prompts("login") || a.prompts("select_account") {
+	if a.prompts("login") || a.prompts("select_account") && !a.chose(a.in) {
 		return true
 	}
 	return a.maxAge >= 0 && p.now().Sub(a.in.session.AuthTime) >= a.maxAge
@@ -126,7 +174,7 @@ func (p *Provider) mustSignInAgain(a *authorization) bool {
 
 // since says whether t, when the person did something, is after the dispatcher
 // asked for it.
-func (a *authRequest) since(t time.Time) bool { return a.returned && !t.Before(a.asked) }
+func (a *authRequest) since(t time.Time) bool { return a.returned && !t.Before(a.asked.at) }
 
 // groupStep turns away who is in none of the groups for which the client is. It
 // says so here, with a way out: a client that is told would often just begin
@@ -140,20 +188,20 @@ func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authoriz
 		p.respondError(w, r, a.authRequest, &oauthError{code: "access_denied", description: "this client is not open to the person who is signed in"})
 		return true
 	}
-	p.turnAway(w, r, a.in, a.client, p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}))
+	p.turnAway(w, r, a.in, a.client, p.continueQuery(a))
 	return true
 }
 
-// turnAway tells a person that the client is not for them, with the address at
-// which they can sign in as somebody else.
-func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, in *signedIn, c *client, login string) {
+// turnAway tells a person that the client is not for them, and leads to where they
+// can go on as somebody else.
+func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, in *signedIn, c *client, goOn string) {
 	p.message(w, r, http.StatusForbidden, webpage.Message{
 		Title: "Not open to you",
 		Text: fmt.Sprintf("You are signed in as %s, and may not use %s. Ask whoever runs it to let you in, or sign in as somebody else.",
 			in.user.Name(), c.displayName()),
 		Detail:   fmt.Sprintf("Client %q is only for members of some groups.", c.ID),
 		LinkText: "Sign in as somebody else",
-		LinkURL:  login,
+		LinkURL:  p.urlWith("accounts", url.Values{"continue": {goOn}}),
 	})
 }
 

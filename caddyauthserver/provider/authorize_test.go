@@ -170,7 +170,7 @@ func TestConsentToAppsCountsOnce(t *testing.T) {
 func TestPromptLogin(t *testing.T) {
 	s := newServer(t)
 	b := s.browser().signIn("alice", alicePassword)
-	for _, prompt := range []string{"login", "select_account", "login consent"} {
+	for _, prompt := range []string{"login", "login select_account", "login consent"} {
 		s.clock.add(time.Minute)
 		q := authQuery("gate", "https://wiki.example.com/oidc/callback", "prompt", prompt)
 		a := b.authorize(q)

@@ -39,9 +39,9 @@ type authRequest struct {
 	// must be who is signed in.
 	subs [][]string
 
-	// asked is when the dispatcher first sent the person to a step, or else now;
-	// returned says that it did.
-	asked    time.Time
+	// asked is when the dispatcher first sent the person to a step, or else now,
+	// and whom they chose there; returned says that it did.
+	asked    asked
 	returned bool
 }
 
@@ -199,7 +199,7 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		}
 	}
 	if a.asked, a.returned = p.askedAt(a.query); !a.returned {
-		a.asked = p.now()
+		a.asked = asked{at: p.now()}
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ const (
 // noteSignIn remembers that a client is told of a session, so that it is told of
 // its end.
 func (p *Provider) noteSignIn(tx store.LogoutWriter, c *client, s *store.Session) error {
-	if c.LogoutTarget() == "" {
+	if c.LogoutTarget() == "" && c.FrontchannelLogoutURI == "" {
 		return nil
 	}
 	err := tx.PutSignIn(&store.SignIn{

@@ -341,11 +341,15 @@ func TestDeviceHoldsToGroups(t *testing.T) {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
 	// The way out leads back to the same code.
-	out := regexp.MustCompile(`href="([^"]*/o/login[^"]*)"`).FindStringSubmatch(a.body)
+	out := regexp.MustCompile(`href="([^"]*/o/accounts[^"]*)"`).FindStringSubmatch(a.body)
 	if out == nil {
 		t.Fatal("no way out")
 	}
-	if next := bob.login(bob.get(strings.ReplaceAll(out[1], "&amp;", "&")), "alice", alicePassword); next.Header.Get("Location") != d.complete {
+	choose := bob.get(strings.ReplaceAll(out[1], "&amp;", "&"))
+	if next := bob.choose(choose, "bob"); next.Header.Get("Location") != d.complete {
+		t.Errorf("the same person is led to %s", next.Header.Get("Location"))
+	}
+	if next := bob.login(bob.get(choose.addURL()), "alice", alicePassword); next.Header.Get("Location") != d.complete {
 		t.Errorf("leads to %s", next.Header.Get("Location"))
 	}
 	alice := s.browser().signIn("alice", alicePassword)

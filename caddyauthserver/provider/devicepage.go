@@ -80,7 +80,7 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 	p.limits.refund(attempts...)
 	if !c.Admits(in.user) {
 		p.Logger.Info("turned away at a device: in none of the client's groups", "user_id", in.user.ID, "client_id", c.ID)
-		p.turnAway(w, r, in, c, p.loginForDevice(code))
+		p.turnAway(w, r, in, c, continueDevice(code))
 		return
 	}
 	decision := values.Get("decision")
@@ -117,8 +117,11 @@ func (p *Provider) deviceURL(userCode string) string {
 // loginForDevice is the login page, from where the way leads back to the page of
 // devices and nowhere else.
 func (p *Provider) loginForDevice(userCode string) string {
-	return p.urlWith("login", url.Values{"continue": {url.Values{"user_code": {userCode}}.Encode()}})
+	return p.urlWith("login", url.Values{"continue": {continueDevice(userCode)}})
 }
+
+// continueDevice is what login hands back.
+func continueDevice(userCode string) string { return url.Values{"user_code": {userCode}}.Encode() }
 
 // forDevice says whether what login is to hand back is a user code, or "" for the
 // page without one, rather than an authorization request.

@@ -52,6 +52,8 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"authorization_response_iss_parameter_supported": true,
 		"backchannel_logout_supported":                   true,
 		"backchannel_logout_session_supported":           true,
+		"frontchannel_logout_supported":                  true,
+		"frontchannel_logout_session_supported":          true,
 		"claims_parameter_supported":                     true,
 		"acr_values_supported":                           []string{acrPassword},
 		"claim_types_supported":                          []string{"normal"},

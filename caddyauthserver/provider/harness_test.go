@@ -329,7 +329,7 @@ func (a *answer) field(name string) string {
 // form is the page's form with its hidden fields.
 func (a *answer) form(add ...string) url.Values {
 	v := url.Values{}
-	for _, name := range []string{"csrf", "continue", "request", "token"} {
+	for _, name := range []string{"csrf", "continue", "request", "token", "add"} {
 		if s := a.field(name); s != "" {
 			v.Set(name, s)
 		}

@@ -29,7 +29,8 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	page := pages.Login{Action: p.path("login"), ForgotURL: p.forgotURL(), Continue: values.Get("continue"), Username: values.Get("username")}
+	page := pages.Login{Action: p.path("login"), ForgotURL: p.forgotURL(), Continue: values.Get("continue"), Username: values.Get("username"),
+		Add: values.Get("add") != "", Remember: r.Method != http.MethodPost || values.Get("remember") != ""}
 	back := p.url("")
 	if code, ok := forDevice(page.Continue); ok {
 		back = p.deviceURL(code)
@@ -66,7 +67,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		p.refuseLogin(w, r, err, show)
 		return
 	}
-	id, err := p.startLogin(r, in)
+	kept, err := p.startLogin(r, in, values.Get("remember") != "", values.Get("add") != "")
 	if errors.Is(err, errNotAnyMore) {
 		p.refuseLogin(w, r, errWrongLogin, show)
 		return
@@ -76,7 +77,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Logger.Info("signed in", "user_id", in.user.ID)
-	p.setCookie(w, p.cookies.session, id, p.SessionAbsolute)
+	p.keepSessions(w, kept)
 	p.rememberBrowser(w, r, in.user.ID)
 	seeOther(w, back)
 }
@@ -103,10 +104,10 @@ func (p *Provider) refuseLogin(w http.ResponseWriter, r *http.Request, err error
 }
 
 // startLogin writes the session, in one transaction with a last look at the
-// user and the password. It returns the id for the cookie.
-func (p *Provider) startLogin(r *http.Request, in *provenLogin) (string, error) {
-	s, id := p.newSession(r, in.user.ID)
-	err := p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+// user and the password. It returns what the browser is to keep.
+func (p *Provider) startLogin(r *http.Request, in *provenLogin, remember, add bool) (kept []*signedIn, err error) {
+	s, id := p.newSession(r, in.user.ID, remember)
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		u, err := activeUser(tx, in.user.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return errNotAnyMore
@@ -130,9 +131,10 @@ func (p *Provider) startLogin(r *http.Request, in *provenLogin) (string, error) 
 		if err := p.recordLogin(tx, u, s.AuthTime); err != nil {
 			return err
 		}
-		return p.startSession(tx, r, s)
+		kept, err = p.startSession(tx, r, s, id, add)
+		return err
 	})
-	return id, err
+	return kept, err
 }
 
 // recordLogin notes when the user last signed in, also of a user whom the schema

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/webpage"
@@ -68,39 +69,71 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		p.unavailable(w, r, "reading logout request", err)
 		return
 	}
-	in, err := p.currentSession(r)
+	all, err := p.sessions(r)
 	if err != nil {
 		p.unavailable(w, r, "reading session", err)
 		return
 	}
+	in := req.of(all)
 	switch {
 	case in == nil:
 	case confirmed && p.csrfValid(r, values, logoutPurpose(in)):
 	case !confirmed && req.hint != nil && req.hint.SID == in.session.SID && !req.misled:
 	case !confirmed && req.believed:
 	default:
-		p.askLogout(w, r, req, in)
+		p.askLogout(w, r, req, in, len(all) > 1)
 		return
 	}
-	if err := p.endAll(r.Context(), in, req.hint); err != nil {
+	var ending []*signedIn
+	switch {
+	case confirmed && values.Get("everybody") != "":
+		ending = all
+	case in != nil:
+		ending = []*signedIn{in}
+	}
+	frames, err := p.endAll(r.Context(), ending, req.hint)
+	if err != nil {
 		p.unavailable(w, r, "signing out", err)
 		return
 	}
-	if in != nil {
+	for _, in := range ending {
 		p.Logger.Info("signed out", "user_id", in.user.ID)
 	}
-	p.loggedOut(w, r, req)
+	left := slices.DeleteFunc(all, func(in *signedIn) bool { return slices.Contains(ending, in) })
+	p.loggedOut(w, r, req, left, frames)
 }
 
-// endAll ends the browser's session, if there is one, and what clients got
-// through the session that a hint names, if that is over: it may have ended by
-// itself, before anybody signed out.
-func (p *Provider) endAll(ctx context.Context, in *signedIn, hint *idTokenClaims) error {
-	if in == nil && hint == nil {
+// of is the session that the request is about, of those in the browser: the one that
+// the client names, or else the first.
+func (req *logoutRequest) of(all []*signedIn) *signedIn {
+	if req.hint != nil {
+		for _, in := range all {
+			if in.session.SID == req.hint.SID {
+				return in
+			}
+		}
+	}
+	if len(all) == 0 {
 		return nil
 	}
-	return p.Store.Update(ctx, func(tx store.WriteTx) error {
-		if in != nil {
+	return all[0]
+}
+
+// endAll ends sessions of the browser, and what clients got through the session that
+// a hint names, if that is over: it may have ended by itself, before anybody signed
+// out. It returns the pages of clients that are to hear of it from the browser.
+func (p *Provider) endAll(ctx context.Context, ending []*signedIn, hint *idTokenClaims) (frames []string, err error) {
+	if len(ending) == 0 && hint == nil {
+		return nil, nil
+	}
+	err = p.Store.Update(ctx, func(tx store.WriteTx) error {
+		frames = nil
+		for _, in := range ending {
+			pages, err := p.frontChannel(tx, in.session)
+			if err != nil {
+				return err
+			}
+			frames = append(frames, pages...)
 			if err := endSession(tx, in.session, p.now()); err != nil {
 				return err
 			}
@@ -120,6 +153,7 @@ func (p *Provider) endAll(ctx context.Context, in *signedIn, hint *idTokenClaims
 		}
 		return endSID(tx, hint.Subject, hint.SID, p.now())
 	})
+	return frames, err
 }
 
 // parseLogout trusts a redirect only if a valid hint says for which client it
@@ -175,8 +209,9 @@ func (p *Provider) parseLogout(r *http.Request, q url.Values) (*logoutRequest, e
 	return req, nil
 }
 
-func (p *Provider) askLogout(w http.ResponseWriter, r *http.Request, req *logoutRequest, in *signedIn) {
+func (p *Provider) askLogout(w http.ResponseWriter, r *http.Request, req *logoutRequest, in *signedIn, more bool) {
 	page := pages.Logout{
+		More:   more,
 		Action: p.path("logout"), CSRF: p.csrfToken(w, r, logoutPurpose(in)), Request: req.again().Encode(),
 		UserName: in.user.Name(),
 	}
@@ -200,18 +235,25 @@ func (req *logoutRequest) again() url.Values {
 	return q
 }
 
-// loggedOut takes the cookie away and leads on. A post from another site comes
-// without the cookie: that there is no session says nothing of the browser then,
-// and to take the cookie away would sign it out.
-func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, req *logoutRequest) {
+// loggedOut has the browser keep those who are left, and leads on. A post from
+// another site comes without the cookie: that there is no session says nothing of the
+// browser then, and to take the cookie away would sign it out.
+func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, req *logoutRequest, left []*signedIn, frames []string) {
 	if len(r.CookiesNamed(p.cookies.session)) > 0 {
-		p.setCookie(w, p.cookies.session, "", -1)
+		p.keepSessions(w, left)
 	}
-	if req.redirect != "" {
+	if req.redirect != "" && len(frames) == 0 {
 		seeOther(w, req.redirect)
 		return
 	}
-	p.pages.LoggedOut(w, http.StatusOK, pages.LoggedOut{LinkText: "Sign in again", LinkURL: p.path("login")})
+	page := pages.LoggedOut{LinkText: "Sign in again", LinkURL: p.path("login"), Frames: frames}
+	switch {
+	case req.redirect != "":
+		page.LinkText, page.LinkURL, page.GoOn = "Go on", req.redirect, true
+	case len(left) > 0:
+		page.LinkText, page.LinkURL = "Choose an account", p.path("accounts")
+	}
+	p.pages.LoggedOut(w, http.StatusOK, page)
 }
 
 func logoutPurpose(in *signedIn) string { return "logout\x00" + string(in.session.Hash[:]) }

@@ -74,7 +74,7 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		p.unavailable(w, r, "hashing password", err)
 		return
 	}
-	id, err := p.changePassword(r, in, proven, hash)
+	kept, err := p.changePassword(r, in, proven, hash)
 	if errors.Is(err, errNotAnyMore) {
 		seeOther(w, p.url("login"))
 		return
@@ -84,16 +84,16 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Logger.Info("password changed", "user_id", in.user.ID)
-	p.setCookie(w, p.cookies.session, id, p.SessionAbsolute)
+	p.keepSessions(w, kept)
 	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{HomeURL: p.Prefix})
 }
 
 // changePassword writes the password, gives this browser's session a new id, and
 // ends every other one with all that was got through it, in one transaction with
 // a last look at what it rests on.
-func (p *Provider) changePassword(r *http.Request, in *signedIn, proven *provenLogin, hash string) (string, error) {
-	s, id := p.newSession(r, in.user.ID)
-	err := p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+func (p *Provider) changePassword(r *http.Request, in *signedIn, proven *provenLogin, hash string) (kept []*signedIn, err error) {
+	s, id := p.newSession(r, in.user.ID, in.session.Remember)
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		now, err := p.sessionIn(tx, in.session.Hash)
 		if err != nil {
 			return fmt.Errorf("reading session: %w", err)
@@ -112,12 +112,12 @@ func (p *Provider) changePassword(r *http.Request, in *signedIn, proven *provenL
 		if err := tx.PutCredential(c); err != nil {
 			return fmt.Errorf("writing credential: %w", err)
 		}
-		if err := p.startSession(tx, r, s); err != nil {
+		if kept, err = p.startSession(tx, r, s, id, false); err != nil {
 			return err
 		}
 		return endOthers(tx, in.user.ID, s, in.session.SID)
 	})
-	return id, err
+	return kept, err
 }
 
 // endOthers ends the sessions of a person but s, and the tokens but those of the

@@ -113,6 +113,7 @@ func New(c Config) (*Provider, error) {
 		p.path("logout"):      {p.logout, both, sameOrigin},
 		p.path("setup"):       {p.setup, both, sameOrigin},
 		p.path("password"):    {p.password, both, sameOrigin},
+		p.path("accounts"):    {p.accounts, both, sameOrigin},
 		p.path("forgot"):      {p.forgot, both, sameOrigin},
 		p.path("reset"):       {p.reset, both, sameOrigin},
 		p.path("sync"):        {p.servePull, []string{"GET"}, sameOrigin},

@@ -51,7 +51,7 @@ func (b *browser) forgot(name string) *answer {
 	return b.post("/o/forgot", b.get("/o/forgot").form("username", name))
 }
 
-func (b *browser) choose(link, pw string) *answer {
+func (b *browser) choosePassword(link, pw string) *answer {
 	b.t.Helper()
 	return b.post("/o/reset", b.get(link).form("new_password", pw, "new_password_again", pw))
 }
@@ -82,7 +82,7 @@ func TestForgotPassword(t *testing.T) {
 			t.Errorf("%s: %d", name, a.StatusCode)
 		}
 	}
-	if a := b.choose(link, newPassword); a.StatusCode != http.StatusOK || !strings.Contains(a.body, "Password changed") {
+	if a := b.choosePassword(link, newPassword); a.StatusCode != http.StatusOK || !strings.Contains(a.body, "Password changed") {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
 	if s.canSignIn("alice", alicePassword) || !s.canSignIn("alice", newPassword) {
@@ -94,7 +94,7 @@ func TestForgotPassword(t *testing.T) {
 	if got := s.call("GET", "/o/userinfo", "Bearer "+away.access, nil).StatusCode; got != 401 {
 		t.Errorf("a token of before: %d", got)
 	}
-	if a := b.choose(link, "third horse battery"); a.StatusCode != http.StatusNotFound {
+	if a := b.choosePassword(link, "third horse battery"); a.StatusCode != http.StatusNotFound {
 		t.Errorf("the link works twice: %d", a.StatusCode)
 	}
 	token := link[strings.Index(link, "=")+1:]
@@ -168,7 +168,7 @@ func TestResetLinkEnds(t *testing.T) {
 	s.clock.add(30 * time.Minute)
 	gone("after half an hour", link)
 	first, second := get(), get()
-	if a := b.choose(second, newPassword); a.StatusCode != http.StatusOK {
+	if a := b.choosePassword(second, newPassword); a.StatusCode != http.StatusOK {
 		t.Fatal(a.StatusCode)
 	}
 	gone("after the other was used", first)
@@ -252,19 +252,19 @@ func TestResetProvesTheAddress(t *testing.T) {
 	if err != nil || !strings.HasPrefix(link, s.url) {
 		t.Fatal(link, err)
 	}
-	s.browser().choose(link, newPassword)
+	s.browser().choosePassword(link, newPassword)
 	if verified() || !s.canSignIn("alice", newPassword) {
 		t.Error("a link that an administrator handed over proves the address, or does not work")
 	}
 	s.browser().forgot("alice")
 	stale := box.link(t)
 	s.editUser(1, func(u *store.User) { u.Email = "new@example.com" })
-	s.browser().choose(stale, newPassword)
+	s.browser().choosePassword(stale, newPassword)
 	if verified() {
 		t.Error("a link sent to the address of before proves the new one")
 	}
 	s.browser().forgot("alice")
-	s.browser().choose(box.link(t), newPassword)
+	s.browser().choosePassword(box.link(t), newPassword)
 	if !verified() {
 		t.Error("a link sent to it does not prove the address")
 	}
@@ -287,7 +287,7 @@ func TestInvitation(t *testing.T) {
 		t.Errorf("the mail is %+v", msg)
 	}
 	box <- msg
-	if a := s.browser().choose(box.link(t), newPassword); a.StatusCode != http.StatusOK || !s.canSignIn("carol", newPassword) {
+	if a := s.browser().choosePassword(box.link(t), newPassword); a.StatusCode != http.StatusOK || !s.canSignIn("carol", newPassword) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 }
@@ -308,7 +308,7 @@ func TestNoMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := b.choose(link, newPassword); a.StatusCode != http.StatusOK || !s.canSignIn("alice", newPassword) {
+	if a := b.choosePassword(link, newPassword); a.StatusCode != http.StatusOK || !s.canSignIn("alice", newPassword) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	for _, id := range []int64{3, 999} { // disabled, nobody

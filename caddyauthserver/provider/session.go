@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,35 +13,86 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
+// maxAccounts is how many people can be signed in in one browser. The cookie has the
+// ids of their sessions, that of the current one first.
+const maxAccounts = 5
+
 // signedIn is a browser that signed in, and who did.
 type signedIn struct {
 	session *store.Session
 	user    *store.User
+	id      string // in the cookie
+	current bool
 }
 
 // currentSession is who the browser is signed in as, or nil.
 func (p *Provider) currentSession(r *http.Request) (*signedIn, error) {
-	hash, ok := p.sessionHash(r)
-	if !ok {
+	all, err := p.sessions(r)
+	if err != nil || len(all) == 0 || !all[0].current {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// sessions are all who are signed in in the browser, the current one first. If that
+// one's session is over, nobody is current: who was second did not ask to be.
+func (p *Provider) sessions(r *http.Request) ([]*signedIn, error) {
+	ids := p.sessionIDs(r)
+	if len(ids) == 0 {
 		return nil, nil
 	}
-	var in *signedIn
-	err := p.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
-		in, err = p.sessionIn(tx, hash)
-		return err
+	var all []*signedIn
+	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
+		all = nil
+		for i, id := range ids {
+			in, err := p.sessionIn(tx, store.HashOf(id))
+			if err != nil {
+				return err
+			}
+			if in != nil {
+				in.id, in.current = id, i == 0
+				all = append(all, in)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading session: %w", err)
 	}
-	if in != nil {
-		p.touch(r.Context(), in.session)
+	if len(all) > 0 && all[0].current {
+		p.touch(r.Context(), all[0].session)
 	}
-	return in, nil
+	return all, nil
 }
 
-func (p *Provider) sessionHash(r *http.Request) (store.Hash, bool) {
-	id := cookie(r, p.cookies.session)
-	return store.HashOf(id), id != ""
+// sessionIDs are those of the cookie, without what cannot be one.
+func (p *Provider) sessionIDs(r *http.Request) []string {
+	var ids []string
+	for id := range strings.SplitSeq(cookie(r, p.cookies.session), ".") {
+		if len(id) == secretLen && !slices.Contains(ids, id) && len(ids) < maxAccounts {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// secretLen is how long store.NewSecret is.
+const secretLen = 43
+
+// keepSessions has the browser keep these sessions, the current one first. It
+// forgets them when it closes, unless all of them are to stay.
+func (p *Provider) keepSessions(w http.ResponseWriter, all []*signedIn) {
+	if len(all) == 0 {
+		p.setCookie(w, p.cookies.session, "", -1)
+		return
+	}
+	ids, maxAge := make([]string, len(all)), p.SessionAbsolute
+	for i, in := range all {
+		if ids[i] = in.id; !in.session.Remember {
+			maxAge = 0
+		}
+	}
+	p.setCookie(w, p.cookies.session, strings.Join(ids, "."), maxAge)
 }
 
 // sessionIn is the session if it lives, and its user if active; otherwise nil.
@@ -69,7 +121,7 @@ func (p *Provider) sessionIn(tx interface {
 	if err != nil {
 		return nil, err
 	}
-	return &signedIn{s, u}, nil
+	return &signedIn{session: s, user: u}, nil
 }
 
 // touch moves the idle limit on, but only once it is stale, so that requests
@@ -90,41 +142,50 @@ func (p *Provider) touch(ctx context.Context, s *store.Session) {
 // newSession is a session for a login that happens now, and the id for its
 // cookie. It always has a new id (against fixation), and keeps the sid where
 // the same person signs in again, since clients know the session by it.
-func (p *Provider) newSession(r *http.Request, userID int64) (*store.Session, string) {
+func (p *Provider) newSession(r *http.Request, userID int64, remember bool) (*store.Session, string) {
 	id, now := store.NewSecret(), p.now()
 	return &store.Session{
 		Realm: store.ServerRealm, Hash: store.HashOf(id),
 		Subject: strconv.FormatInt(userID, 10), SID: store.NewSecret(),
-		CreatedAt: now, AuthTime: now, LastSeen: now,
+		Remember: remember, CreatedAt: now, AuthTime: now, LastSeen: now,
 		IdleExpiresAt: now.Add(p.SessionIdle), ExpiresAt: now.Add(p.SessionAbsolute),
 		IP: p.ClientIP(r), UserAgent: printable(r.UserAgent(), 256),
 	}, id
 }
 
-// startSession writes s in place of the session the browser had. s itself is
-// not changed, since the transaction may run more than once.
-func (p *Provider) startSession(tx store.WriteTx, r *http.Request, s *store.Session) error {
+// startSession writes s, whose id is new, in place of the session the browser had,
+// or beside it where another person was added. It returns all that the browser is to
+// keep. s itself is not changed, since the transaction may run more than once.
+func (p *Provider) startSession(tx store.WriteTx, r *http.Request, s *store.Session, id string, add bool) ([]*signedIn, error) {
 	started := *s
-	if hash, ok := p.sessionHash(r); ok {
-		old, err := tx.Session(store.ServerRealm, hash)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("reading the earlier session: %w", err)
+	kept := []*signedIn{{session: &started, id: id}}
+	for i, other := range p.sessionIDs(r) {
+		old, err := tx.Session(store.ServerRealm, store.HashOf(other))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
 		}
-		if err == nil {
-			if old.Subject == s.Subject {
-				started.SID = old.SID
-			} else if err := endSID(tx, old.Subject, old.SID, s.AuthTime); err != nil {
-				return err
+		if err != nil {
+			return nil, fmt.Errorf("reading the earlier session: %w", err)
+		}
+		switch {
+		case old.Subject == s.Subject:
+			started.SID = old.SID
+		case i == 0 && !add, len(kept) == maxAccounts:
+			if err := endSID(tx, old.Subject, old.SID, s.AuthTime); err != nil {
+				return nil, err
 			}
-			if err := tx.DeleteSession(store.ServerRealm, hash); err != nil && !errors.Is(err, store.ErrNotFound) {
-				return fmt.Errorf("ending the earlier session: %w", err)
-			}
+		default:
+			kept = append(kept, &signedIn{session: old, id: other})
+			continue
+		}
+		if err := tx.DeleteSession(store.ServerRealm, old.Hash); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, fmt.Errorf("ending the earlier session: %w", err)
 		}
 	}
 	if err := tx.PutSession(&started); err != nil {
-		return fmt.Errorf("writing session: %w", err)
+		return nil, fmt.Errorf("writing session: %w", err)
 	}
-	return nil
+	return kept, nil
 }
 
 // endSession ends the session with what clients got through it.

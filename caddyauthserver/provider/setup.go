@@ -95,7 +95,7 @@ func (p *Provider) setup(w http.ResponseWriter, r *http.Request) {
 		p.unavailable(w, r, "hashing password", err)
 		return
 	}
-	id, err := p.finishSetup(r, form)
+	kept, err := p.finishSetup(r, form)
 	if problems := problemsOf(err); problems != nil {
 		show(http.StatusUnprocessableEntity, problems)
 		return
@@ -104,7 +104,7 @@ func (p *Provider) setup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Logger.Info("first superuser made")
-	p.setCookie(w, p.cookies.session, id, p.SessionAbsolute)
+	p.keepSessions(w, kept)
 	seeOther(w, p.url(""))
 }
 
@@ -136,10 +136,9 @@ func (p *Provider) setupOpen(tx interface {
 }
 
 // finishSetup spends the link for a superuser, a company if one was named, and
-// a session of theirs, in one transaction. It returns the session's id.
-func (p *Provider) finishSetup(r *http.Request, form setupForm) (string, error) {
-	var id string
-	err := p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+// a session of theirs, in one transaction. It returns what the browser is to keep.
+func (p *Provider) finishSetup(r *http.Request, form setupForm) (kept []*signedIn, err error) {
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		if err := p.setupOpen(tx, form.token); err != nil {
 			return err
 		}
@@ -167,11 +166,11 @@ func (p *Provider) finishSetup(r *http.Request, form setupForm) (string, error) 
 		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: form.hash, PasswordChangedAt: now}); err != nil {
 			return fmt.Errorf("writing credential: %w", err)
 		}
-		s, newID := p.newSession(r, u.ID)
-		id = newID
-		return p.startSession(tx, r, s)
+		s, id := p.newSession(r, u.ID, true)
+		kept, err = p.startSession(tx, r, s, id, false)
+		return err
 	})
-	return id, err
+	return kept, err
 }
 
 // asksCompany says whether the schema has what a company's name fills.

@@ -62,6 +62,10 @@ func (r Rules) Check(c *store.Client) []store.Problem {
 	uris("post_logout_redirect_uris", CheckRedirect, c.PostLogoutRedirectURIs...)
 	if c.FrontchannelLogoutURI != "" {
 		uris("frontchannel_logout_uri", CheckRedirect, c.FrontchannelLogoutURI)
+		// OpenID Connect Front-Channel Logout 1.0 section 2.
+		if !slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return r.later(uri) || originIn(uri) == originIn(c.FrontchannelLogoutURI) }) && !r.later(c.FrontchannelLogoutURI) {
+			bad("frontchannel_logout_uri", errors.New("must be of the origin of one of the client's redirect URIs"))
+		}
 	}
 	told := func(uri string) error { return usersync.CheckURL(uri, r.PlainHosts...) }
 	if c.BackchannelLogoutURI != "" {

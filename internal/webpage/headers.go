@@ -19,9 +19,9 @@ func secure(h http.Header, policy string) {
 }
 
 // policy is the Content-Security-Policy of a page: nothing but its own style,
-// embedded images, the script named by its hash if there is one, and forms to
-// this origin and those given.
-func policy(styleHash, script string, formAction []string) string {
+// embedded images, the script named by its hash if there is one, forms to this
+// origin and those given, and frames of the origins given.
+func policy(styleHash, script string, formAction, frames []string) string {
 	var b strings.Builder
 	b.WriteString("default-src 'none'; style-src ")
 	b.WriteString(styleHash)
@@ -38,6 +38,15 @@ func policy(styleHash, script string, formAction []string) string {
 			b.WriteString(source)
 		}
 	}
+	var origins []string
+	for _, frame := range frames {
+		if origin := frameSource(frame); origin != "" && !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	if len(origins) > 0 {
+		b.WriteString("; frame-src " + strings.Join(origins, " "))
+	}
 	b.WriteString("; frame-ancestors 'none'; base-uri 'none'")
 	return b.String()
 }
@@ -46,6 +55,20 @@ func policy(styleHash, script string, formAction []string) string {
 func hashSource(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// frameSource lets a frame of target's origin load, or is "" for what may not be
+// there.
+func frameSource(target string) string {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_:") != "" {
+		return ""
+	}
+	return u.Scheme + "://" + host
 }
 
 // formSource is the source expression that lets a form reach target: browsers

@@ -44,8 +44,15 @@ func FuzzFormSource(f *testing.F) {
 		if got := formSource(target); strings.ContainsAny(got, " ;,'\"*\r\n\t<>") {
 			t.Errorf("formSource(%q) = %q writes policy", target, got)
 		}
-		if n := strings.Count(policy("'x'", "", []string{target}), ";"); n != 5 {
-			t.Errorf("formSource(%q) changes the number of directives to %d", target, n+1)
+		if got := frameSource(target); strings.ContainsAny(got, " ;,'\"*\r\n\t<>") {
+			t.Errorf("frameSource(%q) = %q writes policy", target, got)
+		}
+		want := 5
+		if frameSource(target) != "" {
+			want++
+		}
+		if n := strings.Count(policy("'x'", "", []string{target}, []string{target}), ";"); n != want {
+			t.Errorf("%q changes the number of directives to %d", target, n+1)
 		}
 	})
 }

@@ -48,7 +48,7 @@ func problem(w http.ResponseWriter, status int, m Message) {
 		body = nil // strings and a number always encode
 	}
 	h := w.Header()
-	secure(h, policy("'none'", "", nil))
+	secure(h, policy("'none'", "", nil, nil))
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	w.Write(append(body, '\n'))

@@ -8,7 +8,9 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -111,6 +113,11 @@ type Head struct {
 	// FormAction are URLs, of which the origins are where the page's forms may
 	// lead apart from this origin, also by redirects.
 	FormAction []string
+	// Frames are URLs, of which the origins may be loaded in the page's frames.
+	Frames []string
+	// RefreshURL is where the browser goes on its own after RefreshAfter.
+	RefreshURL   string
+	RefreshAfter time.Duration
 	// Script runs once the body is there. It must be a constant.
 	Script template.JS
 }
@@ -151,12 +158,15 @@ func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 	}{head.Title, v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, data})
 	if err != nil {
 		// Only a template that does not fit its view model comes here.
-		secure(w.Header(), policy("'none'", "", nil))
+		secure(w.Header(), policy("'none'", "", nil, nil))
 		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
-	secure(h, policy(v.r.styleHash, string(head.Script), head.FormAction))
+	secure(h, policy(v.r.styleHash, string(head.Script), head.FormAction, head.Frames))
+	if head.RefreshURL != "" {
+		h.Set("Refresh", strconv.Itoa(int(head.RefreshAfter/time.Second))+"; url="+head.RefreshURL)
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write(page.Bytes()) // a person who went away needs no answer

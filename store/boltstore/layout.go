@@ -23,7 +23,11 @@ func encodeSession(head []byte, s *store.Session) []byte {
 	b = appendTime(b, s.IdleExpiresAt)
 	b = appendTime(b, s.ExpiresAt)
 	b = part(b, s.IP)
-	return part(b, s.UserAgent)
+	b = part(b, s.UserAgent)
+	if s.Remember {
+		b = append(b, 1)
+	}
+	return b
 }
 
 func decodeSession(realm string, hash store.Hash, v []byte) (*store.Session, error) {
@@ -33,6 +37,11 @@ func decodeSession(realm string, hash store.Hash, v []byte) (*store.Session, err
 		Subject: d.string(), SID: d.string(), IDToken: d.string(),
 		CreatedAt: d.time(), AuthTime: d.time(), LastSeen: d.time(), IdleExpiresAt: d.time(), ExpiresAt: d.time(),
 		IP: d.string(), UserAgent: d.string(),
+	}
+	if d.more() {
+		if s.Remember = d.byte() == 1; !s.Remember {
+			d.fail()
+		}
 	}
 	if err := d.done(bSession); err != nil {
 		return nil, err

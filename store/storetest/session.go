@@ -13,7 +13,7 @@ func newSession(realm, secret, subject, sid string) *store.Session {
 	return &store.Session{
 		Realm: realm, Hash: store.HashOf(secret), Subject: subject, SID: sid, IDToken: "x.y.z",
 		CreatedAt: day, AuthTime: day, LastSeen: day,
-		IdleExpiresAt: day.Add(time.Hour), ExpiresAt: day.Add(24 * time.Hour), IP: "::1", UserAgent: "curl",
+		IdleExpiresAt: day.Add(time.Hour), ExpiresAt: day.Add(24 * time.Hour), IP: "::1", UserAgent: "curl", Remember: subject == "7",
 	}
 }
 
