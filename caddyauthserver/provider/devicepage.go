@@ -51,33 +51,10 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 		ask(http.StatusUnprocessableEntity, "A code has eight letters, such as WDJB-MJHT.")
 		return
 	}
-	attempts := p.userCodeAttempts(r, in)
-	if wait := p.limits.take(attempts...); wait > 0 {
-		many := &tooManyError{wait}
-		w.Header().Set("Retry-After", strconv.Itoa(many.seconds()))
-		ask(http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Please wait %d seconds and try again.", many.seconds()))
+	d, c, err := p.lookUpDevice(r, in, code)
+	if p.refuseUserCode(w, r, err, ask) {
 		return
 	}
-	var d *deviceRequest
-	var c *client
-	err = p.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
-		d, c, err = p.deviceByUserCode(tx, code)
-		return err
-	})
-	wrong := func(err error) bool {
-		if errors.Is(err, store.ErrNotFound) {
-			ask(http.StatusUnprocessableEntity, "No device is waiting with this code. Look at the device again: the code may have changed.")
-			return true
-		}
-		if err != nil {
-			p.unavailable(w, r, "looking up a user code", err)
-		}
-		return err != nil
-	}
-	if wrong(err) {
-		return
-	}
-	p.limits.refund(attempts...)
 	if !c.Admits(in.user) {
 		p.Logger.Info("turned away at a device: in none of the client's groups", "user_id", in.user.ID, "client_id", c.ID)
 		p.turnAway(w, r, in, c, continueDevice(code))
@@ -99,11 +76,47 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, p.deviceURL(code)) // which looks again
 		return
 	}
-	if wrong(err) {
+	if p.refuseUserCode(w, r, err, ask) {
 		return
 	}
 	p.Logger.Info("a device was answered", "allowed", allowed, "user_id", in.user.ID, "client_id", c.ID, "scopes", d.Scopes)
 	p.pages.DeviceAnswered(w, http.StatusOK, pages.DeviceAnswered{ClientName: c.displayName(), Allowed: allowed})
+}
+
+// lookUpDevice finds the device that waits under the code, or store.ErrNotFound. A
+// wrong code counts against whoever is signed in.
+func (p *Provider) lookUpDevice(r *http.Request, in *signedIn, code string) (d *deviceRequest, c *client, err error) {
+	attempts := p.userCodeAttempts(r, in)
+	if wait := p.limits.take(attempts...); wait > 0 {
+		return nil, nil, &tooManyError{wait}
+	}
+	err = p.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
+		d, c, err = p.deviceByUserCode(tx, code)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		p.Logger.Info("no device waits with the code that was typed", "user_id", in.user.ID, "client_ip", p.ClientIP(r))
+	} else {
+		p.limits.refund(attempts...)
+	}
+	return d, c, err
+}
+
+// refuseUserCode says what is wrong with a code, and whether anything is.
+func (p *Provider) refuseUserCode(w http.ResponseWriter, r *http.Request, err error, ask func(status int, problem string)) bool {
+	if many, ok := errors.AsType[*tooManyError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(many.seconds()))
+		ask(http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Please wait %d seconds and try again.", many.seconds()))
+		return true
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		ask(http.StatusUnprocessableEntity, "No device is waiting with this code. Look at the device again: the code may have changed.")
+		return true
+	}
+	if err != nil {
+		p.unavailable(w, r, "answering a device", err)
+	}
+	return err != nil
 }
 
 // deviceURL is the page, with the code filled in unless it is "".
