@@ -5,7 +5,7 @@
 //	server_test.go         a running Caddy with auth_server, over https
 //	serverparty_test.go    a relying party and a person's browser, in plain net/http
 //	serverbasic_test.go    Basic OP and Form Post OP
-//	serverconfig_test.go   Config OP
+//	serverconfig_test.go   Config OP, and of Dynamic OP what needs no registration
 //	serverlogout_test.go   RP-Initiated Logout OP, Back-Channel Logout OP
 package oidc
 

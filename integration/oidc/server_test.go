@@ -21,8 +21,9 @@ import (
 	_ "github.com/caddyito/caddyito"
 )
 
-// issuer is the server, which all tests of the package share.
-var issuer string
+// issuer is the server, which all tests of the package share, and admin the address
+// of its Caddy's admin API.
+var issuer, admin string
 
 // transport trusts the authority that made the server's certificate.
 var transport *http.Transport
@@ -53,11 +54,11 @@ func startServer(dir string) error {
 			told <- r
 		}))
 	}()
-	addr, admin, err := freeAddrs()
+	addrs, err := freeAddrs()
 	if err != nil {
 		return err
 	}
-	issuer = "https://" + addr
+	issuer, admin = "https://"+addrs[0], addrs[1]
 	out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{
 	admin %s
 	persist_config off
@@ -81,7 +82,7 @@ func startServer(dir string) error {
 		}
 		client rp2 {
 			secret   "%[4]s 2"
-			redirect https://rp2.example.com/cb
+			redirect https://rp2.example.com/cb https://rp2.example.com/cb?foo=bar
 			allow_no_pkce
 		}
 		schema {
@@ -122,14 +123,14 @@ func startServer(dir string) error {
 			"phone": "+44 1865 276150", "address": "Christ Church, Oxford"},
 		{"username": "bob", "password": password},
 	} {
-		if err := createUser(admin, user); err != nil {
+		if err := createUser(user); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func createUser(admin string, user map[string]any) error {
+func createUser(user map[string]any) error {
 	body, err := json.Marshal(user)
 	if err != nil {
 		return err
@@ -146,17 +147,16 @@ func createUser(admin string, user map[string]any) error {
 }
 
 // freeAddrs are two addresses that nothing listens on.
-func freeAddrs() (string, string, error) {
-	var addrs [2]string
+func freeAddrs() (addrs [2]string, err error) {
 	for i := range addrs {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return "", "", err
+			return addrs, err
 		}
 		defer l.Close()
 		addrs[i] = strings.Replace(l.Addr().String(), "127.0.0.1", "localhost", 1)
 	}
-	return addrs[0], addrs[1], nil
+	return addrs, nil
 }
 
 // waitUntil waits for the clock, since auth_time has whole seconds.

@@ -70,3 +70,66 @@ func TestConfigOP(t *testing.T) {
 		}
 	})
 }
+
+// Of the plan oidcc-dynamic-certification-test-plan what does not rest on how the
+// client was registered.
+func TestDynamicOP(t *testing.T) {
+	// Of several redirect URIs one must be named.
+	t.Run("oidcc-ensure-redirect-uri-in-authorization-request", func(t *testing.T) {
+		p := newParty(t, "").another()
+		errorPage(t, p.browse("GET", issuer+"/o/authorize?"+p.request("redirect_uri", "").Encode(), nil))
+	})
+
+	// A registered query is kept.
+	t.Run("oidcc-redirect-uri-query-OK", func(t *testing.T) {
+		p := newParty(t, "").another()
+		p.redirect += "?foo=bar"
+		p.signIn()
+	})
+
+	// Another one is another URI.
+	t.Run("oidcc-redirect-uri-query-mismatch", func(t *testing.T) {
+		p := newParty(t, "").another()
+		errorPage(t, p.browse("GET", issuer+"/o/authorize?"+p.request("redirect_uri", p.redirect+"?foo=baz").Encode(), nil))
+	})
+
+	// And so is one where none is registered.
+	t.Run("oidcc-redirect-uri-query-added", func(t *testing.T) {
+		p := newParty(t, "")
+		errorPage(t, p.browse("GET", issuer+"/o/authorize?"+p.request("redirect_uri", redirect+"?foo=bar").Encode(), nil))
+	})
+
+	// After a rotation there is a new key, the old one is there still, and what it
+	// signed is good.
+	t.Run("oidcc-server-rotate-keys", func(t *testing.T) {
+		p := newParty(t, "")
+		l := p.signIn()
+		before := p.kids()
+		resp, err := http.Post("http://"+admin+"/auth/keys/rotate", "application/json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		after := p.kids()
+		if resp.StatusCode != http.StatusOK || len(after) < 2 { // a key that waits already is not made twice
+			t.Errorf("%s; keys before: %v, after: %v", resp.Status, before, after)
+		}
+		for _, kid := range before {
+			if !slices.Contains(after, kid) {
+				t.Errorf("key %s is gone", kid)
+			}
+		}
+		p.verify(l, l.claims["nonce"].(string))
+		p.signIn()
+	})
+}
+
+// kids are the names of the keys that are published.
+func (p *party) kids() []string {
+	p.t.Helper()
+	var kids []string
+	for _, k := range p.send("GET", issuer+"/o/jwks", nil).json(p.t)["keys"].([]any) {
+		kids = append(kids, k.(map[string]any)["kid"].(string))
+	}
+	return kids
+}

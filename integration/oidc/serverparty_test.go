@@ -152,12 +152,14 @@ func (p *party) through(a *page) url.Values {
 		case a.StatusCode == http.StatusSeeOther && strings.HasPrefix(a.Header.Get("Location"), issuer+"/"):
 			a = p.browse("GET", a.Header.Get("Location"), nil)
 		case a.StatusCode == http.StatusSeeOther:
-			at, query, _ := strings.Cut(a.Header.Get("Location"), "?")
+			// A query that the redirect URI has is kept.
+			separator := map[bool]string{true: "&", false: "?"}[strings.Contains(p.redirect, "?")]
+			query, ok := strings.CutPrefix(a.Header.Get("Location"), p.redirect+separator)
 			answer, err := url.ParseQuery(query)
-			if err != nil || p.mode == "form_post" {
+			if !ok || err != nil || p.mode == "form_post" {
 				p.t.Fatalf("answered by %s", a.Header.Get("Location"))
 			}
-			return p.answered(at, answer)
+			return p.answered(p.redirect, answer)
 		case strings.Contains(a.body, `id="login-submit"`):
 			p.asked += "login "
 			p.username = fields.Get("username")
