@@ -13,7 +13,7 @@ import (
 type remoteEnrolment struct {
 	enroller *enrol.Enroller
 	gates    []*placedGate
-	envs     map[*placedGate]GateEnv
+	envs     map[*placedGate]GateEnv // with which they were started last
 	log      *slog.Logger
 }
 
@@ -36,7 +36,7 @@ func (a *App) findEnrolments(gates []*placedGate, envs map[*placedGate]GateEnv) 
 		}
 		m := enrol.Metadata{Name: name}
 		m.RedirectURIs, m.PostLogoutRedirectURIs, m.SyncURL, m.BackchannelLogoutURI = addresses(group)
-		e := &remoteEnrolment{gates: group, envs: envs, log: log, enroller: &enrol.Enroller{
+		e := &remoteEnrolment{gates: group, envs: map[*placedGate]GateEnv{}, log: log, enroller: &enrol.Enroller{
 			Store: a.shared.Store, MasterKey: a.shared.key, Issuer: first.issuer, Token: first.settings.Enroll,
 			Metadata: m, Transport: a.transport, Log: log, Now: time.Now,
 		}}
@@ -46,6 +46,7 @@ func (a *App) findEnrolments(gates []*placedGate, envs map[*placedGate]GateEnv) 
 		}
 		for _, g := range group {
 			envs[g] = enrolledEnv(envs[g], r)
+			e.envs[g] = envs[g]
 		}
 		found = append(found, e)
 	}
@@ -80,14 +81,18 @@ func (e *remoteEnrolment) start(ready <-chan struct{}) (stop func()) {
 	}
 }
 
-// enrolled starts the gates that waited for it.
+// enrolled starts the gates that waited for it, or had another secret.
 func (e *remoteEnrolment) enrolled(r *enrol.Registration) {
 	for _, g := range e.gates {
-		if !e.envs[g].Pending {
+		old := e.envs[g]
+		env := enrolledEnv(old, r)
+		if env.ClientSecret == old.ClientSecret {
 			continue
 		}
-		if err := g.module.StartGate(enrolledEnv(e.envs[g], r)); err != nil {
+		if err := g.module.StartGate(env); err != nil {
 			e.log.Error("the gate has enrolled, but does not start", "site", g.site.String(), "error", err)
+			continue
 		}
+		e.envs[g] = env
 	}
 }

@@ -81,8 +81,8 @@ type EnrolledGate struct {
 type GateModule interface {
 	Settings() GateSettings
 	// StartGate is called from the app's Start, after every server started.
-	// Requests that come before it returned wait for it. If the gate is pending
-	// then, it is called once more when it has enrolled.
+	// Requests that come before it returned wait for it. It is called again for a
+	// gate that was pending and has enrolled, or whose secret was rotated since.
 	StartGate(GateEnv) error
 	// ServeSync takes a batch of changes from a server of this process.
 	ServeSync(http.ResponseWriter, *http.Request)

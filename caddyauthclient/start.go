@@ -21,8 +21,8 @@ func (h *Handler) Settings() authapp.GateSettings {
 	}
 }
 
-// StartGate makes the gate; from here on requests are answered. One that was
-// pending gives way.
+// StartGate makes the gate; from here on requests are answered. One that was there
+// before, pending or with another secret, gives way.
 func (h *Handler) StartGate(env authapp.GateEnv) error {
 	g, err := gate.New(gate.Config{
 		Name:            env.Name,
@@ -58,8 +58,8 @@ func (h *Handler) StartGate(env authapp.GateEnv) error {
 	if err != nil {
 		return fmt.Errorf("auth_client for %s: %w", env.Issuer, err)
 	}
-	if pending := h.gate.Load(); pending != nil {
-		defer pending.Close()
+	if old := h.gate.Load(); old != nil {
+		defer old.Close()
 	} else {
 		h.shared = env.Shared
 	}

@@ -128,6 +128,23 @@ func TestGateEnrols(t *testing.T) {
 		newPerson(t).open(other+"/").onLogin(b.server).signIn("bob", password).at(other+"/", 200)
 	})
 
+	t.Run("a secret that is rotated comes by itself", func(t *testing.T) {
+		for _, ids := range b.clients() {
+			b.serverCaddy.auth("", "client", "rotate-secret", ids[0], "--overlap", "0")
+		}
+		if err := b.gateCaddy.reload(b.gateFile + b.enrolling(other, token) + "\n# it asks when it starts"); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, 20*time.Second, func() error {
+			p := newPerson(t)
+			p.open(b.gate+"/").onLogin(b.server).signIn("bob", password)
+			if p.status != 200 {
+				return fmt.Errorf("a sign-in ends with %d\n%s", p.status, p.body)
+			}
+			return nil
+		})
+	})
+
 	t.Run("the token is worth nothing to another", func(t *testing.T) {
 		thief := newCaddy(t)
 		site := "http://" + freeAddr(t)

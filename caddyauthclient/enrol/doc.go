@@ -8,8 +8,8 @@
 //	                          Enroller.Run: register, seal, store --> gates start
 //	                               |
 //	                               v
-//	                          what the gates' sites are has changed, or the server
-//	                          does not know the client any more? (RFC 7592)
+//	                          have the gates' addresses changed, or the secret? Does
+//	                          the server still know the client? (RFC 7592)
 //
 // One process does it at a time (internal/lease). What was stored belongs to the
 // issuer and the token: another token in the config enrols anew.

@@ -60,8 +60,11 @@ const (
 	forever = 100 * 365 * 24 * time.Hour
 	// look is how often who waits for another process to enrol looks.
 	look = time.Second
-	// askEvery is how often the server is asked whether it still knows the client.
-	askEvery = time.Hour
+	// lookAgain is how often it looks whether another process learnt a new secret.
+	lookAgain = time.Minute
+	// askEvery is how often the server is asked whether it still knows the client;
+	// with the jitter, once an hour at least.
+	askEvery = 45 * time.Minute
 )
 
 // hash is under which the registration is stored.
@@ -116,9 +119,9 @@ func (e *Enroller) put(ctx context.Context, r *Registration) error {
 	})
 }
 
-// Run enrols, unless that was done, calls enrolled once when it is done, by this
-// process or another, and then sees to it that the server knows what the gates are.
-// It ends with ctx.
+// Run enrols, unless that was done, and then sees to it that the server knows what
+// the gates are. It calls enrolled when that is done, by this process or another,
+// and again with a secret that was rotated at the server. It ends with ctx.
 func (e *Enroller) Run(ctx context.Context, enrolled func(*Registration)) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -128,23 +131,26 @@ func (e *Enroller) Run(ctx context.Context, enrolled func(*Registration)) {
 	k.Run(ctx, func(ctx context.Context) {
 		r := e.enrol(ctx)
 		pace.Wake(stored)
-		e.keep(ctx, r)
+		e.keep(ctx, r, stored)
 	})
 }
 
-// await calls enrolled when there is a registration in the store.
+// await calls enrolled when there is a registration in the store, and when it has
+// another secret.
 func (e *Enroller) await(ctx context.Context, stored <-chan struct{}, enrolled func(*Registration)) {
+	secret, pause := "", look
 	for ctx.Err() == nil {
 		r, err := e.Stored(ctx)
 		switch {
 		case ctx.Err() != nil:
+			return
 		case err != nil:
 			e.Log.Error("cannot read what the gate enrolled as; trying again", "error", err)
-		case r != nil:
+		case r != nil && r.ClientSecret != secret:
 			enrolled(r)
-			return
+			secret, pause = r.ClientSecret, lookAgain
 		}
-		pace.Wait(ctx, look, stored)
+		pace.Wait(ctx, pause, stored)
 	}
 }
 
@@ -188,20 +194,22 @@ func (e *Enroller) keepTrying(ctx context.Context, what string, do func() error)
 }
 
 // keep tells the server what changed since it was told last, and asks now and then
-// whether it still knows the client.
-func (e *Enroller) keep(ctx context.Context, r *Registration) {
+// whether it still knows the client, and by which secret.
+func (e *Enroller) keep(ctx context.Context, r *Registration, stored chan<- struct{}) {
 	if r == nil || r.Token == "" || r.URI == "" {
 		return
 	}
 	for failed := 0; ctx.Err() == nil; {
-		var err error
-		if changed := !reflect.DeepEqual(r.Registered, e.Metadata); changed {
-			if err = e.update(ctx, r); err == nil {
-				r.Registered = e.Metadata
-				err = e.put(ctx, r)
+		ask := e.check
+		if !reflect.DeepEqual(r.Registered, e.Metadata) {
+			ask = e.update
+		}
+		renewed, err := ask(ctx, r)
+		if err == nil && !reflect.DeepEqual(renewed, r) {
+			if err = e.put(context.WithoutCancel(ctx), renewed); err == nil {
+				r = renewed
+				pace.Wake(stored)
 			}
-		} else {
-			err = e.check(ctx, r)
 		}
 		switch {
 		case ctx.Err() != nil:

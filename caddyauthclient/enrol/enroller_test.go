@@ -26,6 +26,7 @@ type issuer struct {
 	registered []Metadata
 	updated    []map[string]any
 	forgotten  bool
+	rotated    string
 	metadata   func(map[string]any)
 	answer     func(w http.ResponseWriter, v map[string]any) bool // that it answered
 	seen       []string                                           // tokens, of all requests
@@ -78,7 +79,11 @@ func (s *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.updated = append(s.updated, m)
 		say(200, m)
 	default:
-		say(200, map[string]any{})
+		v := map[string]any{"client_id": "c1"}
+		if s.rotated != "" {
+			v["client_secret"] = s.rotated
+		}
+		say(200, v)
 	}
 }
 
@@ -133,7 +138,7 @@ func (f *fixture) enroller(issuer, token, site string) *Enroller {
 // run runs it until the test ends, or what it returns is called.
 func run(t *testing.T, e *Enroller) (enrolled chan *Registration, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	enrolled = make(chan *Registration, 1)
+	enrolled = make(chan *Registration, 10)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -238,6 +243,30 @@ func TestUpdatesWhatChanged(t *testing.T) {
 	}
 	if m := s.updated[0]; m["client_id"] != "c1" || fmt.Sprint(m["redirect_uris"]) != "["+moved+"/oidc/callback]" {
 		t.Errorf("it said %v", m)
+	}
+}
+
+// A secret that is rotated at the server comes by itself, also to who shares the
+// store, and is kept.
+func TestRotatedSecret(t *testing.T) {
+	f, s := newFixture(t), startIssuer(t)
+	first, stop := run(t, f.enroller(s.URL, "good", site))
+	before := wait(t, first)
+	stop()
+	s.mu.Lock()
+	s.rotated = strings.Repeat("r", 43)
+	s.mu.Unlock()
+	second, stop := run(t, f.enroller(s.URL, "good", site))
+	r := wait(t, second)
+	if r.ClientSecret == before.ClientSecret { // what was stored comes first
+		r = wait(t, second)
+	}
+	if r.ClientSecret != s.rotated || r.ClientID != before.ClientID || r.Token != before.Token {
+		t.Errorf("rotated, it is %+v", r)
+	}
+	stop()
+	if kept, err := f.enroller(s.URL, "good", site).Stored(t.Context()); err != nil || kept.ClientSecret != s.rotated {
+		t.Errorf("kept %+v %v", kept, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package enrol
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +55,7 @@ func (e *Enroller) register(ctx context.Context) (*Registration, error) {
 }
 
 // update replaces what the server was told (RFC 7592 section 2.2).
-func (e *Enroller) update(ctx context.Context, r *Registration) error {
+func (e *Enroller) update(ctx context.Context, r *Registration) (*Registration, error) {
 	return e.atClientURI(ctx, r, http.MethodPut, struct {
 		ClientID string `json:"client_id"`
 		Metadata
@@ -62,24 +63,36 @@ func (e *Enroller) update(ctx context.Context, r *Registration) error {
 }
 
 // check asks whether the server knows the client (RFC 7592 section 2.1).
-func (e *Enroller) check(ctx context.Context, r *Registration) error {
+func (e *Enroller) check(ctx context.Context, r *Registration) (*Registration, error) {
 	return e.atClientURI(ctx, r, http.MethodGet, nil)
 }
 
 // errForgotten says that the server does not know the client any more.
 var errForgotten = errors.New("the server does not know this gate any more: its client was deleted or disabled there; to enrol anew, make a token where the server runs (caddy auth registration create) and put it in place of the one after enroll")
 
-func (e *Enroller) atClientURI(ctx context.Context, r *Registration, method string, body any) error {
+// atClientURI sends a request about the client, and returns r with what is new: the
+// server may rotate the secret and the token (RFC 7592 section 2.1).
+func (e *Enroller) atClientURI(ctx context.Context, r *Registration, method string, body any) (*Registration, error) {
 	status, answer, err := e.send(ctx, method, r.URI, r.Token, body)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return errForgotten
+		return nil, errForgotten
 	case status != http.StatusOK:
-		return refused(status, answer, "")
+		return nil, refused(status, answer, "")
 	}
-	return nil
+	var now Registration
+	if err := json.Unmarshal(answer, &now); err != nil {
+		return nil, fmt.Errorf("the server's answer is not JSON: %w", err)
+	}
+	renewed := *r
+	renewed.ClientSecret = cmp.Or(now.ClientSecret, r.ClientSecret)
+	renewed.Token = cmp.Or(now.Token, r.Token)
+	if body != nil {
+		renewed.Registered = e.Metadata
+	}
+	return &renewed, nil
 }
 
 // endpoint finds where to register, in the server's metadata (RFC 8414 section 2).

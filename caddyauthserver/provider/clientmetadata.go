@@ -277,7 +277,7 @@ func (p *Provider) checkRegistered(c *store.Client) error {
 }
 
 // registered is the client as RFC 7591 section 3.2.1 and RFC 7592 section 3 have it
-// shown. secret is "" where it is not made just now.
+// shown. secret is "" for a public client.
 func (p *Provider) registered(c *store.Client, token, secret string) map[string]any {
 	grants, scopes := c.GrantTypes, c.Scopes
 	if len(grants) == 0 {

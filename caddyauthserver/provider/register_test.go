@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
@@ -377,6 +378,19 @@ func TestRFC7592Section21(t *testing.T) {
 			v["registration_client_uri"] != s.issuer+"/o/register/"+id || v["backchannel_logout_uri"] != "https://shop.example.com/bye" {
 			t.Errorf("read: %v", v)
 		}
+	}
+	// A secret that was rotated is learnt so.
+	s.update(func(tx store.WriteTx) error {
+		c, err := tx.Client(id)
+		if err != nil {
+			return err
+		}
+		c.Secrets[0].ExpiresAt = s.clock.now().Add(time.Hour)
+		c.Secrets = append(c.Secrets, store.ClientSecret{Sealed: s.key.Seal(store.ClientSecretPurpose(id), []byte("rotated"))})
+		return tx.PutClient(c)
+	})
+	if v := s.send("GET", "/o/register/"+id, token, "").decode(t); v["client_secret"] != "rotated" || v["client_secret_expires_at"] != 0.0 {
+		t.Errorf("rotated: %v", v)
 	}
 	other, otherToken, _ := s.registered(t, shopMetadata)
 	access := s.browser().tokens("openid").access

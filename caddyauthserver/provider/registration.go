@@ -13,7 +13,7 @@ import (
 // that registered itself reads, replaces or deletes what it said.
 func (p *Provider) registration(w http.ResponseWriter, r *http.Request) {
 	id := strings.TrimPrefix(strings.TrimSuffix(r.URL.Path, "/"), p.path("register/"))
-	var c *store.Client
+	var c *client
 	token, ok := p.registrationToken(w, r, func(tx store.ReadTx, token string) (err error) {
 		c, err = p.selfRegistered(tx, id, token)
 		return err
@@ -43,12 +43,17 @@ func (p *Provider) registration(w http.ResponseWriter, r *http.Request) {
 		p.Logger.Info("a client deleted its registration", "client_id", id)
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		writeJSON(w, http.StatusOK, p.registered(c, token, ""))
+		// A secret that was rotated meanwhile is learnt here (section 2.1).
+		secret := ""
+		if !c.Public && len(c.secrets) > 0 {
+			secret = c.secrets[len(c.secrets)-1]
+		}
+		writeJSON(w, http.StatusOK, p.registered(&c.Client, token, secret))
 	}
 }
 
 // updateRegistered replaces the metadata of a client (RFC 7592 section 2.2).
-func (p *Provider) updateRegistered(w http.ResponseWriter, r *http.Request, id, token string) (*store.Client, error) {
+func (p *Provider) updateRegistered(w http.ResponseWriter, r *http.Request, id, token string) (*client, error) {
 	m, err := readClientMetadata(w, r)
 	if err != nil {
 		return nil, err
@@ -56,28 +61,22 @@ func (p *Provider) updateRegistered(w http.ResponseWriter, r *http.Request, id, 
 	if m.clientID != id {
 		return nil, invalidMetadata("client_id must be there, and be that of the client")
 	}
-	var c *store.Client
+	var c *client
 	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		if c, err = p.selfRegistered(tx, id, token); err != nil {
 			return err
 		}
-		if m.secret != "" {
-			known, err := p.clientIn(tx, id)
-			if err != nil {
-				return err
-			}
-			if !secretMatches(known.secrets, m.secret) {
-				return invalidMetadata("client_secret is not that of the client; it cannot be chosen")
-			}
+		if m.secret != "" && !secretMatches(c.secrets, m.secret) {
+			return invalidMetadata("client_secret is not that of the client; it cannot be chosen")
 		}
 		if m.settings.Public != c.Public {
 			return invalidMetadata("token_endpoint_auth_method cannot be changed to or from none; register anew")
 		}
-		m.applyTo(c)
-		if err := p.checkRegistered(c); err != nil {
+		m.applyTo(&c.Client)
+		if err := p.checkRegistered(&c.Client); err != nil {
 			return err
 		}
-		return tx.PutClient(c)
+		return tx.PutClient(&c.Client)
 	})
 	if err == nil {
 		p.Logger.Info("a client changed its registration", "client_id", c.ID, "name", c.Name, "redirect_uris", c.RedirectURIs)
@@ -87,16 +86,19 @@ func (p *Provider) updateRegistered(w http.ResponseWriter, r *http.Request, id, 
 
 // selfRegistered is the client that registered itself and was given the token, or
 // store.ErrNotFound. One that is disabled is as good as gone.
-func (p *Provider) selfRegistered(tx store.ClientReader, id, token string) (*store.Client, error) {
-	if _, static := p.staticClient(id); static || store.CheckClientID(id) != nil {
+func (p *Provider) selfRegistered(tx store.ClientReader, id, token string) (*client, error) {
+	if _, static := p.staticClient(id); static {
 		return nil, store.ErrNotFound
 	}
-	c, err := tx.Client(id)
+	c, err := p.clientIn(tx, id)
+	if errors.Is(err, errUnknownClient) {
+		return nil, store.ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}
 	shown := store.HashOf(token)
-	if c.Disabled || c.SelfRegistration == nil || subtle.ConstantTimeCompare(shown[:], c.SelfRegistration.Token[:]) != 1 {
+	if c.SelfRegistration == nil || subtle.ConstantTimeCompare(shown[:], c.SelfRegistration.Token[:]) != 1 {
 		return nil, store.ErrNotFound
 	}
 	return c, nil
