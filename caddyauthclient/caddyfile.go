@@ -57,6 +57,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		origin        <origin>...
 //		prefix        <path>
 //		scopes        <scope>...
+//		response_mode query|form_post
 //
 //		public <path>...
 //		allow  user|group|path <value>...
@@ -122,6 +123,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return directive.Wrap(d, directive.CheckPrefix(h.Prefix))
 		}},
 		{Name: "scopes", Repeatable: true, Read: directive.Texts(&h.Scopes)},
+		{Name: "response_mode", Read: directive.Word(&h.FormPost, "query", "form_post")},
 		{Name: "public", Repeatable: true, Read: readPaths("public", &h.Public)},
 		{Name: "allow", Repeatable: true, Read: h.readAllow},
 		{Name: "header", Repeatable: true, Read: h.readHeader},

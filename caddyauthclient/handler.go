@@ -63,6 +63,9 @@ type Handler struct {
 	// Scopes asked for. Default: openid, profile, email, groups, and what gives
 	// the whole profile where the issuer has it.
 	Scopes []string `json:"scopes,omitempty"`
+	// FormPost has the issuer answer by a form that the browser posts, so that no
+	// code stands in an address. Default: false, the issuer answers in the query.
+	FormPost bool `json:"form_post,omitempty"`
 
 	// Match says which requests the gate guards, and also those whose path
 	// software might read in more than one way. All others pass without being

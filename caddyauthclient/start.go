@@ -34,6 +34,7 @@ func (h *Handler) StartGate(env authapp.GateEnv) error {
 		Origins:         env.Origins,
 		Prefix:          h.Prefix,
 		Scopes:          h.Scopes,
+		FormPost:        h.FormPost,
 		Public:          h.Public,
 		Allow:           h.Allow,
 		Headers:         h.Headers,

@@ -26,10 +26,14 @@ const (
 
 // serveCallback is /oidc/callback: where the issuer sends the browser back.
 func (g *Gate) serveCallback(w http.ResponseWriter, r *http.Request, o *origin) {
+	if g.cfg.FormPost && r.Method == http.MethodPost {
+		g.continueCallback(w, r)
+		return
+	}
 	if !allowMethods(w, r, http.MethodGet) { // HEAD would spend the code
 		return
 	}
-	q, err := callbackQuery(r.URL.RawQuery)
+	q, err := g.callbackParameters(r.URL.RawQuery)
 	if err != nil {
 		g.log.Warn("refused a callback", "error", err)
 		g.damagedCallback(w, r)
@@ -90,7 +94,7 @@ func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is
 	ctx, cancel := context.WithTimeout(g.issuer.withClient(context.Background()), callbackTimeout)
 	defer cancel()
 	if g.cfg.Scheme(r) != o.scheme {
-		g.startLogin(w, r, o, a.path, a.retries) // says which address is needed
+		g.startLogin(w, r, o, a.path, "", a.retries) // says which address is needed
 		return
 	}
 	token, err := g.exchange(ctx, is, o, a, code)
@@ -173,18 +177,28 @@ func callbackQuery(raw string) (map[string]string, error) {
 	if err != nil {
 		return nil, errors.New("the address of the callback is malformed")
 	}
-	q := make(map[string]string, len(values))
-	for name, v := range values {
-		switch name {
-		case "state", "code", "iss", "error":
-			if len(v) != 1 {
-				return nil, fmt.Errorf("the address of the callback has more than one %s", name)
-			}
-			q[name] = v[0]
-		}
+	q, err := single(values, "state", "code", "iss", "error")
+	if err != nil {
+		return nil, fmt.Errorf("the address of the callback %w", err)
 	}
 	if q["code"] != "" && q["error"] != "" {
 		return nil, errors.New("the address of the callback has both code and error")
+	}
+	return q, nil
+}
+
+// single takes the parameters of names out of values, each of which may be there
+// once.
+func single(values url.Values, names ...string) (map[string]string, error) {
+	q := make(map[string]string, len(names))
+	for _, name := range names {
+		switch v := values[name]; len(v) {
+		case 0:
+		case 1:
+			q[name] = v[0]
+		default:
+			return nil, fmt.Errorf("has more than one %s", name)
+		}
 	}
 	return q, nil
 }
@@ -202,7 +216,7 @@ func (g *Gate) startOver(w http.ResponseWriter, r *http.Request, o *origin, a *a
 		return
 	}
 	g.log.Info("login_starts_over", "reason", why, "retries", a.retries)
-	g.startLogin(w, r, o, path, a.retries+1)
+	g.startLogin(w, r, o, path, "", a.retries+1)
 }
 
 func (g *Gate) damagedCallback(w http.ResponseWriter, r *http.Request) {

@@ -33,6 +33,9 @@ type Config struct {
 	// Scopes asked for. Default: openid profile email groups, and read where
 	// the issuer's metadata names it (the whole profile).
 	Scopes []string
+	// FormPost has the issuer answer by a form that the browser posts, not in the
+	// query (OAuth 2.0 Form Post Response Mode). Default false: in the query.
+	FormPost bool
 
 	// Public paths need no session: exact, or ending in "*" for everything that
 	// begins so. Case matters. A path that could be read in two ways (an encoded

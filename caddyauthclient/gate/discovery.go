@@ -34,7 +34,9 @@ type issuer struct {
 	url      string
 	endpoint oauth2.Endpoint
 	verifier *oidc.IDTokenVerifier
-	scopes   []string
+	// strangers verifies what did not come from the issuer itself.
+	strangers *oidc.IDTokenVerifier
+	scopes    []string
 	// authorize is, for each origin, the authorization URL up to the parameters
 	// of one attempt.
 	authorize []string
@@ -163,14 +165,17 @@ func (d *discovery) look() (*issuer, error) {
 			return nil, fmt.Errorf("metadata of %s: %s: %w", d.cfg.Issuer, e.name, err)
 		}
 	}
-	is.verifier = provider.Verifier(&oidc.Config{
+	checks := &oidc.Config{
 		ClientID:             d.cfg.ClientID,
 		SupportedSigningAlgs: signingAlgs(m.Algorithms),
 		Now:                  func() time.Time { return d.cfg.Now().Add(-leeway) },
-	})
+	}
+	keys := newKeySet(m.JWKS, d.fetch, d.cfg.Now)
+	is.verifier = oidc.NewVerifier(d.cfg.Issuer, keys, checks)
+	is.strangers = oidc.NewVerifier(d.cfg.Issuer, strangersKeys{keys}, checks)
 	is.scopes = d.scopes(m.Scopes, m.Profile != "")
 	for _, o := range d.origins {
-		is.authorize = append(is.authorize, authorizeURL(is, d.cfg.ClientID, o.redirectURI))
+		is.authorize = append(is.authorize, authorizeURL(is, d.cfg, o.redirectURI))
 	}
 	return is, nil
 }
@@ -250,11 +255,14 @@ func (d *discovery) scopes(supported []string, hasProfile bool) []string {
 	return scopes
 }
 
-func authorizeURL(is *issuer, clientID, redirectURI string) string {
+func authorizeURL(is *issuer, c *Config, redirectURI string) string {
 	u, _ := url.Parse(is.endpoint.AuthURL) // checked by checkEndpoint
 	q := u.Query()
 	q.Set("response_type", "code")
-	q.Set("client_id", clientID)
+	if c.FormPost {
+		q.Set("response_mode", "form_post")
+	}
+	q.Set("client_id", c.ClientID)
 	q.Set("redirect_uri", redirectURI)
 	q.Set("scope", strings.Join(is.scopes, " "))
 	q.Set("code_challenge_method", "S256")

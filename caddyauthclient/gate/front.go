@@ -80,6 +80,8 @@ func (f *Front) ownPath(u *url.URL) string {
 		return "sync"
 	case "/backchannel-logout", "/backchannel-logout/":
 		return "backchannel-logout"
+	case "/frontchannel-logout", "/frontchannel-logout/":
+		return "frontchannel-logout"
 	}
 	return ""
 }

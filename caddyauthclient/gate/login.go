@@ -9,22 +9,36 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-// serveLogin is /oidc/login: for apps that have a button to sign in.
+// serveLogin is /oidc/login: for apps that have a button to sign in, and for
+// others who send people here to do so (initiate.go).
 func (g *Gate) serveLogin(w http.ResponseWriter, r *http.Request, o *origin) {
-	if !allowMethods(w, r, http.MethodGet, http.MethodHead) {
+	if r.Method == http.MethodPost {
+		g.continueInitiated(w, r, o)
 		return
 	}
-	to := g.askedReturn(r)
+	if !allowMethods(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+		return
+	}
+	to, hint := g.askedReturn(r), ""
+	if r.URL.Query().Has("iss") {
+		q, err := g.initiated(r.URL.RawQuery)
+		if err != nil {
+			g.refuseInitiated(w, r, err)
+			return
+		}
+		to, hint = g.targetPath(o, q[targetLink]), q[loginHint]
+	}
 	if _, id, err := g.identify(r, o); err == nil && id != nil {
 		g.redirect(w, http.StatusSeeOther, to)
 		return
 	}
-	g.startLogin(w, r, o, to, 0)
+	g.startLogin(w, r, o, to, hint, 0)
 }
 
 // startLogin sends the browser to the issuer, from where it will come to the
-// callback and then to path. retries counts how often this started over.
-func (g *Gate) startLogin(w http.ResponseWriter, r *http.Request, o *origin, path string, retries uint8) {
+// callback and then to path. hint is whom somebody expects to sign in, or "";
+// retries counts how often this started over.
+func (g *Gate) startLogin(w http.ResponseWriter, r *http.Request, o *origin, path, hint string, retries uint8) {
 	if g.cfg.Scheme(r) != o.scheme {
 		g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
 			Title: "Other address needed",
@@ -72,6 +86,10 @@ func (g *Gate) startLogin(w http.ResponseWriter, r *http.Request, o *origin, pat
 	location = text.AppendEncode(location, a.nonce[:])
 	location = append(location, "&state="...)
 	location = text.AppendEncode(location, state)
+	if hint != "" {
+		location = append(location, "&login_hint="...)
+		location = append(location, url.QueryEscape(hint)...)
+	}
 	g.redirect(w, http.StatusFound, string(location))
 }
 

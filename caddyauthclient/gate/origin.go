@@ -125,3 +125,12 @@ func cookieToken(name string) string {
 	}
 	return b.String()
 }
+
+// originOfURL is the origin of an absolute URL, which was checked.
+func originOfURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "'none'"
+	}
+	return u.Scheme + "://" + u.Host
+}

@@ -35,6 +35,8 @@ func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
 		g.serveDirectory(w, r)
 	case "backchannel-logout":
 		g.ServeBackchannelLogout(w, r)
+	case "frontchannel-logout":
+		g.serveFrontchannelLogout(w, r, o)
 	default:
 		g.notFound(w, r)
 	}
@@ -52,7 +54,7 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, d Decision) {
 			g.unknownHost(w, r)
 			return
 		}
-		g.startLogin(w, r, d.origin, g.returnPath(r), 0)
+		g.startLogin(w, r, d.origin, g.returnPath(r), "", 0)
 	case Unauthorized:
 		g.unauthorized(w)
 	case Forbidden:
