@@ -14,8 +14,6 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-const wikiURI = "https://wiki.example.com/oidc/callback"
-
 // detailed is a schema in which users have fields that claims are read of.
 func detailed(c *provider.Config) {
 	c.Schema = store.DefaultSchema()
@@ -249,13 +247,13 @@ func TestClaimsSub(t *testing.T) {
 		`{"id_token":{"sub":{"value":"1"}},"userinfo":{"sub":{"values":["2"]}}}`:   "login_required",
 		`{"userinfo":{"sub":{"value":"1"}},"id_token":{"sub":{"values":["2",1]}}}`: "login_required",
 	} {
-		q := b.authorize(authQuery("gate", wikiURI, "prompt", "none", "claims", claims)).location().Query()
+		q := b.authorize(authQuery("gate", wikiRedirect, "prompt", "none", "claims", claims)).location().Query()
 		if got := q.Get("error"); got != want && (want != "code" || q.Get("code") == "") {
 			t.Errorf("%s: %v", claims, q)
 		}
 	}
 	// bob signs in instead.
-	a := b.authorize(authQuery("gate", wikiURI, "claims", `{"id_token":{"sub":{"value":"2"}}}`))
+	a := b.authorize(authQuery("gate", wikiRedirect, "claims", `{"id_token":{"sub":{"value":"2"}}}`))
 	if a.location().Path != "/o/login" {
 		t.Fatalf("led to %s", a.location())
 	}
@@ -266,7 +264,7 @@ func TestClaimsSub(t *testing.T) {
 	}
 	// And with a hint that means somebody else, nobody is right.
 	hint := s.browser().tokens("openid").id
-	if u := b.authorize(authQuery("gate", wikiURI, "prompt", "none", "id_token_hint", hint, "claims", `{"id_token":{"sub":{"value":"2"}}}`)).location(); u.Query().Get("error") != "login_required" {
+	if u := b.authorize(authQuery("gate", wikiRedirect, "prompt", "none", "id_token_hint", hint, "claims", `{"id_token":{"sub":{"value":"2"}}}`)).location(); u.Query().Get("error") != "login_required" {
 		t.Errorf("hint and claim of two people: %s", u)
 	}
 }
@@ -287,14 +285,14 @@ func TestACR(t *testing.T) {
 		`{"id_token":{"acr":{"essential":true,"value":1}}}`:                   "unmet_authentication_requirements",
 	} {
 		for _, more := range []string{"", "1", "2 1", "urn:x:high"} {
-			q := b.authorize(authQuery("gate", wikiURI, "prompt", "none", "claims", claims, "acr_values", more)).location().Query()
+			q := b.authorize(authQuery("gate", wikiRedirect, "prompt", "none", "claims", claims, "acr_values", more)).location().Query()
 			if got := q.Get("error"); got != want && (want != "code" || q.Get("code") == "") {
 				t.Errorf("%s: %v", claims, q)
 			}
 		}
 	}
-	q := authQuery("gate", wikiURI, "acr_values", "2")
-	id := claimsOf(t, tokensOf(t, s.token(as("gate", "gate-secret"), codeForm(b.code(q), wikiURI))).id)
+	q := authQuery("gate", wikiRedirect, "acr_values", "2")
+	id := claimsOf(t, tokensOf(t, s.token(as("gate", "gate-secret"), codeForm(b.code(q), wikiRedirect))).id)
 	if id["acr"] != "1" || fmt.Sprint(id["amr"]) != "[pwd]" || id["auth_time"] == nil {
 		t.Errorf("said of a password: %v", id)
 	}
@@ -363,8 +361,23 @@ func TestToleratedParameters(t *testing.T) {
 		{"ui_locales", "se de-AT en"}, {"claims_locales", "ja"}, {"ui_locales", "<script>"}, {"extra", "foobar"}, {"acr_values", "urn:x"},
 		{"login_hint", "somebody@example.net"}, {"nonce", ""}, {"request", ""}, {"registration", ""},
 	} {
-		if u := b.authorize(authQuery("gate", wikiURI, set...)).location(); u.Query().Get("code") == "" {
+		if u := b.authorize(authQuery("gate", wikiRedirect, set...)).location(); u.Query().Get("code") == "" {
 			t.Errorf("%v: %s", set, u)
 		}
 	}
+}
+
+// What was pushed asks for claims as the query does, and is told at once what is
+// wrong with them (RFC 9126 section 2.3).
+func TestPushedClaims(t *testing.T) {
+	s := newServer(t)
+	q := authQuery("app", appRedirect, "scope", "openid", "claims", `{"userinfo":{"email":null}}`)
+	tok := tokensOf(t, s.token(as("app", appSecret), codeForm(s.browser().code(s.pushed(as("app", appSecret), q)), appRedirect)))
+	if got := names(s.userinfo(tok.access)); got != "email sub" {
+		t.Errorf("userinfo has %s", got)
+	}
+	q.Set("claims", `{"userinfo":`)
+	wantError(t, s.push(as("app", appSecret), q), 400, "invalid_request")
+	q.Set("claims", `{"id_token":{"acr":{"essential":true,"value":"2"}}}`)
+	wantError(t, s.push(as("app", appSecret), q), 400, "unmet_authentication_requirements")
 }
