@@ -205,6 +205,15 @@ func TestConsentToClaims(t *testing.T) {
 	if u := b.authorize(q).location(); u.Query().Get("code") == "" {
 		t.Errorf("asked again: %s", u)
 	}
+	// For what the client may not know anyway, nobody is asked.
+	s.update(func(tx store.WriteTx) error {
+		return tx.PutClient(&store.Client{ID: "small", ClientSettings: store.ClientSettings{Public: true, Scopes: []string{"openid", "email"}, RedirectURIs: []string{"https://small.example.com/cb"}}})
+	})
+	q = authQuery("small", "https://small.example.com/cb", "scope", "openid", "claims", `{"userinfo":{"name":null,"email":null,"groups":null}}`)
+	page = b.get(b.authorize(q).Header.Get("Location"))
+	if !strings.Contains(page.body, "e-mail address") || strings.Contains(page.body, "your name") || strings.Contains(page.body, "groups") {
+		t.Errorf("the page says %s", page.body)
+	}
 }
 
 // Claims last as the grant does, and a token of fewer scopes has none.
@@ -279,6 +288,7 @@ func TestACR(t *testing.T) {
 		`{"id_token":{"acr":{"essential":true,"values":["2","1"]}}}`:          "code",
 		`{"id_token":{"acr":{"essential":true}}}`:                             "code",
 		`{"id_token":{"acr":{"value":"2"}}}`:                                  "code",
+		`{"userinfo":{"acr":{"essential":true,"value":"2"}}}`:                 "code", // it is of ID tokens
 		`{"id_token":{"acr":{"essential":false,"values":["2"]}}}`:             "code",
 		`{"id_token":{"acr":{"essential":true,"value":"2"}}}`:                 "unmet_authentication_requirements",
 		`{"id_token":{"acr":{"essential":true,"values":["2","urn:x:high"]}}}`: "unmet_authentication_requirements",
