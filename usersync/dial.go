@@ -34,10 +34,11 @@ func CheckURL(address string, plain ...string) error {
 	return nil
 }
 
-// IsLoopback says whether a host of a URL is this machine.
+// IsLoopback says whether a host of a URL is this machine (RFC 6761 section 6.3).
 func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 func named(hosts []string, host string) bool {

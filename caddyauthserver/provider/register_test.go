@@ -184,6 +184,8 @@ func TestRFC7591Section322(t *testing.T) {
 		{`{"redirect_uris":["https://127.0.0.1:2019/x"],"backchannel_logout_uri":"https://127.0.0.1:2019/stop"}`, "invalid_client_metadata"},
 		{`{"redirect_uris":["http://[::1]:2019/x"],"caddyito_sync_uri":"http://[::1]:2019/stop"}`, "invalid_client_metadata"},
 		{`{"redirect_uris":["http://localhost:2019/oidc/callback"]}`, "invalid_client_metadata"},
+		{`{"redirect_uris":["https://LOCALHOST.:2019/x"],"backchannel_logout_uri":"https://LOCALHOST.:2019/stop"}`, "invalid_client_metadata"},
+		{`{"redirect_uris":["https://[::ffff:127.0.0.1]/x"],"backchannel_logout_uri":"https://[::ffff:127.0.0.1]/stop"}`, "invalid_client_metadata"},
 	} {
 		wantError(t, s.register(token, test.body), 400, test.code)
 	}
@@ -275,6 +277,13 @@ func TestRFC7591Bounds(t *testing.T) {
 	v := s.register(token, `{"redirect_uris":["HTTPS://X.example.com:443/cb","http://localhost:1234/oidc/callback"],"backchannel_logout_uri":"http://localhost:1234/oidc/backchannel-logout"}`).decode(t)
 	if v["scope"] != "openid email" {
 		t.Errorf("without a scope it has those of the token: %v", v)
+	}
+	// The bounds stay when it changes its mind.
+	id, _ := v["client_id"].(string)
+	manage, _ := v["registration_access_token"].(string)
+	for _, more := range []string{`"redirect_uris":["https://y.example.com/cb"]`, `"redirect_uris":["https://x.example.com/cb"],"scope":"read"`} {
+		wantError(t, s.send("PUT", "/o/register/"+id, manage, `{"client_id":"`+id+`",`+more+`}`), 400,
+			map[bool]string{true: "invalid_redirect_uri", false: "invalid_client_metadata"}[strings.Contains(more, "y.example")])
 	}
 }
 
