@@ -159,11 +159,8 @@ func (e *Enroller) enrol(ctx context.Context) *Registration {
 	for failed := 0; ctx.Err() == nil; {
 		r, err := e.Stored(ctx)
 		if err == nil && r == nil {
-			// Begun, it is brought to an end, also while Caddy stops or reloads: the
-			// token is spent by it.
-			whole := context.WithoutCancel(ctx)
-			if r, err = e.register(whole); err == nil {
-				e.keepTrying(ctx, "cannot store what the gate enrolled as", func() error { return e.put(whole, r) })
+			if r, err = e.register(ctx); err == nil {
+				e.keepTrying(ctx, "cannot store what the gate enrolled as", func() error { return e.put(context.WithoutCancel(ctx), r) })
 				e.Log.Info("the gate is enrolled", "issuer", e.Issuer, "client_id", r.ClientID, "name", e.Metadata.Name)
 			}
 		}

@@ -246,6 +246,31 @@ func TestUpdatesWhatChanged(t *testing.T) {
 	}
 }
 
+// A reload in the middle of it loses nothing: what the token bought is kept.
+func TestStoppedInTheMiddle(t *testing.T) {
+	f, s := newFixture(t), startIssuer(t)
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	s.answer = func(http.ResponseWriter, map[string]any) bool {
+		close(asked)
+		<-goOn
+		return false
+	}
+	_, stop := run(t, f.enroller(s.URL, "good", site))
+	<-asked
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop() }()
+	select {
+	case <-stopped:
+		t.Error("it stopped, and the token is spent")
+	case <-time.After(50 * time.Millisecond): // a wrong one would mostly have stopped
+	}
+	close(goOn)
+	<-stopped
+	if r, err := f.enroller(s.URL, "good", site).Stored(t.Context()); err != nil || r == nil || r.ClientID != "c1" {
+		t.Errorf("kept %+v %v", r, err)
+	}
+}
+
 // A secret that is rotated at the server comes by itself, also to who shares the
 // store, and is kept.
 func TestRotatedSecret(t *testing.T) {

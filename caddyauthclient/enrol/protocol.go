@@ -28,7 +28,9 @@ func (e *Enroller) register(ctx context.Context) (*Registration, error) {
 	if err != nil {
 		return nil, err
 	}
-	status, body, err := e.send(ctx, http.MethodPost, endpoint, e.Token, e.Metadata)
+	// Begun, it is brought to an end, also while Caddy stops or reloads: the token is
+	// spent by it.
+	status, body, err := e.send(context.WithoutCancel(ctx), http.MethodPost, endpoint, e.Token, e.Metadata)
 	if err != nil {
 		return nil, fmt.Errorf("registering at %s: %w", endpoint, err)
 	}
