@@ -211,7 +211,7 @@ func TestConsentToClaims(t *testing.T) {
 	})
 	q = authQuery("small", "https://small.example.com/cb", "scope", "openid", "claims", `{"userinfo":{"name":null,"email":null,"groups":null}}`)
 	page = b.get(b.authorize(q).Header.Get("Location"))
-	if !strings.Contains(page.body, "e-mail address") || strings.Contains(page.body, "your name") || strings.Contains(page.body, "groups") {
+	if !strings.Contains(page.body, "e-mail address") || strings.Contains(page.body, "your name") || strings.Contains(page.body, "which groups") {
 		t.Errorf("the page says %s", page.body)
 	}
 }
