@@ -32,7 +32,7 @@ type DeviceConfirm struct {
 	UserCode             string // to be compared with the device's, handed back by the form
 	ClientName, UserName string
 	Scopes               []Scope
-	SwitchURL            string // to sign in as somebody else
+	SwitchURL            string // to go on as somebody else
 }
 
 // DeviceConfirm shows the page.

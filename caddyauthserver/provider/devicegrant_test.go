@@ -361,6 +361,30 @@ func TestDeviceHoldsToGroups(t *testing.T) {
 	wantError(t, d.poll(), 400, "authorization_pending")
 }
 
+// Of several people in one browser, the one on the page is who says yes.
+func TestDeviceForSomebodyElse(t *testing.T) {
+	s := withDevices(t)
+	d := s.device("tv")
+	b := s.browser().signIn("bob", "bob's password")
+	bobs := b.confirm(d)
+	other := regexp.MustCompile(`href="([^"]*/o/accounts[^"]*)"`).FindStringSubmatch(bobs.body)
+	if other == nil {
+		t.Fatal("no way to go on as somebody else")
+	}
+	choose := b.get(strings.ReplaceAll(other[1], "&amp;", "&"))
+	if a := b.login(b.get(choose.addURL()), "alice", alicePassword); a.Header.Get("Location") != d.complete {
+		t.Fatalf("led to %s", a.Header.Get("Location"))
+	}
+	// The page that bob was shown says nothing for alice.
+	if a := b.post("/o/device", bobs.deviceForm("allow")); !strings.Contains(a.body, `value="allow"`) || !strings.Contains(a.body, "Alice Lidell") {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	b.answer(d, "allow")
+	if sub := claimsOf(t, tokensOf(t, d.poll()).id)["sub"]; sub != "1" {
+		t.Errorf("the device is %v's", sub)
+	}
+}
+
 // What was allowed ends with the session, also before the device asked; with
 // offline_access it outlives it.
 func TestDeviceAndTheSession(t *testing.T) {

@@ -66,7 +66,7 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 		p.pages.DeviceConfirm(w, http.StatusOK, pages.DeviceConfirm{
 			Action: p.path("device"), CSRF: p.csrfToken(w, r, purpose), UserCode: code,
 			ClientName: c.displayName(), UserName: in.user.Name(), Scopes: pageScopes(d.Scopes),
-			SwitchURL: p.loginForDevice(code),
+			SwitchURL: p.urlWith("accounts", url.Values{"continue": {continueDevice(code)}}),
 		})
 		return
 	}
