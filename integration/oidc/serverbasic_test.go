@@ -171,6 +171,14 @@ func basicSessions(t *testing.T, mode string) {
 			t.Errorf("signed in at %d, then at %d", authTime(first), at)
 		}
 	}
+	goesThrough := func(t *testing.T, second func(first *login) []string) {
+		p := newParty(t, mode)
+		first := p.signIn()
+		p.sameAgain(first, p.signIn(second(first)...))
+		if p.asked != "" {
+			t.Errorf("the person was shown %q", p.asked)
+		}
+	}
 
 	// The second time the person must sign in anew, and auth_time says so.
 	t.Run("oidcc-prompt-login", func(t *testing.T) {
@@ -190,13 +198,7 @@ func basicSessions(t *testing.T, mode string) {
 
 	// Who is signed in goes through without a page, as the same sign-in.
 	t.Run("oidcc-prompt-none-logged-in", func(t *testing.T) {
-		p := newParty(t, mode)
-		first := p.signIn()
-		second := p.signIn("prompt", "none")
-		p.sameAgain(first, second)
-		if p.asked != "" {
-			t.Errorf("the person was shown %q", p.asked)
-		}
+		goesThrough(t, func(*login) []string { return []string{"prompt", "none"} })
 	})
 
 	// Two seconds after a sign-in, max_age=1 asks for another.
@@ -209,21 +211,12 @@ func basicSessions(t *testing.T, mode string) {
 
 	// A sign-in that is young enough is left as it is.
 	t.Run("oidcc-max-age-10000", func(t *testing.T) {
-		p := newParty(t, mode)
-		first := p.signIn()
-		second := p.signIn("max_age", "10000")
-		p.sameAgain(first, second)
-		if p.asked != "" {
-			t.Errorf("the person was shown %q", p.asked)
-		}
+		goesThrough(t, func(*login) []string { return []string{"max_age", "10000"} })
 	})
 
 	// With the ID token of the person who is signed in, nothing need be asked.
 	t.Run("oidcc-id-token-hint", func(t *testing.T) {
-		p := newParty(t, mode)
-		first := p.signIn()
-		second := p.signIn("prompt", "none", "id_token_hint", first.idToken)
-		p.sameAgain(first, second)
+		goesThrough(t, func(first *login) []string { return []string{"prompt", "none", "id_token_hint", first.idToken} })
 	})
 }
 
