@@ -18,6 +18,10 @@ func (api *adminAPI) userRoutes() {
 	api.handle("PATCH /auth/users/{user}", api.patchUser)
 	api.handle("DELETE /auth/users/{user}", api.deleteUser)
 	api.handle("PUT /auth/users/{user}/password", api.putPassword)
+	api.handle("GET /auth/users/{user}/apps", api.listApps)
+	api.handle("DELETE /auth/users/{user}/apps/{client}", api.revokeApp)
+	api.handle("GET /auth/users/{user}/sessions", api.listSessions)
+	api.handle("DELETE /auth/users/{user}/sessions", api.endSessions)
 	api.handle("POST /auth/users/{user}/password-link", api.passwordLinkOf)
 	api.handle("POST /auth/users/{user}/enable", api.enableUser)
 	api.handle("POST /auth/users/{user}/disable", api.disableUser)
@@ -243,7 +247,7 @@ func (a *App) signOut(tx store.WriteTx, userID int64) error {
 		}
 	}
 	subject := strconv.FormatInt(userID, 10)
-	if err := store.QueueLogouts(tx, subject, func(string) bool { return true }, time.Now().UTC()); err != nil {
+	if err := store.QueueLogouts(tx, subject, func(*store.SignIn) bool { return true }, time.Now().UTC()); err != nil {
 		return err
 	}
 	for _, realm := range append([]string{store.ServerRealm}, a.realms...) {

@@ -102,12 +102,33 @@ func TestAdminUserMistakes(t *testing.T) {
 	}
 }
 
+func TestAdminApps(t *testing.T) {
+	a := newAPI(t)
+	var alice store.User
+	a.do("POST", "/auth/users", `{"username":"alice"}`, 201, &alice)
+	a.update(func(tx store.WriteTx) error {
+		return tx.PutFamily(&store.Family{ID: "f", ClientID: "wiki:1", UserID: alice.ID, Scopes: []string{"openid", "offline_access"}, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)})
+	})
+	var page appPage
+	a.do("GET", "/auth/users/alice/apps", "", 200, &page)
+	if len(page.Apps) != 1 || page.Apps[0].ClientID != "wiki:1" || !page.Apps[0].Offline || len(page.Apps[0].Scopes) != 2 {
+		t.Errorf("apps are %+v", page.Apps)
+	}
+	a.do("DELETE", "/auth/users/alice/apps/wiki:1", "", 204, nil)
+	a.do("DELETE", "/auth/users/alice/apps/wiki:1", "", 404, nil)
+	a.do("GET", "/auth/users/nobody/apps", "", 404, nil)
+	if a.do("GET", "/auth/users/alice/apps", "", 200, &page); len(page.Apps) != 0 {
+		t.Errorf("after it was taken back: %+v", page.Apps)
+	}
+}
+
 func TestAdminSignsOut(t *testing.T) {
 	for _, test := range []struct{ method, path, body string }{
 		{"PUT", "/auth/users/alice/password", `{"password":"another horse"}`},
 		{"POST", "/auth/users/alice/disable", ""},
 		{"PATCH", "/auth/users/alice", `{"is_active":false}`},
 		{"DELETE", "/auth/users/alice", ""},
+		{"DELETE", "/auth/users/alice/sessions", ""},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			a := newAPI(t)

@@ -54,18 +54,18 @@ type LogoutWriter interface {
 }
 
 // QueueLogouts has the clients told of the end of those sessions of a subject
-// that over names, and of no session twice. It belongs into the transaction that
+// that over names, and of none twice. It belongs into the transaction that
 // ends them.
 func QueueLogouts(tx interface {
 	LogoutReader
 	LogoutWriter
-}, subject string, over func(sid string) bool, now time.Time) error {
+}, subject string, over func(*SignIn) bool, now time.Time) error {
 	signIns, err := tx.SignIns(subject)
 	if err != nil {
 		return err
 	}
 	for _, s := range signIns {
-		if !over(s.SID) {
+		if !over(s) {
 			continue
 		}
 		if err := tx.DeleteSignIn(s.Subject, s.SID, s.ClientID); err != nil {

@@ -11,7 +11,8 @@ import (
 type Home struct {
 	UserName, Email    string
 	LogoutAction, CSRF string
-	PasswordURL        string
+	// Where else to go.
+	PasswordURL, AppsURL, SessionsURL, AccountsURL string
 }
 
 // Home shows the page.

@@ -44,6 +44,8 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.LoggedOut(page("logged out, with frames"), 200, LoggedOut{LinkText: x, LinkURL: "https://app.example/x", GoOn: true, Frames: app})
 	s.Accounts(page("accounts"), 200, Accounts{Action: "/o/accounts", CSRF: x, Continue: x, ClientName: x, AddURL: "/o/login", FormAction: app,
 		Accounts: []Account{{x, x, x, x, true}, {x, x, x, "", false}}})
+	s.Apps(page("apps"), 200, Apps{Action: "/o/account/apps", CSRF: x, HomeURL: "/o", Apps: []App{{ID: x, Name: x, Scopes: []Scope{{x, x}, {x, ""}}, Away: true}}})
+	s.Sessions(page("sessions"), 200, Sessions{Action: "/o/account/sessions", CSRF: x, HomeURL: "/o", Sessions: []Session{{ID: x, Browser: x, IP: x}, {ID: x, Browser: x, Here: true}}})
 	s.Forgot(page("forgot"), 200, Forgot{Action: "/o/forgot", CSRF: x, LoginURL: "/o/login"})
 	s.Forgot(page("forgot again"), 429, Forgot{Action: "/o/forgot", CSRF: x, LoginURL: "/o/login", Error: x})
 	s.ForgotSent(page("forgot, sent"), 200, ForgotSent{LoginURL: "/o/login"})
@@ -53,7 +55,7 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
 	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
 		Problems: map[string]string{"": x, "username": x, "email": x, "company": x, "password": x}})
-	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password"})
+	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password", AppsURL: "/o/account/apps", SessionsURL: "/o/account/sessions", AccountsURL: "/o/accounts"})
 	s.Password(page("password"), 200, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o"})
 	s.Password(page("password again"), 422, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o",
 		Problems: map[string]string{"": x, "current_password": x, "new_password": x, "new_password_again": x}})

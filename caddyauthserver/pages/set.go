@@ -12,7 +12,7 @@ var templates embed.FS
 // Set is all pages in one brand. It is safe for concurrent use.
 type Set struct {
 	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost,
-	accounts, forgot, forgotSent, reset, resetDone,
+	accounts, apps, sessions, forgot, forgotSent, reset, resetDone,
 	device, deviceConfirm, deviceAnswered *webpage.View
 }
 
@@ -33,6 +33,8 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"device_answered.html":  &s.deviceAnswered,
 		"form_post.html":        &s.formPost,
 		"accounts.html":         &s.accounts,
+		"apps.html":             &s.apps,
+		"sessions.html":         &s.sessions,
 		"forgot.html":           &s.forgot,
 		"forgot_sent.html":      &s.forgotSent,
 		"reset.html":            &s.reset,

@@ -66,11 +66,6 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, a *author
 		ClientName: a.client.displayName(), ClientOrigin: originOf(a.redirectURI), UserName: a.in.user.Name(),
 		FormAction: []string{a.redirectURI}, Scopes: pageScopes(slices.Concat(a.scopes, a.covering)),
 	}
-	for _, name := range a.scopes {
-		if store.IsAPIScope(name) {
-			page.Scopes = append(page.Scopes, pages.Scope{Name: name, Description: "Use " + name + " for you"})
-		}
-	}
 	p.pages.Consent(w, http.StatusOK, page)
 }
 
@@ -79,6 +74,11 @@ func pageScopes(scopes []string) (shown []pages.Scope) {
 	for _, name := range store.Scopes() {
 		if slices.Contains(scopes, name) {
 			shown = append(shown, pages.Scope{Name: name, Description: scopeDescriptions[name]})
+		}
+	}
+	for _, name := range scopes {
+		if store.IsAPIScope(name) {
+			shown = append(shown, pages.Scope{Name: name, Description: "Use " + name + " for you"})
 		}
 	}
 	return shown

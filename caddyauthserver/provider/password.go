@@ -126,7 +126,7 @@ func endOthers(tx store.WriteTx, userID int64, s *store.Session, sid string) err
 	if _, err := tx.DeleteSessionsOf(store.ServerRealm, s.Subject, s.Hash); err != nil {
 		return fmt.Errorf("ending the other sessions: %w", err)
 	}
-	over := func(other string) bool { return other != sid }
+	over := func(s *store.SignIn) bool { return s.SID != sid }
 	if err := store.QueueLogouts(tx, s.Subject, over, s.AuthTime); err != nil {
 		return fmt.Errorf("having clients told of the other sessions' end: %w", err)
 	}

@@ -114,9 +114,12 @@ func New(c Config) (*Provider, error) {
 		p.path("setup"):       {p.setup, both, sameOrigin},
 		p.path("password"):    {p.password, both, sameOrigin},
 		p.path("accounts"):    {p.accounts, both, sameOrigin},
-		p.path("forgot"):      {p.forgot, both, sameOrigin},
-		p.path("reset"):       {p.reset, both, sameOrigin},
-		p.path("sync"):        {p.servePull, []string{"GET"}, sameOrigin},
+
+		p.path("account/apps"):     {p.accountPage("account/apps", p.showApps, p.removeApp), both, sameOrigin},
+		p.path("account/sessions"): {p.accountPage("account/sessions", p.showSessions, p.endNamed), both, sameOrigin},
+		p.path("forgot"):           {p.forgot, both, sameOrigin},
+		p.path("reset"):            {p.reset, both, sameOrigin},
+		p.path("sync"):             {p.servePull, []string{"GET"}, sameOrigin},
 		// A client of format djangito asks as it starts.
 		p.path("get_admin_url"): {p.adminURL, get, sameOrigin},
 	}

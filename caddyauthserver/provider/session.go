@@ -199,7 +199,7 @@ func endSession(tx store.WriteTx, s *store.Session, now time.Time) error {
 
 // endSID ends what clients got through a session that is over, and has them told.
 func endSID(tx store.WriteTx, subject, sid string, now time.Time) error {
-	over := func(other string) bool { return other == sid }
+	over := func(s *store.SignIn) bool { return s.SID == sid }
 	if err := store.QueueLogouts(tx, subject, over, now); err != nil {
 		return fmt.Errorf("having clients told of the session's end: %w", err)
 	}

@@ -148,7 +148,7 @@ func testQueueLogouts(t *testing.T, p *place) {
 			tx.PutSignIn(newSignIn("7", "b", "wiki")), tx.PutSignIn(newSignIn("8", "a", "wiki")), tx.PutSignIn(old))
 	})
 	queue := func(tx store.WriteTx) error {
-		return store.QueueLogouts(tx, "7", func(sid string) bool { return sid == "a" }, day)
+		return store.QueueLogouts(tx, "7", func(s *store.SignIn) bool { return s.SID == "a" }, day)
 	}
 	p.fails(func(tx store.WriteTx) error {
 		if err := queue(tx); err != nil {

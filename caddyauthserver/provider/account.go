@@ -1,0 +1,147 @@
+package provider
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mileusna/useragent"
+
+	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/store"
+)
+
+// accountPage answers a page of somebody's own account: it shows it, or, where its
+// form was posted, does what was asked and then shows it anew.
+func (p *Provider) accountPage(path string, show func(*http.Request, *signedIn, string) (func(http.ResponseWriter), error),
+	do func(store.WriteTx, *signedIn, url.Values) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		in, err := p.currentSession(r)
+		if err != nil {
+			p.unavailable(w, r, "reading session", err)
+			return
+		}
+		if in == nil {
+			seeOther(w, p.url("login"))
+			return
+		}
+		purpose := path + "\x00" + string(in.session.Hash[:])
+		if r.Method == http.MethodPost {
+			form, err := readForm(w, r)
+			if err != nil {
+				p.badForm(w, r, err)
+				return
+			}
+			if p.csrfValid(r, form, purpose) {
+				err := p.Store.Update(r.Context(), func(tx store.WriteTx) error { return do(tx, in, form) })
+				if err != nil && !errors.Is(err, store.ErrNotFound) { // it was done meanwhile
+					p.unavailable(w, r, "changing account", err)
+					return
+				}
+			}
+			seeOther(w, p.url(path))
+			return
+		}
+		page, err := show(r, in, p.csrfToken(w, r, purpose))
+		if err != nil {
+			p.unavailable(w, r, "reading account", err)
+			return
+		}
+		page(w)
+	}
+}
+
+// showApps lists what the person lets have something.
+func (p *Provider) showApps(r *http.Request, in *signedIn, csrf string) (func(http.ResponseWriter), error) {
+	page := pages.Apps{Action: p.path("account/apps"), CSRF: csrf, HomeURL: p.Prefix}
+	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
+		page.Apps = nil
+		list, err := store.AccessOf(tx, in.user.ID, p.now())
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			c, err := p.clientIn(tx, a.ClientID)
+			if err != nil && !errors.Is(err, errUnknownClient) {
+				return err
+			}
+			app := pages.App{ID: a.ClientID, Name: a.ClientID, Since: a.Since, Away: a.Offline}
+			if err == nil {
+				app.Name = c.displayName()
+			}
+			app.Scopes = pageScopes(a.Scopes)
+			page.Apps = append(page.Apps, app)
+		}
+		return nil
+	})
+	return func(w http.ResponseWriter) { p.pages.Apps(w, http.StatusOK, page) }, err
+}
+
+// removeApp takes back what the person gave a client.
+func (p *Provider) removeApp(tx store.WriteTx, in *signedIn, form url.Values) error {
+	id := form.Get("client")
+	if err := store.EndAccess(tx, in.user.ID, id, p.now()); err != nil {
+		return err
+	}
+	p.Logger.Info("access taken back", "user_id", in.user.ID, "client_id", printable(id, 100))
+	return nil
+}
+
+// showSessions lists where the person is signed in.
+func (p *Provider) showSessions(r *http.Request, in *signedIn, csrf string) (func(http.ResponseWriter), error) {
+	page := pages.Sessions{Action: p.path("account/sessions"), CSRF: csrf, HomeURL: p.Prefix}
+	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
+		page.Sessions = nil
+		list, err := tx.SessionsOf(store.ServerRealm, in.session.Subject)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if !s.Live(p.now()) {
+				continue
+			}
+			page.Sessions = append(page.Sessions, pages.Session{
+				ID: sessionName(s), Browser: browserName(s.UserAgent), IP: s.IP, Since: s.AuthTime, Seen: s.LastSeen, Here: s.Hash == in.session.Hash,
+			})
+		}
+		return nil
+	})
+	return func(w http.ResponseWriter) { p.pages.Sessions(w, http.StatusOK, page) }, err
+}
+
+// endNamed ends a session of the person, or all but this one.
+func (p *Provider) endNamed(tx store.WriteTx, in *signedIn, form url.Values) error {
+	list, err := tx.SessionsOf(store.ServerRealm, in.session.Subject)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.Hash == in.session.Hash || form.Get("others") == "" && sessionName(s) != form.Get("session") {
+			continue
+		}
+		if err := endSession(tx, s, p.now()); err != nil {
+			return err
+		}
+		p.Logger.Info("session ended from another", "user_id", in.user.ID)
+	}
+	return nil
+}
+
+// sessionName names a session on pages: the beginning of the hash that it is kept
+// under, from which nobody gets to the id.
+func sessionName(s *store.Session) string { return hex.EncodeToString(s.Hash[:8]) }
+
+// browserName is what to call a browser: "Firefox on Linux".
+func browserName(header string) string {
+	ua := useragent.Parse(header)
+	if ua.Name == "" {
+		return "Unknown browser"
+	}
+	if ua.OS == "" {
+		return ua.Name
+	}
+	return fmt.Sprintf("%s on %s", ua.Name, strings.TrimSpace(ua.OS))
+}
