@@ -71,6 +71,13 @@ func TestRecipeTiddlyWiki(t *testing.T) {
 		reaches(gate+"/"),
 		chromedp.WaitVisible(chromedp.CSS(".tc-site-title")),
 	)
+	// What is written before the page knows who writes it is not sent.
+	waitFor(t, 30*time.Second, func() error {
+		if name := get(t, browser, chromedp.Evaluate[string](`$tw.wiki.getTiddlerText("$:/status/UserName") || ""`)); name != "alice" {
+			return fmt.Errorf("the page takes the person for %q", name)
+		}
+		return nil
+	})
 	// A new tiddler bears the name of who wrote it, which the wiki took from the
 	// header, and is saved through the gate.
 	do(t, browser,
