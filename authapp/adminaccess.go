@@ -1,7 +1,6 @@
 package authapp
 
 import (
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strconv"
@@ -70,7 +69,7 @@ func (api *adminAPI) listSessions(a *App, r *http.Request) (any, error) {
 		for _, s := range list {
 			if s.Live(time.Now()) {
 				page.Sessions = append(page.Sessions, sessionView{
-					hex.EncodeToString(s.Hash[:8]), s.IP, s.UserAgent, s.AuthTime, s.LastSeen, s.ExpiresAt,
+					s.Name(), s.IP, s.UserAgent, s.AuthTime, s.LastSeen, s.ExpiresAt,
 				})
 			}
 		}

@@ -157,10 +157,8 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 
 // addSecret makes a secret and seals it.
 func (a *App) addSecret(c *store.Client, now time.Time) string {
-	secret := store.NewSecret()
-	c.Secrets = append(c.Secrets, store.ClientSecret{
-		Sealed: a.Key().Seal(store.ClientSecretPurpose(c.ID), []byte(secret)), CreatedAt: now,
-	})
+	secret, sealed := store.NewClientSecret(a.Key(), c.ID, now)
+	c.Secrets = append(c.Secrets, sealed)
 	return secret
 }
 

@@ -32,12 +32,15 @@ type registrationView struct {
 	Issuer    string    `json:"issuer,omitempty"`
 }
 
+// registrationOrder asks for one.
+type registrationOrder struct {
+	store.Invitation
+	Expires string `json:"expires"` // as in "24h"
+}
+
 // createRegistration makes a token by which software registers itself, once.
 func (api *adminAPI) createRegistration(a *App, r *http.Request) (any, error) {
-	var body struct {
-		store.Invitation
-		Expires string `json:"expires"` // as in "24h"
-	}
+	var body registrationOrder
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}

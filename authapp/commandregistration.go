@@ -31,10 +31,7 @@ func registrationCommand() *cobra.Command {
 
 func createRegistrationCmd(s *session, _ []string) error {
 	f := s.cmd.Flags()
-	var body struct {
-		store.Invitation
-		Expires string `json:"expires"`
-	}
+	var body registrationOrder
 	body.Name, _ = f.GetString("name")
 	body.Origins, _ = f.GetStringArray("origin")
 	body.Scopes, _ = f.GetStringSlice("scope")

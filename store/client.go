@@ -280,6 +280,12 @@ type ClientSecret struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
+// NewClientSecret makes a secret, and seals it.
+func NewClientSecret(key MasterKey, clientID string, now time.Time) (secret string, sealed ClientSecret) {
+	secret = NewSecret()
+	return secret, ClientSecret{Sealed: key.Seal(ClientSecretPurpose(clientID), []byte(secret)), CreatedAt: now}
+}
+
 // ClientSecretPurpose is the purpose under which the secret of a client is
 // sealed; it binds the secret to the client.
 func ClientSecretPurpose(clientID string) string { return "client-secret/" + clientID }

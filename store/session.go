@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"encoding/hex"
+	"time"
+)
 
 // ServerRealm is the realm of sessions at the server; those of a gate have the
 // name of its mirror.
@@ -36,6 +39,10 @@ type Session struct {
 	IP        string `json:"ip,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
 }
+
+// Name names the session to people: by the beginning of the hash, from which nobody
+// gets to the id.
+func (s *Session) Name() string { return hex.EncodeToString(s.Hash[:8]) }
 
 // Live says whether the session is within both its limits.
 func (s *Session) Live(now time.Time) bool {

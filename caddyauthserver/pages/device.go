@@ -17,11 +17,7 @@ type Device struct {
 
 // Device shows the page.
 func (s *Set) Device(w http.ResponseWriter, status int, p Device) {
-	title := "Connect a device"
-	if p.Problem != "" {
-		title = "Error: " + title // heard first when the page is read out
-	}
-	s.device.Render(w, status, webpage.Head{Title: title}, p)
+	s.device.Render(w, status, webpage.Head{Title: titleOf("Connect a device", p.Problem != "")}, p)
 }
 
 // DeviceConfirm asks whether the device that shows the code may have what it asks

@@ -17,11 +17,7 @@ type Forgot struct {
 
 // Forgot shows the page.
 func (s *Set) Forgot(w http.ResponseWriter, status int, p Forgot) {
-	title := "Forgot password"
-	if p.Error != "" {
-		title = "Error: " + title // heard first when the page is read out
-	}
-	s.forgot.Render(w, status, webpage.Head{Title: title}, p)
+	s.forgot.Render(w, status, webpage.Head{Title: titleOf("Forgot password", p.Error != "")}, p)
 }
 
 // ForgotSent says that a mail is on its way, if there is anybody to get it.
@@ -57,7 +53,7 @@ func (s *Set) Reset(w http.ResponseWriter, status int, p Reset) {
 	pw := newPassword("new_password", "Password")
 	view := resetView{Reset: p, Inputs: []input{pw, pw.again()}}
 	view.Alert = note(view.Inputs, p.Problems)
-	s.reset.Render(w, status, webpage.Head{Title: titleOf("Choose a password", p.Problems)}, view)
+	s.reset.Render(w, status, webpage.Head{Title: titleOf("Choose a password", len(p.Problems) > 0)}, view)
 }
 
 // ResetDone says that it is done.

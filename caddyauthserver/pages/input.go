@@ -60,8 +60,8 @@ func note(inputs []input, problems map[string]string) (alert string) {
 
 // titleOf a page with a form: that something is wrong is heard first when the page
 // is read out.
-func titleOf(title string, problems map[string]string) string {
-	if len(problems) > 0 {
+func titleOf(title string, wrong bool) string {
+	if wrong {
 		return "Error: " + title
 	}
 	return title

@@ -26,9 +26,5 @@ type Login struct {
 
 // Login shows the page.
 func (s *Set) Login(w http.ResponseWriter, status int, p Login) {
-	title := "Sign in"
-	if p.Error != "" {
-		title = "Error: " + title // heard first when the page is read out
-	}
-	s.login.Render(w, status, webpage.Head{Title: title, FormAction: p.FormAction}, p)
+	s.login.Render(w, status, webpage.Head{Title: titleOf("Sign in", p.Error != ""), FormAction: p.FormAction}, p)
 }

@@ -32,7 +32,7 @@ func (s *Set) Password(w http.ResponseWriter, status int, p Password) {
 		pw, pw.again(),
 	}}
 	view.Alert = note(view.Inputs, p.Problems)
-	s.password.Render(w, status, webpage.Head{Title: titleOf("Change password", p.Problems)}, view)
+	s.password.Render(w, status, webpage.Head{Title: titleOf("Change password", len(p.Problems) > 0)}, view)
 }
 
 // PasswordChanged says that it is done.

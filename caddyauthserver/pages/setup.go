@@ -30,7 +30,7 @@ type setupView struct {
 func (s *Set) Setup(w http.ResponseWriter, status int, p Setup) {
 	view := setupView{Setup: p, Inputs: p.inputs()}
 	view.Alert = note(view.Inputs, p.Problems)
-	s.setup.Render(w, status, webpage.Head{Title: titleOf("Set up", p.Problems)}, view)
+	s.setup.Render(w, status, webpage.Head{Title: titleOf("Set up", len(p.Problems) > 0)}, view)
 }
 
 func (p Setup) inputs() []input {

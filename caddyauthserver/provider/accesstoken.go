@@ -81,10 +81,6 @@ type accessTokenClaims struct {
 
 // signAccessToken is the JWT that goes out in the place of b.access.
 func (p *Provider) signAccessToken(ctx context.Context, b *bought) (string, error) {
-	key, err := p.keys.signer(ctx, b.client.IDTokenAlg)
-	if err != nil {
-		return "", err
-	}
 	claims := &accessTokenClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: p.Issuer, Subject: subjectOf(b.family), Audience: b.resources, ID: b.access,
@@ -101,9 +97,7 @@ func (p *Provider) signAccessToken(ctx context.Context, b *bought) (string, erro
 	if b.user != nil && slices.Contains(b.scopes, "groups") {
 		claims.Groups = b.user.Groups
 	}
-	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), claims)
-	t.Header["kid"], t.Header["typ"] = key.kid, accessTokenType
-	return t.SignedString(key.private)
+	return p.sign(ctx, b.client.IDTokenAlg, accessTokenType, claims)
 }
 
 // subjectOf is the sub of what a family bought: the user's id, or the client's where

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,8 +14,9 @@ import (
 )
 
 // accountPage answers a page of somebody's own account: it shows it, or, where its
-// form was posted, does what was asked and then shows it anew.
-func (p *Provider) accountPage(path string, show func(*http.Request, *signedIn, string) (func(http.ResponseWriter), error),
+// form was posted, does what was asked and then shows it anew. With an error, show
+// has answered nothing.
+func (p *Provider) accountPage(path string, show func(w http.ResponseWriter, r *http.Request, in *signedIn, csrf string) error,
 	do func(store.WriteTx, *signedIn, url.Values) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		in, err := p.currentSession(r)
@@ -45,17 +45,14 @@ func (p *Provider) accountPage(path string, show func(*http.Request, *signedIn, 
 			seeOther(w, p.url(path))
 			return
 		}
-		page, err := show(r, in, p.csrfToken(w, r, purpose))
-		if err != nil {
+		if err := show(w, r, in, p.csrfToken(w, r, purpose)); err != nil {
 			p.unavailable(w, r, "reading account", err)
-			return
 		}
-		page(w)
 	}
 }
 
 // showApps lists what the person lets have something.
-func (p *Provider) showApps(r *http.Request, in *signedIn, csrf string) (func(http.ResponseWriter), error) {
+func (p *Provider) showApps(w http.ResponseWriter, r *http.Request, in *signedIn, csrf string) error {
 	page := pages.Apps{Action: p.path("account/apps"), CSRF: csrf, HomeURL: p.Prefix}
 	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
 		page.Apps = nil
@@ -77,7 +74,10 @@ func (p *Provider) showApps(r *http.Request, in *signedIn, csrf string) (func(ht
 		}
 		return nil
 	})
-	return func(w http.ResponseWriter) { p.pages.Apps(w, http.StatusOK, page) }, err
+	if err == nil {
+		p.pages.Apps(w, http.StatusOK, page)
+	}
+	return err
 }
 
 // removeApp takes back what the person gave a client.
@@ -91,7 +91,7 @@ func (p *Provider) removeApp(tx store.WriteTx, in *signedIn, form url.Values) er
 }
 
 // showSessions lists where the person is signed in.
-func (p *Provider) showSessions(r *http.Request, in *signedIn, csrf string) (func(http.ResponseWriter), error) {
+func (p *Provider) showSessions(w http.ResponseWriter, r *http.Request, in *signedIn, csrf string) error {
 	page := pages.Sessions{Action: p.path("account/sessions"), CSRF: csrf, HomeURL: p.Prefix}
 	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
 		page.Sessions = nil
@@ -104,12 +104,15 @@ func (p *Provider) showSessions(r *http.Request, in *signedIn, csrf string) (fun
 				continue
 			}
 			page.Sessions = append(page.Sessions, pages.Session{
-				ID: sessionName(s), Browser: browserName(s.UserAgent), IP: s.IP, Since: s.AuthTime, Seen: s.LastSeen, Here: s.Hash == in.session.Hash,
+				ID: s.Name(), Browser: browserName(s.UserAgent), IP: s.IP, Since: s.AuthTime, Seen: s.LastSeen, Here: s.Hash == in.session.Hash,
 			})
 		}
 		return nil
 	})
-	return func(w http.ResponseWriter) { p.pages.Sessions(w, http.StatusOK, page) }, err
+	if err == nil {
+		p.pages.Sessions(w, http.StatusOK, page)
+	}
+	return err
 }
 
 // endNamed ends a session of the person, or all but this one.
@@ -119,7 +122,7 @@ func (p *Provider) endNamed(tx store.WriteTx, in *signedIn, form url.Values) err
 		return err
 	}
 	for _, s := range list {
-		if s.Hash == in.session.Hash || form.Get("others") == "" && sessionName(s) != form.Get("session") {
+		if s.Hash == in.session.Hash || form.Get("others") == "" && s.Name() != form.Get("session") {
 			continue
 		}
 		if err := endSession(tx, s, p.now()); err != nil {
@@ -129,10 +132,6 @@ func (p *Provider) endNamed(tx store.WriteTx, in *signedIn, form url.Values) err
 	}
 	return nil
 }
-
-// sessionName names a session on pages: the beginning of the hash that it is kept
-// under, from which nobody gets to the id.
-func sessionName(s *store.Session) string { return hex.EncodeToString(s.Hash[:8]) }
 
 // browserName is what to call a browser: "Firefox on Linux".
 func browserName(header string) string {

@@ -12,13 +12,9 @@ import (
 // whom to go on, or signs in as one more. As login, it is a step of authorize and of
 // device, to which it returns; without either it leads home.
 func (p *Provider) accounts(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		var err error
-		if values, err = readForm(w, r); err != nil {
-			p.badForm(w, r, err)
-			return
-		}
+	values, ok := p.pageValues(w, r)
+	if !ok {
+		return
 	}
 	page := pages.Accounts{Action: p.path("accounts"), Continue: values.Get("continue")}
 	add := url.Values{"add": {"1"}}

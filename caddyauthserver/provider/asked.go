@@ -2,8 +2,6 @@ package provider
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,11 +12,9 @@ import (
 // the person there. prompt=login, prompt=consent and max_age ask for something
 // that happens after the request began; without a memory of when that was, they
 // would ask for ever. It is keyed over the whole request, so that no client or
-// link can say that the asking is done.
+// link can say that the asking is done. It also carries whom the person chose to go
+// on as, of those signed in here, by the sid of their session.
 const askedParam = "caddyito_asked"
-
-// It also carries whom the person chose to go on as, of those signed in here, by the
-// sid of their session.
 
 // askedLifetime is how long a person may take over the steps.
 const askedLifetime = time.Hour
@@ -59,9 +55,7 @@ func (p *Provider) askedAt(query url.Values) (m asked, ok bool) {
 }
 
 func (p *Provider) askedMAC(query url.Values, what string) string {
-	m := hmac.New(sha256.New, p.askedKey[:])
-	m.Write([]byte(what + "\n" + query.Encode()))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+	return macOf(&p.askedKey, what+"\n"+query.Encode())
 }
 
 func withoutAsked(query url.Values) url.Values {

@@ -17,7 +17,7 @@ import (
 type authorization struct {
 	*authRequest
 	in      *signedIn      // nil: nobody
-	others  bool           // there are more people signed in here
+	others  bool           // nobody is, but others are signed in here
 	consent *store.Consent // nil: none
 }
 
@@ -85,7 +85,7 @@ func (p *Provider) load(r *http.Request, a *authorization) error {
 		return err
 	}
 	in := a.whom(all)
-	a.in, a.others = in, len(all) > 0 && (in == nil || len(all) > 1)
+	a.in, a.others = in, in == nil && len(all) > 0
 	if in == nil {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (a *authorization) mustChoose() bool {
 	if len(a.subs) > 0 || a.prompts("login") {
 		return false // the client knows who, or wants them to sign in anyway
 	}
-	return a.prompts("select_account") && a.in != nil && !a.chose(a.in) || a.in == nil && a.others
+	return a.prompts("select_account") && a.in != nil && !a.chose(a.in) || a.others
 }
 
 func (p *Provider) mustSignInAgain(a *authorization) bool {
@@ -265,19 +265,33 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 			return err
 		}
 		now := p.now()
-		family := &store.Family{
-			ID: store.NewSecret(), ClientID: a.client.ID, UserID: in.user.ID, Scopes: slices.Clone(a.scopes), Resources: a.resources,
-			Claims: a.claims.kept(), ACR: acrPassword, SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: now,
-		}
 		// Until it is redeemed there is nothing to outlive the code.
-		family.ExpiresAt = p.familyEnd(family, now.Add(p.CodeLifetime+time.Minute))
+		family := p.familyOf(in, a.client, a.scopes, a.resources, now.Add(p.CodeLifetime+time.Minute))
+		family.Claims = a.claims.kept()
 		if code, err = p.grants(tx, a.client, now).newCode(ctx, family, a); err != nil {
 			return err
 		}
-		if err := store.Visit(tx, p.Schema, &a.client.Client, in.user); err != nil {
-			return fmt.Errorf("noting who visited the client: %w", err)
-		}
-		return p.noteSignIn(tx, a.client, in.session)
+		return p.noteVisit(tx, a.client, in)
 	})
 	return code, err
+}
+
+// familyOf is a new family of what a client gets through somebody's session. It lasts
+// until then, for what it buys to prolong.
+func (p *Provider) familyOf(in *signedIn, c *client, scopes, resources []string, until time.Time) *store.Family {
+	f := &store.Family{
+		ID: store.NewSecret(), ClientID: c.ID, UserID: in.user.ID, Scopes: slices.Clone(scopes), Resources: slices.Clone(resources),
+		ACR: acrPassword, SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: p.now(),
+	}
+	f.ExpiresAt = p.familyEnd(f, until)
+	return f
+}
+
+// noteVisit notes that somebody got to a client through their session: so that it is
+// told of them, and of the session's end.
+func (p *Provider) noteVisit(tx store.WriteTx, c *client, in *signedIn) error {
+	if err := store.Visit(tx, p.Schema, &c.Client, in.user); err != nil {
+		return fmt.Errorf("noting who visited the client: %w", err)
+	}
+	return p.noteSignIn(tx, c, in.session)
 }

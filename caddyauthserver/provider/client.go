@@ -85,34 +85,40 @@ func (p *Provider) allClients(ctx context.Context) ([]*client, error) {
 	}
 	err := p.Store.View(ctx, func(tx store.ReadTx) error {
 		registered = nil
-		const page = 100
-		for after := ""; ; {
-			stored, err := tx.Clients(after, page)
-			if err != nil {
-				return err
+		return eachClient(tx, func(sc *store.Client) {
+			if _, static := p.staticClient(sc.ID); static {
+				return
 			}
-			for _, sc := range stored {
-				after = sc.ID
-				if _, static := p.staticClient(sc.ID); static {
-					continue
-				}
-				c, err := p.clientIn(tx, sc.ID)
-				if errors.Is(err, errUnknownClient) {
-					continue // disabled
-				}
-				if err != nil {
-					// The others shall not suffer.
-					p.Logger.Error("cannot read a client, so that it is left out", "client_id", sc.ID, "error", err)
-					continue
-				}
+			c, err := p.clientIn(tx, sc.ID)
+			switch {
+			case errors.Is(err, errUnknownClient): // disabled
+			case err != nil:
+				// The others shall not suffer.
+				p.Logger.Error("cannot read a client, so that it is left out", "client_id", sc.ID, "error", err)
+			default:
 				registered = append(registered, c)
 			}
-			if len(stored) < page {
-				return nil
-			}
-		}
+		})
 	})
 	return append(configured, registered...), err
+}
+
+// eachClient calls fn for every client of the store.
+func eachClient(tx store.ClientReader, fn func(*store.Client)) error {
+	const page = 100
+	for after := ""; ; {
+		stored, err := tx.Clients(after, page)
+		if err != nil {
+			return err
+		}
+		for _, c := range stored {
+			after = c.ID
+			fn(c)
+		}
+		if len(stored) < page {
+			return nil
+		}
+	}
 }
 
 func (p *Provider) staticClient(id string) (*client, bool) {

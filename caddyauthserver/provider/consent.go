@@ -16,13 +16,9 @@ import (
 // remembers a yes. It is a step of authorize, to which it returns; only a no
 // goes to the client at once.
 func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		var err error
-		if values, err = readForm(w, r); err != nil {
-			p.badForm(w, r, err)
-			return
-		}
+	values, ok := p.pageValues(w, r)
+	if !ok {
+		return
 	}
 	request := values.Get("request")
 	req, err := p.parseAuthRequest(r.Context(), request)

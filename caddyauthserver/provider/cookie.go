@@ -1,6 +1,9 @@
 package provider
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"time"
@@ -25,6 +28,13 @@ func cookieNamesFor(issuer string) cookieNames {
 		base, secure = "caddyito-server-"+port, false
 	}
 	return cookieNames{session: base, csrf: base + "-csrf", device: base + "-device", secure: secure}
+}
+
+// macOf is a text's MAC, as it stands in cookies and URLs.
+func macOf(key *[32]byte, text string) string {
+	m := hmac.New(sha256.New, key[:])
+	m.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
 // cookie is the value of the request's one cookie of that name. Of two, one is

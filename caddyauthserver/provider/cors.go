@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/caddyito/caddyito/internal/registration"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -61,7 +60,7 @@ func (p *Provider) isClientOrigin(r *http.Request, origin string) bool {
 	if p.StaticClients != nil && slices.ContainsFunc(p.StaticClients(), func(c *StaticClient) bool { return c.answeredAtOrigin(origin) }) {
 		return true
 	}
-	known, err := p.origins.all(r.Context())
+	known, err := p.origins.get(r.Context())
 	if err != nil {
 		p.logFailure(r, "reading origins of clients", err)
 	}
@@ -69,93 +68,26 @@ func (p *Provider) isClientOrigin(r *http.Request, origin string) bool {
 }
 
 func (c *StaticClient) answeredAtOrigin(origin string) bool {
-	return !c.Disabled && slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return webOrigin(uri) == origin })
+	return !c.Disabled && slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return registration.WebOrigin(uri) == origin })
 }
 
-// origins are those of the store's clients, held in memory.
-type origins struct {
-	store store.Store
-	stop  func()
-
-	mu    sync.Mutex // guards what follows
-	known map[string]bool
-	fresh bool
-	// changes counts what the store said, so that a load that began before a
-	// change is not taken for fresh.
-	changes uint64
-}
-
-func newOrigins(s store.Store) *origins {
-	o := &origins{store: s}
-	o.stop = s.Watch(func(e store.Event) {
-		if e.Kind == store.EventClients || e.Kind == store.EventAll {
-			o.mu.Lock()
-			o.fresh = false
-			o.changes++
-			o.mu.Unlock()
-		}
-	})
-	return o
-}
-
-// all must not be changed.
-func (o *origins) all(ctx context.Context) (map[string]bool, error) {
-	o.mu.Lock()
-	known, fresh, changes := o.known, o.fresh, o.changes
-	o.mu.Unlock()
-	if fresh {
-		return known, nil
-	}
-	err := o.store.View(ctx, func(tx store.ReadTx) (err error) {
-		known, err = originsIn(tx)
-		return err
+// readOrigins are those of the store's clients.
+func (p *Provider) readOrigins(ctx context.Context) (map[string]bool, error) {
+	known := map[string]bool{}
+	err := p.Store.View(ctx, func(tx store.ReadTx) error {
+		return eachClient(tx, func(c *store.Client) {
+			if c.Disabled {
+				return
+			}
+			for _, uri := range c.RedirectURIs {
+				if origin := registration.WebOrigin(uri); origin != "" {
+					known[origin] = true
+				}
+			}
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading clients: %w", err)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.changes == changes {
-		o.known, o.fresh = known, true
-	}
 	return known, nil
-}
-
-func originsIn(tx store.ClientReader) (map[string]bool, error) {
-	known := map[string]bool{}
-	const page = 100
-	for after := ""; ; {
-		clients, err := tx.Clients(after, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range clients {
-			after = c.ID
-			if c.Disabled {
-				continue
-			}
-			for _, uri := range c.RedirectURIs {
-				if origin := webOrigin(uri); origin != "" {
-					known[origin] = true
-				}
-			}
-		}
-		if len(clients) < page {
-			return known, nil
-		}
-	}
-}
-
-// webOrigin is the origin of a page at uri as browsers write it (RFC 6454 section
-// 6.2), "" for what is no page.
-func webOrigin(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil || !isWeb(uri) || u.Hostname() == "" {
-		return ""
-	}
-	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Host), u.Port()
-	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
-		host = strings.TrimSuffix(host, ":"+port)
-	}
-	return scheme + "://" + host
 }

@@ -18,6 +18,9 @@ import (
 // pages have no referrer. A salt keeps the token from being guessed out of
 // compressed pages.
 
+// staleForm says to people that their form had no token that counts.
+const staleForm = "This page was open for too long, or your browser keeps no cookies. Please try again."
+
 // csrfToken is the token for a form of this purpose; it sets the cookie if the
 // browser has none yet.
 func (p *Provider) csrfToken(w http.ResponseWriter, r *http.Request, purpose string) string {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
@@ -21,13 +19,9 @@ import (
 // the code in it: it is all that protects who was sent the link by somebody else
 // (RFC 8628 sections 3.3.1 and 5.4).
 func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		var err error
-		if values, err = readForm(w, r); err != nil {
-			p.badForm(w, r, err)
-			return
-		}
+	values, ok := p.pageValues(w, r)
+	if !ok {
+		return
 	}
 	typed := values.Get("user_code")
 	code, wellFormed := parseUserCode(typed)
@@ -104,9 +98,8 @@ func (p *Provider) lookUpDevice(r *http.Request, in *signedIn, code string) (d *
 
 // refuseUserCode says what is wrong with a code, and whether anything is.
 func (p *Provider) refuseUserCode(w http.ResponseWriter, r *http.Request, err error, ask func(status int, problem string)) bool {
-	if many, ok := errors.AsType[*tooManyError](err); ok {
-		w.Header().Set("Retry-After", strconv.Itoa(many.seconds()))
-		ask(http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Please wait %d seconds and try again.", many.seconds()))
+	if _, ok := errors.AsType[*tooManyError](err); ok {
+		p.refuseLogin(w, r, err, ask)
 		return true
 	}
 	if errors.Is(err, store.ErrNotFound) {
@@ -212,11 +205,7 @@ func (p *Provider) answerDevice(ctx context.Context, was *signedIn, code string,
 			return d.put(tx)
 		}
 		now := p.now()
-		family := &store.Family{
-			ID: store.NewSecret(), ClientID: c.ID, UserID: in.user.ID, Scopes: slices.Clone(d.Scopes), Resources: slices.Clone(d.Resources),
-			ACR: acrPassword, SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: now,
-		}
-		family.ExpiresAt = p.familyEnd(family, d.end().Add(time.Minute))
+		family := p.familyOf(in, c, d.Scopes, d.Resources, d.end().Add(time.Minute))
 		if err := tx.PutFamily(family); err != nil {
 			return fmt.Errorf("writing family: %w", err)
 		}
@@ -227,9 +216,6 @@ func (p *Provider) answerDevice(ctx context.Context, was *signedIn, code string,
 		if err := agree(tx, in.user.ID, c.ID, d.Scopes, now); err != nil {
 			return err
 		}
-		if err := store.Visit(tx, p.Schema, &c.Client, in.user); err != nil {
-			return fmt.Errorf("noting who visited the client: %w", err)
-		}
-		return p.noteSignIn(tx, c, in.session)
+		return p.noteVisit(tx, c, in)
 	})
 }

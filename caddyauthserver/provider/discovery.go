@@ -40,7 +40,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"claims_supported":                           p.claimNames(),
 		"response_types_supported":                   []string{"code"},
 		"response_modes_supported":                   []string{"query", "form_post"},
-		"grant_types_supported":                      grantTypes,
+		"grant_types_supported":                      store.GrantTypes(),
 		"subject_types_supported":                    []string{"public"},
 		"id_token_signing_alg_values_supported":      store.SigningAlgs(),
 		"token_endpoint_auth_methods_supported":      clientAuth,

@@ -29,7 +29,8 @@
 //	/o/register, /o/register/<client id>     where software registers itself
 //	(register.go, registration.go; what it may say: clientmetadata.go)
 //
-//	/o/logout, /o/password, /o/setup, /o/ are for people, like login and consent.
+//	/o/accounts, /o/logout, /o/password, /o/forgot, /o/reset, /o/account/...,
+//	/o/setup, /o/ are for people, like login and consent.
 //
 // When a session ends, backchannel.go tells the clients that signed in by it, each
 // by a logout token (logouttoken.go), until they took it.

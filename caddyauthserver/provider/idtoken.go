@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -63,51 +64,45 @@ func (c *idTokenClaims) GetAudience() (jwt.ClaimStrings, error) {
 
 // signIDToken signs the ID token that goes with b.
 func (p *Provider) signIDToken(ctx context.Context, b *bought) (string, error) {
-	key, err := p.keys.signer(ctx, b.client.IDTokenAlg)
+	person, err := p.personInIDToken(b)
 	if err != nil {
 		return "", err
 	}
-	person, err := p.personInIDToken(ctx, b)
-	if err != nil {
-		return "", err
-	}
-	now := p.now()
-	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), &idTokenClaims{
+	now, alg := p.now(), cmp.Or(b.client.IDTokenAlg, store.DefaultSigningAlg)
+	return p.sign(ctx, alg, idTokenType, &idTokenClaims{
 		Issuer: p.Issuer, Subject: strconv.FormatInt(b.family.UserID, 10), Audience: b.family.ClientID,
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(p.accessLifetime(b.client))),
 		AuthTime: jwt.NewNumericDate(b.family.AuthTime), Nonce: b.nonce, SID: b.family.SID,
-		AtHash: atHash(key.alg, b.access), ACR: b.family.ACR, AMR: amrOf(b.family.ACR), person: person,
+		AtHash: atHash(alg, b.access), ACR: b.family.ACR, AMR: amrOf(b.family.ACR), person: person,
 	})
-	t.Header["kid"] = key.kid
+}
+
+// idTokenType is the type of an ID token.
+const idTokenType = "JWT"
+
+// sign makes a JWT of that type, by the newest key for alg, "" for the default.
+func (p *Provider) sign(ctx context.Context, alg, typ string, claims jwt.Claims) (string, error) {
+	key, err := p.keys.signer(ctx, alg)
+	if err != nil {
+		return "", err
+	}
+	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), claims)
+	t.Header["kid"], t.Header["typ"] = key.kid, typ
 	return t.SignedString(key.private)
 }
 
 // personInIDToken is what the claims parameter asked to have said there of the
 // person.
-func (p *Provider) personInIDToken(ctx context.Context, b *bought) (map[string]any, error) {
+func (p *Provider) personInIDToken(b *bought) (map[string]any, error) {
 	if b.family.Claims == "" {
 		return nil, nil
 	}
-	var person map[string]any
-	err := p.Store.View(ctx, func(tx store.ReadTx) error {
-		_, u, c, err := p.liveFamily(tx, b.family.ID, p.now())
-		if errors.Is(err, store.ErrNotFound) {
-			return nil // it ended meanwhile; what was bought is good for nothing
-		}
-		if err != nil {
-			return err
-		}
-		asked, err := askedClaims(b.family, c, b.scopes, p.claims)
-		if err != nil {
-			return err
-		}
-		person = p.claimsOf(u, c, func(c claim) bool { return slices.Contains(asked.IDToken, c.name) })
-		delete(person, "sub")
-		return nil
-	})
+	asked, err := askedClaims(b.family, b.client, b.scopes, p.claims)
 	if err != nil {
-		return nil, fmt.Errorf("reading claims for an ID token: %w", err)
+		return nil, err
 	}
+	person := p.claimsOf(b.user, b.client, func(c claim) bool { return slices.Contains(asked.IDToken, c.name) })
+	delete(person, "sub")
 	return person, nil
 }
 
@@ -140,7 +135,7 @@ var errBadJWT = errors.New("not a JWT of this server")
 // but that we once said so.
 func (p *Provider) parseHint(ctx context.Context, raw string) (*idTokenClaims, error) {
 	claims := new(idTokenClaims)
-	err := p.parseOwn(ctx, raw, "JWT", claims)
+	err := p.parseOwn(ctx, raw, idTokenType, claims)
 	if err != nil && !errors.Is(err, errBadJWT) {
 		return nil, fmt.Errorf("checking id_token_hint: %w", err)
 	}

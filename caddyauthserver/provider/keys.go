@@ -31,30 +31,16 @@ type keyring struct {
 	store  store.Store
 	master store.MasterKey
 	now    func() time.Time
-	stop   func()
+	keys   *follower[[]*signingKey] // oldest first
 	// tending ends what StartKeys began; nil if it did not.
 	tending func()
 
 	making sync.Mutex // held while a key is made, which takes long
-
-	mu    sync.Mutex // guards what follows
-	keys  []*signingKey
-	fresh bool
-	// changes counts what the store said, so that a load that began before a
-	// change is not taken for fresh.
-	changes uint64
 }
 
 func newKeyring(s store.Store, master store.MasterKey, now func() time.Time) *keyring {
 	k := &keyring{store: s, master: master, now: now}
-	k.stop = s.Watch(func(e store.Event) {
-		if e.Kind == store.EventSigningKeys || e.Kind == store.EventAll {
-			k.mu.Lock()
-			k.fresh = false
-			k.changes++
-			k.mu.Unlock()
-		}
-	})
+	k.keys = follow(s, store.EventSigningKeys, k.read)
 	return k
 }
 
@@ -62,17 +48,13 @@ func (k *keyring) close() {
 	if k.tending != nil {
 		k.tending()
 	}
-	k.stop()
+	k.keys.stop()
 }
 
 // all are the keys of the store, oldest first.
-func (k *keyring) all(ctx context.Context) ([]*signingKey, error) {
-	k.mu.Lock()
-	keys, fresh, changes := k.keys, k.fresh, k.changes
-	k.mu.Unlock()
-	if fresh {
-		return keys, nil
-	}
+func (k *keyring) all(ctx context.Context) ([]*signingKey, error) { return k.keys.get(ctx) }
+
+func (k *keyring) read(ctx context.Context) ([]*signingKey, error) {
 	var stored []*store.SigningKey
 	err := k.store.View(ctx, func(tx store.ReadTx) (err error) {
 		stored, err = tx.SigningKeys()
@@ -81,16 +63,11 @@ func (k *keyring) all(ctx context.Context) ([]*signingKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading signing keys: %w", err)
 	}
-	keys = make([]*signingKey, len(stored))
+	keys := make([]*signingKey, len(stored))
 	for i, s := range stored {
 		if keys[i], err = k.open(s); err != nil {
 			return nil, err
 		}
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.changes == changes {
-		k.keys, k.fresh = keys, true
 	}
 	return keys, nil
 }

@@ -2,8 +2,6 @@ package provider
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,7 +33,5 @@ func (p *Provider) rememberBrowser(w http.ResponseWriter, r *http.Request, userI
 }
 
 func (p *Provider) browserMAC(mark string, userID int64) string {
-	m := hmac.New(sha256.New, p.browserKey[:])
-	m.Write([]byte(strconv.FormatInt(userID, 10) + "\n" + mark))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+	return macOf(&p.browserKey, strconv.FormatInt(userID, 10)+"\n"+mark)
 }

@@ -58,11 +58,17 @@ type attempt struct {
 }
 
 func newLimiter(now func() time.Time) *limiter {
-	l := &limiter{now: now, buckets: map[limit]*simplelru.LRU[string, time.Time]{}}
-	for _, lim := range []limit{accountLimit, networkLimit, siteLimit, overallLimit, resetAccountLimit, resetNetworkLimit, secretLimit, grantLimit, bearerLimit} {
-		l.buckets[lim], _ = simplelru.NewLRU[string, time.Time](limiterSize, nil) // fails only for size 0
+	return &limiter{now: now, buckets: map[limit]*simplelru.LRU[string, time.Time]{}}
+}
+
+// of are the buckets of a limit. l.mu is held.
+func (l *limiter) of(lim limit) *simplelru.LRU[string, time.Time] {
+	buckets := l.buckets[lim]
+	if buckets == nil {
+		buckets, _ = simplelru.NewLRU[string, time.Time](limiterSize, nil) // fails only for size 0
+		l.buckets[lim] = buckets
 	}
-	return l
+	return buckets
 }
 
 // take counts an attempt in every bucket, or in none if one of them is spent:
@@ -75,7 +81,7 @@ func (l *limiter) take(attempts ...attempt) (wait time.Duration) {
 	now := l.now()
 	for _, a := range attempts {
 		full := a.limit.interval * time.Duration(a.limit.burst)
-		if t, ok := l.buckets[a.limit].Get(a.key); ok {
+		if t, ok := l.of(a.limit).Get(a.key); ok {
 			wait = max(wait, t.Add(a.limit.interval).Sub(now)-full)
 		}
 	}
@@ -83,11 +89,11 @@ func (l *limiter) take(attempts ...attempt) (wait time.Duration) {
 		return wait
 	}
 	for _, a := range attempts {
-		t, ok := l.buckets[a.limit].Get(a.key)
+		t, ok := l.of(a.limit).Get(a.key)
 		if !ok || t.Before(now) {
 			t = now
 		}
-		l.buckets[a.limit].Add(a.key, t.Add(a.limit.interval))
+		l.of(a.limit).Add(a.key, t.Add(a.limit.interval))
 	}
 	return 0
 }
@@ -96,8 +102,8 @@ func (l *limiter) refund(attempts ...attempt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range attempts {
-		if t, ok := l.buckets[a.limit].Get(a.key); ok {
-			l.buckets[a.limit].Add(a.key, t.Add(-a.limit.interval))
+		if t, ok := l.of(a.limit).Get(a.key); ok {
+			l.of(a.limit).Add(a.key, t.Add(-a.limit.interval))
 		}
 	}
 }

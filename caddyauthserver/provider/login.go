@@ -21,13 +21,9 @@ const wrongLogin = "Username or password is not right."
 // which it returns and nowhere else: "continue" is an authorization request or a
 // user code, not a URL. Without one it leads home.
 func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		var err error
-		if values, err = readForm(w, r); err != nil {
-			p.badForm(w, r, err)
-			return
-		}
+	values, ok := p.pageValues(w, r)
+	if !ok {
+		return
 	}
 	page := pages.Login{Action: p.path("login"), ForgotURL: p.forgotURL(), Continue: values.Get("continue"), Username: values.Get("username"),
 		Add: values.Get("add") != "", Remember: r.Method != http.MethodPost || values.Get("remember") != ""}
@@ -59,7 +55,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, values, "login") {
-		show(http.StatusForbidden, "This page was open for too long, or your browser keeps no cookies. Please try again.")
+		show(http.StatusForbidden, staleForm)
 		return
 	}
 	in, err := p.checkLogin(r, values.Get("username"), values.Get("password"))

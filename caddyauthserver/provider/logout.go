@@ -34,22 +34,18 @@ type logoutRequest struct {
 // anybody else gets a page that asks the person, since a link or an image could
 // lead here.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		var err error
-		if values, err = readForm(w, r); err != nil {
-			p.badForm(w, r, err)
+	values, ok := p.pageValues(w, r)
+	if !ok {
+		return
+	}
+	if r.Method == http.MethodPost && !values.Has("csrf") {
+		// A client's form: cookies do not come with it, but with a GET.
+		if len(values.Encode()) > maxQuery {
+			p.badForm(w, r, errTooLarge)
 			return
 		}
-		if !values.Has("csrf") {
-			// A client's form: cookies do not come with it, but with a GET.
-			if len(values.Encode()) > maxQuery {
-				p.badForm(w, r, errTooLarge)
-				return
-			}
-			seeOther(w, p.urlWith("logout", values))
-			return
-		}
+		seeOther(w, p.urlWith("logout", values))
+		return
 	}
 	confirmed := r.Method == http.MethodPost
 	query := values

@@ -22,16 +22,10 @@ const logoutTokenLifetime = 2 * time.Minute
 // signLogoutToken says to a client that a session is over, signed as its ID tokens
 // are (section 2.4).
 func (p *Provider) signLogoutToken(ctx context.Context, c *client, l *store.Logout) (string, error) {
-	key, err := p.keys.signer(ctx, c.IDTokenAlg)
-	if err != nil {
-		return "", err
-	}
 	now := p.now()
-	t := jwt.NewWithClaims(jwt.GetSigningMethod(key.alg), jwt.MapClaims{
+	return p.sign(ctx, c.IDTokenAlg, logoutTokenType, jwt.MapClaims{
 		"iss": l.Issuer, "sub": l.Subject, "aud": l.ClientID, "sid": l.SID, "jti": store.NewSecret(),
 		"iat": now.Unix(), "exp": now.Add(logoutTokenLifetime).Unix(),
 		"events": map[string]any{logoutEvent: struct{}{}},
 	})
-	t.Header["kid"], t.Header["typ"] = key.kid, logoutTokenType
-	return t.SignedString(key.private)
 }

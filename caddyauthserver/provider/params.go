@@ -42,6 +42,21 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
+// pageValues are the parameters of a page: of the form where one is posted, else of
+// the query. It answers a form that cannot be read, and says whether there is more
+// to do.
+func (p *Provider) pageValues(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
+	if r.Method != http.MethodPost {
+		return r.URL.Query(), true
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		p.badForm(w, r, err)
+		return nil, false
+	}
+	return form, true
+}
+
 // duplicate names a parameter that is there more than once, or "" (RFC 6749
 // sections 3.1 and 3.2: request parameters must not be included more than once;
 // RFC 8707 section 2: but for resource).

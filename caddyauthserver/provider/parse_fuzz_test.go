@@ -114,25 +114,3 @@ func FuzzClaims(f *testing.F) {
 		}
 	})
 }
-
-// A redirect URI has one origin, as a browser writes it, or none.
-func FuzzWebOrigin(f *testing.F) {
-	for _, s := range []string{"https://app.example.com/cb", "HTTPS://App.example.com:443", "http://[::1]:80/", "http://localhost:5173/cb?x#y", "com.example.app:/cb", "https://a@b:1/", "https://:443/", "https://x:/", "https:///x"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, uri string) {
-		origin := webOrigin(uri)
-		if origin == "" {
-			return
-		}
-		u, err := url.Parse(origin)
-		if err != nil || webOrigin(origin) != origin || u.Path != "" || u.User != nil || u.RawQuery != "" || u.Hostname() == "" ||
-			u.Scheme != "https" && u.Scheme != "http" || strings.HasSuffix(origin, ":") {
-			t.Fatalf("%q has origin %q", uri, origin)
-		}
-		from, err := url.Parse(uri)
-		if err != nil || !strings.EqualFold(from.Hostname(), u.Hostname()) {
-			t.Fatalf("%q has origin %q", uri, origin)
-		}
-	})
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/password"
@@ -39,16 +40,12 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, form, passwordPurpose(in)) {
-		show(http.StatusForbidden, map[string]string{"": "This page was open for too long, or your browser keeps no cookies. Please try again."})
+		show(http.StatusForbidden, map[string]string{"": staleForm})
 		return
 	}
-	pw := form.Get("new_password")
-	if err := password.Check(pw); err != nil {
-		show(http.StatusUnprocessableEntity, map[string]string{"new_password": err.Error()})
-		return
-	}
-	if pw != form.Get("new_password_again") {
-		show(http.StatusUnprocessableEntity, map[string]string{"new_password_again": "is not the same"})
+	pw, problems := newPassword(form)
+	if problems != nil {
+		show(http.StatusUnprocessableEntity, problems)
 		return
 	}
 	proven, err := p.checkLogin(r, in.user.Username, form.Get("current_password"))
@@ -65,13 +62,8 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	hash, err := p.passwords.Hash(r.Context(), pw)
-	if errors.Is(err, password.ErrBusy) {
-		p.refuseLogin(w, r, err, func(status int, problem string) { show(status, map[string]string{"": problem}) })
-		return
-	}
-	if err != nil {
-		p.unavailable(w, r, "hashing password", err)
+	hash, ok := p.hashPassword(w, r, pw, show)
+	if !ok {
 		return
 	}
 	kept, err := p.changePassword(r, in, proven, hash)
@@ -86,6 +78,32 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 	p.Logger.Info("password changed", "user_id", in.user.ID)
 	p.keepSessions(w, kept)
 	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{HomeURL: p.Prefix})
+}
+
+// newPassword is the password that the form chooses, or what is wrong with it by the
+// name of the field.
+func newPassword(form url.Values) (pw string, problems map[string]string) {
+	pw = form.Get("new_password")
+	if err := password.Check(pw); err != nil {
+		return "", map[string]string{"new_password": err.Error()}
+	}
+	if pw != form.Get("new_password_again") {
+		return "", map[string]string{"new_password_again": "is not the same"}
+	}
+	return pw, nil
+}
+
+// hashPassword hashes a password that was chosen. It answers what went wrong, and
+// says whether there is more to do.
+func (p *Provider) hashPassword(w http.ResponseWriter, r *http.Request, pw string, show func(status int, problems map[string]string)) (hash string, ok bool) {
+	hash, err := p.passwords.Hash(r.Context(), pw)
+	switch {
+	case errors.Is(err, password.ErrBusy):
+		p.refuseLogin(w, r, err, func(status int, problem string) { show(status, map[string]string{"": problem}) })
+	case err != nil:
+		p.unavailable(w, r, "hashing password", err)
+	}
+	return hash, err == nil
 }
 
 // changePassword writes the password, gives this browser's session a new id, and

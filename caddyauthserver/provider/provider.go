@@ -25,7 +25,7 @@ type Provider struct {
 	pages      *pages.Set
 	passwords  *password.Hasher
 	keys       *keyring
-	origins    *origins
+	origins    *follower[map[string]bool] // of the clients in the store
 	limits     *limiter
 	polls      *polls
 	sync       *usersync.Server
@@ -84,7 +84,7 @@ func New(c Config) (*Provider, error) {
 	}
 	p.meter.countGrants()
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
-	p.origins = newOrigins(c.Store)
+	p.origins = follow(c.Store, store.EventClients, p.readOrigins)
 	p.claims = claimsFor(c.Schema)
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)

@@ -1,9 +1,6 @@
 package provider
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"net/url"
 	"time"
@@ -28,9 +25,7 @@ func (p *Provider) successor(refresh string) string {
 }
 
 func (p *Provider) derivedSuccessor(refresh string) string {
-	mac := hmac.New(sha256.New, p.successorKey[:])
-	mac.Write([]byte(refresh))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return macOf(&p.successorKey, refresh)
 }
 
 // refreshAgain is what client c is given for a refresh token that was just spent:

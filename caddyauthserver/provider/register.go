@@ -64,10 +64,9 @@ func (p *Provider) registerClient(ctx context.Context, token string, m *clientMe
 			return err
 		}
 		if !c.Public {
-			secret = store.NewSecret()
-			c.Secrets = []store.ClientSecret{{
-				Sealed: p.MasterKey.Seal(store.ClientSecretPurpose(c.ID), []byte(secret)), CreatedAt: c.CreatedAt,
-			}}
+			var sealed store.ClientSecret
+			secret, sealed = store.NewClientSecret(p.MasterKey, c.ID, c.CreatedAt)
+			c.Secrets = []store.ClientSecret{sealed}
 		}
 		if _, err := tx.SpendTicket(store.InvitationKind, store.HashOf(token)); err != nil {
 			return err

@@ -12,7 +12,6 @@ import (
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/mail"
-	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -66,7 +65,7 @@ func (p *Provider) forgot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, form, "forgot") {
-		show(http.StatusForbidden, "This page was open for too long, or your browser keeps no cookies. Please try again.")
+		show(http.StatusForbidden, staleForm)
 		return
 	}
 	if wait := p.limits.take(attempt{resetNetworkLimit, networkOf(p.ClientIP(r))}); wait > 0 {
@@ -239,13 +238,9 @@ func (p *Provider) resetOpen(tx store.ReadTx, token string) (*store.User, *store
 // reset is where a link leads. It is looked at to show the form, and spent in the
 // transaction that writes the password and ends every session.
 func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		var err error
-		if values, err = readForm(w, r); err != nil {
-			p.badForm(w, r, err)
-			return
-		}
+	values, ok := p.pageValues(w, r)
+	if !ok {
+		return
 	}
 	token := values.Get("token")
 	var u *store.User
@@ -266,25 +261,16 @@ func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, values, resetTicket) {
-		show(http.StatusForbidden, map[string]string{"": "This page was open for too long, or your browser keeps no cookies. Please try again."})
+		show(http.StatusForbidden, map[string]string{"": staleForm})
 		return
 	}
-	pw := values.Get("new_password")
-	if err := password.Check(pw); err != nil {
-		show(http.StatusUnprocessableEntity, map[string]string{"new_password": err.Error()})
+	pw, problems := newPassword(values)
+	if problems != nil {
+		show(http.StatusUnprocessableEntity, problems)
 		return
 	}
-	if pw != values.Get("new_password_again") {
-		show(http.StatusUnprocessableEntity, map[string]string{"new_password_again": "is not the same"})
-		return
-	}
-	hash, err := p.passwords.Hash(r.Context(), pw)
-	if errors.Is(err, password.ErrBusy) {
-		p.refuseLogin(w, r, err, func(status int, problem string) { show(status, map[string]string{"": problem}) })
-		return
-	}
-	if err != nil {
-		p.unavailable(w, r, "hashing password", err)
+	hash, ok := p.hashPassword(w, r, pw, show)
+	if !ok {
 		return
 	}
 	if p.refuseReset(w, r, p.finishReset(r.Context(), token, hash)) {

@@ -51,13 +51,9 @@ var errSetupOver = errors.New("setup is over")
 // setup makes the first superuser. The link is looked at to show the form, and
 // spent in the transaction that writes the user.
 func (p *Provider) setup(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		var err error
-		if values, err = readForm(w, r); err != nil {
-			p.badForm(w, r, err)
-			return
-		}
+	values, ok := p.pageValues(w, r)
+	if !ok {
+		return
 	}
 	token := values.Get("token")
 	err := p.Store.View(r.Context(), func(tx store.ReadTx) error { return p.setupOpen(tx, token) })
@@ -83,7 +79,7 @@ func (p *Provider) setup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, values, setupTicket) {
-		show(http.StatusForbidden, map[string]string{"": "This page was open for too long, or your browser keeps no cookies. Please try again."})
+		show(http.StatusForbidden, map[string]string{"": staleForm})
 		return
 	}
 	pw := values.Get("password")

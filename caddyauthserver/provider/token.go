@@ -67,8 +67,8 @@ func (p *Provider) buy(ctx context.Context, c *client, grant string, form url.Va
 	switch {
 	case grant == "":
 		return nil, &oauthError{code: "invalid_request", description: "grant_type is missing"}
-	case !slices.Contains(grantTypes, grant):
-		return nil, &oauthError{code: "unsupported_grant_type", description: "grant_type must be one of " + strings.Join(grantTypes, " ")}
+	case !slices.Contains(store.GrantTypes(), grant):
+		return nil, &oauthError{code: "unsupported_grant_type", description: "grant_type must be one of " + strings.Join(store.GrantTypes(), " ")}
 	case !c.MayUse(grant):
 		return nil, &oauthError{code: "unauthorized_client", description: "this client may not use grant type " + grant}
 	}
@@ -83,9 +83,6 @@ func (p *Provider) buy(ctx context.Context, c *client, grant string, form url.Va
 		return p.clientCredentials(ctx, c, form)
 	}
 }
-
-// grantTypes are those that buy looks at.
-var grantTypes = []string{store.GrantCode, store.GrantRefresh, store.GrantClientCredentials, store.GrantDevice}
 
 // accessEnd is when an access token that was just bought ends.
 func (p *Provider) accessEnd(b *bought) time.Time {

@@ -63,7 +63,7 @@ func (r Rules) Check(c *store.Client) []store.Problem {
 	if c.FrontchannelLogoutURI != "" {
 		uris("frontchannel_logout_uri", CheckRedirect, c.FrontchannelLogoutURI)
 		// OpenID Connect Front-Channel Logout 1.0 section 2.
-		if !slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return r.later(uri) || originIn(uri) == originIn(c.FrontchannelLogoutURI) }) && !r.later(c.FrontchannelLogoutURI) {
+		if !slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return r.later(uri) || WebOrigin(uri) == WebOrigin(c.FrontchannelLogoutURI) }) && !r.later(c.FrontchannelLogoutURI) {
 			bad("frontchannel_logout_uri", errors.New("must be of the origin of one of the client's redirect URIs"))
 		}
 	}

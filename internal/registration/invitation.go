@@ -27,21 +27,13 @@ func (r Rules) CheckInvitation(i *store.Invitation) []store.Problem {
 }
 
 func (r Rules) checkOrigin(o string) error {
-	u, err := WebURL(o)
-	if err != nil {
+	if _, err := WebURL(o); err != nil {
 		return err
 	}
-	if originOf(u) != o {
+	if WebOrigin(o) != o {
 		return fmt.Errorf("%s: write the origin alone, in small letters, as in https://wiki.example.com", o)
 	}
 	return usersync.CheckURL(o, r.PlainHosts...)
-}
-
-// originOf is the origin of a URL, as browsers write it (RFC 6454 section 6.2).
-func originOf(u *url.URL) string {
-	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-	host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[scheme])
-	return scheme + "://" + host
 }
 
 // CheckInvited says what is wrong with a client that registered itself: what Check
@@ -65,24 +57,21 @@ func (r Rules) CheckInvited(c *store.Client, i *store.Invitation) []store.Proble
 	}
 	var home []string // origins to which people come back
 	for _, uri := range c.RedirectURIs {
-		if len(i.Origins) > 0 && !slices.Contains(i.Origins, originIn(uri)) {
+		if len(i.Origins) > 0 && !slices.Contains(i.Origins, WebOrigin(uri)) {
 			bad("redirect_uris", "%.200s: the initial access token is good for %s alone", uri, strings.Join(i.Origins, " "))
 		}
 		if _, err := WebURL(uri); err != nil {
 			continue // an app's own scheme, or Check said so
 		}
-		home = append(home, originIn(uri))
+		home = append(home, WebOrigin(uri))
 		if usersync.CheckURL(uri, r.PlainHosts...) != nil {
 			bad("redirect_uris", "%.200s: must begin with https://, except on the same machine (localhost)", uri)
 		}
 	}
 	for _, uri := range c.PostLogoutRedirectURIs {
-		if len(i.Origins) > 0 && !slices.Contains(i.Origins, originIn(uri)) {
+		if len(i.Origins) > 0 && !slices.Contains(i.Origins, WebOrigin(uri)) {
 			bad("post_logout_redirect_uris", "%.200s: the initial access token is good for %s alone", uri, strings.Join(i.Origins, " "))
 		}
-	}
-	if uri := c.FrontchannelLogoutURI; uri != "" && !slices.Contains(home, originIn(uri)) {
-		bad("frontchannel_logout_uri", "%.200s: must be of the same origin as a redirect URI", uri)
 	}
 	for _, called := range []struct{ field, uri string }{
 		{"backchannel_logout_uri", c.LogoutTarget()}, {"sync_url", c.SyncTarget()},
@@ -90,20 +79,11 @@ func (r Rules) CheckInvited(c *store.Client, i *store.Invitation) []store.Proble
 		u, err := url.Parse(called.uri)
 		switch {
 		case called.uri == "" || err != nil:
-		case !slices.Contains(home, originOf(u)):
+		case !slices.Contains(home, WebOrigin(called.uri)):
 			bad(called.field, "%.200s: must be of the same origin as a redirect URI", called.uri)
-		case usersync.IsLoopback(u.Hostname()) && !slices.Contains(i.Origins, originOf(u)):
+		case usersync.IsLoopback(u.Hostname()) && !slices.Contains(i.Origins, WebOrigin(called.uri)):
 			bad(called.field, "%.200s: the server calls its own machine only if the initial access token names that origin", called.uri)
 		}
 	}
 	return problems
-}
-
-// originIn is the origin of a URI, "" if it has none.
-func originIn(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return ""
-	}
-	return originOf(u)
 }

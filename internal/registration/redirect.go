@@ -43,6 +43,23 @@ func CheckPublicRedirect(s string) error {
 	return checkExact(s)
 }
 
+// WebOrigin is the origin of a page at uri as browsers write it (RFC 6454 section
+// 6.2), "" for what is no page.
+func WebOrigin(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Hostname() == "" {
+		return ""
+	}
+	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Host), u.Port()
+	if scheme != "https" && scheme != "http" {
+		return ""
+	}
+	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return scheme + "://" + host
+}
+
 // WebURL reads an absolute URL of the web, without a user in it.
 func WebURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
