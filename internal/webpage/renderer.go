@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/caddyito/caddyito/internal/lang"
 )
 
 var (
@@ -64,13 +66,24 @@ func New(brand Brand) (*Renderer, error) {
 	style := stylesheet(accent)
 	r.style, r.styleHash = template.CSS(style), hashSource(style)
 	r.icon = icon(accent)
-	if r.layout, err = template.New("layout").Parse(layoutHTML); err != nil {
+	if r.layout, err = template.New("layout").Funcs(template.FuncMap{"t": translate}).Parse(layoutHTML); err != nil {
 		return nil, fmt.Errorf("parsing the layout of pages: %w", err)
 	}
 	if r.message, err = r.parse(messageHTML); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// translate says a message, with its arguments, or a lang.Text.
+func translate(message any, args ...any) string {
+	switch m := message.(type) {
+	case lang.Text:
+		return m.String()
+	case string:
+		return lang.T(m, args...).String()
+	}
+	return fmt.Sprint(message)
 }
 
 // monogram is the first letter or digit of a name, in upper case.
