@@ -22,6 +22,8 @@ func (p *Provider) accounts(w http.ResponseWriter, r *http.Request) {
 	add.Set("continue", page.Continue)
 	if code, ok := forDevice(page.Continue); ok {
 		back = func(*signedIn) string { return p.deviceURL(code) }
+	} else if address, ok := p.forAdmin(page.Continue); ok {
+		back = func(*signedIn) string { return address }
 	} else if page.Continue != "" {
 		req, err := p.parseAuthRequest(r.Context(), page.Continue)
 		if p.refuseRequest(w, r, req, err) {

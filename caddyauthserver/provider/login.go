@@ -17,9 +17,10 @@ import (
 // disabled, and a wrong password.
 const wrongLogin = "Username or password is not right."
 
-// login asks for username and password. It is a step of authorize and of device, to
-// which it returns and nowhere else: "continue" is an authorization request or a
-// user code, not a URL. Without one it leads home.
+// login asks for username and password. It is a step of authorize, of device and of
+// administration, to which it returns and nowhere else: "continue" is an
+// authorization request, a user code or a page of administration, not a URL. Without
+// one it leads home.
 func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	values, ok := p.pageValues(w, r)
 	if !ok {
@@ -30,6 +31,8 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	back := p.url("")
 	if code, ok := forDevice(page.Continue); ok {
 		back = p.deviceURL(code)
+	} else if address, ok := p.forAdmin(page.Continue); ok {
+		back = address
 	} else if page.Continue != "" {
 		req, err := p.parseAuthRequest(r.Context(), page.Continue)
 		if p.refuseRequest(w, r, req, err) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyito/caddyito/caddyauthserver/admin"
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
@@ -23,6 +24,7 @@ type Provider struct {
 	Config
 	messages   *webpage.Renderer
 	pages      *pages.Set
+	admin      *admin.Admin
 	passwords  *password.Hasher
 	keys       *keyring
 	origins    *follower[map[string]bool] // of the clients in the store
@@ -89,6 +91,9 @@ func New(c Config) (*Provider, error) {
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)
 	p.resets = make(chan string, resetQueue)
+	if p.admin, err = p.newAdmin(); err != nil {
+		return nil, fmt.Errorf("preparing pages: %w", err)
+	}
 	get, post := []string{"GET", "HEAD"}, []string{"POST"}
 	both := []string{"GET", "HEAD", "POST"}
 	p.routes = map[string]route{
@@ -117,6 +122,7 @@ func New(c Config) (*Provider, error) {
 
 		p.path("account/apps"):     {p.accountPage("account/apps", p.showApps, p.removeApp), both, sameOrigin},
 		p.path("account/sessions"): {p.accountPage("account/sessions", p.showSessions, p.endNamed), both, sameOrigin},
+		p.path("admin"):            {p.admin.ServeHTTP, both, sameOrigin},
 		p.path("forgot"):           {p.forgot, both, sameOrigin},
 		p.path("reset"):            {p.reset, both, sameOrigin},
 		p.path("sync"):             {p.servePull, []string{"GET"}, sameOrigin},
@@ -195,8 +201,11 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // route finds the endpoint at a path. That of clients that registered themselves
-// has a path for each.
+// has a path for each, and administration many.
 func (p *Provider) route(path string) (route, bool) {
+	if strings.HasPrefix(path, p.path("admin/")) {
+		path = p.path("admin")
+	}
 	if id, ok := strings.CutPrefix(path, p.path("register/")); ok && !strings.Contains(id, "/") {
 		path = p.path("register/")
 	}

@@ -133,15 +133,21 @@ type Head struct {
 	RefreshAfter time.Duration
 	// Script runs once the body is there. It must be a constant.
 	Script template.JS
+	// Menu stands beside the page, which is a wide one then.
+	Menu *Menu
 }
 
-// Parse reads a template that defines "body".
-func (r *Renderer) Parse(fsys fs.FS, file string) (*View, error) {
-	text, err := fs.ReadFile(fsys, file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the template of a page: %w", err)
+// Parse reads a template that defines "body", and those of parts that it uses.
+func (r *Renderer) Parse(fsys fs.FS, file string, parts ...string) (*View, error) {
+	var all strings.Builder
+	for _, name := range append([]string{file}, parts...) {
+		text, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the template of a page: %w", err)
+		}
+		all.Write(text)
 	}
-	v, err := r.parse(string(text))
+	v, err := r.parse(all.String())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -167,8 +173,9 @@ func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 		Logo, Icon         template.URL
 		Style              template.CSS
 		Script             template.JS
+		Menu               *Menu
 		Data               any
-	}{head.Title, v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, data})
+	}{head.Title, v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, head.Menu, data})
 	if err != nil {
 		// Only a template that does not fit its view model comes here.
 		secure(w.Header(), policy("'none'", "", nil, nil))

@@ -1,0 +1,92 @@
+package admin
+
+import (
+	"embed"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/caddyito/caddyito/internal/webpage"
+	"github.com/caddyito/caddyito/store"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Config is what administration is made of. All of it is needed.
+type Config struct {
+	// Path is where the pages stand: "/o/admin".
+	Path string
+	// AccountURL leads to what people have of their own.
+	AccountURL string
+
+	Door   Door
+	Store  store.Store
+	Schema *store.Schema
+	Pages  *webpage.Renderer
+	Logger *slog.Logger
+	// Now is the time as stores keep it.
+	Now func() time.Time
+}
+
+// Admin is the administration of a server. It is safe for concurrent use.
+type Admin struct {
+	Config
+	mux   *http.ServeMux
+	views map[string]*webpage.View // by the name of the template
+}
+
+// New parses the templates. An error is a fault in them.
+func New(c Config) (*Admin, error) {
+	a := &Admin{Config: c, mux: http.NewServeMux(), views: map[string]*webpage.View{}}
+	files, err := fs.Glob(templates, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if file == partsFile {
+			continue
+		}
+		v, err := c.Pages.Parse(templates, file, partsFile)
+		if err != nil {
+			return nil, err
+		}
+		a.views[strings.TrimSuffix(path.Base(file), ".html")] = v
+	}
+	a.pages()
+	return a, nil
+}
+
+// partsFile has what several pages are made of.
+const partsFile = "templates/parts.html"
+
+// pages declares them.
+func (a *Admin) pages() {
+	a.page("", staff, a.home, nil)
+	a.page("users", staff, a.listUsers, nil)
+}
+
+// home leads to where one begins.
+func (a *Admin) home(w http.ResponseWriter, _ *http.Request, _ *visit) error {
+	a.goTo(w, "users", nil)
+	return nil
+}
+
+// ServeHTTP answers requests for Path and what lies below it.
+func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	clean := *r.URL
+	clean.Path, clean.RawPath = strings.TrimSuffix(clean.Path, "/"), ""
+	own := *r
+	own.URL = &clean
+	h, pattern := a.mux.Handler(&own)
+	if pattern == "" {
+		a.message(w, r, http.StatusNotFound, webpage.Message{
+			Title: "Page not found", Text: "There is nothing at this address.",
+		})
+		return
+	}
+	h.ServeHTTP(w, &own)
+}

@@ -1,0 +1,19 @@
+package admin
+
+import "github.com/caddyito/caddyito/internal/webpage"
+
+// frame is what the templates of all pages know.
+type frame struct {
+	CSRF string
+	// Base is Path: what links of the pages begin with.
+	Base string
+}
+
+// frame is to be embedded in the view model of a page.
+func (v *visit) frame() frame { return frame{CSRF: v.csrf(), Base: v.a.Path} }
+
+// show answers with a page. current is the entry of the menu that it belongs to.
+func (v *visit) show(status int, template, title, current string, page any) error {
+	v.a.views[template].Render(v.w, status, webpage.Head{Title: title, Menu: v.a.menu(v, current)}, page)
+	return nil
+}
