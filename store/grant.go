@@ -24,6 +24,8 @@ type Family struct {
 	// ACR says how the person proved who they are (acr of OpenID Connect Core
 	// section 2).
 	ACR string `json:"acr,omitempty"`
+	// Methods are by what they did (amr there, RFC 8176); empty for a password alone.
+	Methods []string `json:"methods,omitempty"`
 	// SID names the session at the server from which it came (OIDC sid).
 	SID       string    `json:"sid,omitempty"`
 	AuthTime  time.Time `json:"auth_time,omitzero"`

@@ -30,6 +30,11 @@ type Session struct {
 	CreatedAt time.Time `json:"created_at"`
 	// AuthTime is when the person last proved who they are.
 	AuthTime time.Time `json:"auth_time"`
+	// Methods are by what they did, at the server (RFC 8176); empty for a password
+	// alone.
+	Methods []string `json:"methods,omitempty"`
+	// FactorTime is when they last gave a second factor; zero if they did not.
+	FactorTime time.Time `json:"factor_time,omitzero"`
 	// LastSeen is kept roughly: it is written when it is stale, not per request.
 	LastSeen time.Time `json:"last_seen"`
 	// IdleExpiresAt moves with use; ExpiresAt does not.

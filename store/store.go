@@ -40,6 +40,7 @@ type ReadTx interface {
 	MetaReader
 	UserReader
 	CredentialReader
+	FactorReader
 	ObjectReader
 	FeedReader
 	SchemaReader
@@ -62,6 +63,7 @@ type WriteTx interface {
 	MetaWriter
 	UserWriter
 	CredentialWriter
+	FactorWriter
 	ObjectWriter
 	SchemaWriter
 	SyncStateWriter

@@ -85,8 +85,8 @@ type UserWriter interface {
 	// entries of u.Fields that no two users may share, unless absent or empty. A *ConflictError names
 	// username, email, or the field.
 	PutUser(u *User, unique []string) error
-	// DeleteUser deletes the user, the credential, the consents and the
-	// families of tokens, and leaves a tombstone in the feed under the next
+	// DeleteUser deletes the user, the credential, the factors, the consents and
+	// the families of tokens, and leaves a tombstone in the feed under the next
 	// seq. ErrNotFound if there is none. The ID is never given again.
 	DeleteUser(id int64) error
 }

@@ -24,11 +24,22 @@ func encodeSession(head []byte, s *store.Session) []byte {
 	b = appendTime(b, s.ExpiresAt)
 	b = part(b, s.IP)
 	b = part(b, s.UserAgent)
-	if s.Remember {
-		b = append(b, 1)
+	more := flag(sessionRemember, s.Remember) | flag(sessionMethods, len(s.Methods) > 0 || !s.FactorTime.IsZero())
+	if more == 0 {
+		return b
+	}
+	b = append(b, more)
+	if more&sessionMethods != 0 {
+		b = appendTime(appendList(b, s.Methods), s.FactorTime)
 	}
 	return b
 }
+
+// What follows the user agent of a session.
+const (
+	sessionRemember = 1 << iota
+	sessionMethods
+)
 
 func decodeSession(realm string, hash store.Hash, v []byte) (*store.Session, error) {
 	d := newDecoder(v)
@@ -39,8 +50,12 @@ func decodeSession(realm string, hash store.Hash, v []byte) (*store.Session, err
 		IP: d.string(), UserAgent: d.string(),
 	}
 	if d.more() {
-		if s.Remember = d.byte() == 1; !s.Remember {
+		more := d.byte()
+		if s.Remember = more&sessionRemember != 0; more == 0 || more&^(sessionRemember|sessionMethods) != 0 {
 			d.fail()
+		}
+		if more&sessionMethods != 0 {
+			s.Methods, s.FactorTime = d.list(), d.time()
 		}
 	}
 	if err := d.done(bSession); err != nil {
@@ -57,10 +72,14 @@ func encodeFamily(head []byte, f *store.Family) []byte {
 	b = appendTime(b, f.AuthTime)
 	b = appendTime(b, f.CreatedAt)
 	b = appendTime(b, f.ExpiresAt)
-	if f.Resources == nil && f.Claims == "" && f.ACR == "" {
+	if f.Resources == nil && f.Claims == "" && f.ACR == "" && f.Methods == nil {
 		return b
 	}
-	return part(part(appendList(b, f.Resources), f.Claims), f.ACR)
+	b = part(part(appendList(b, f.Resources), f.Claims), f.ACR)
+	if len(f.Methods) == 0 {
+		return b
+	}
+	return appendList(b, f.Methods)
 }
 
 func decodeFamily(id, clientID string, v []byte) (*store.Family, error) {
@@ -70,7 +89,13 @@ func decodeFamily(id, clientID string, v []byte) (*store.Family, error) {
 		AuthTime: d.time(), CreatedAt: d.time(), ExpiresAt: d.time(),
 	}
 	if d.more() {
-		if f.Resources, f.Claims, f.ACR = d.list(), d.string(), d.string(); f.Resources == nil && f.Claims == "" && f.ACR == "" {
+		f.Resources, f.Claims, f.ACR = d.list(), d.string(), d.string()
+		if d.more() {
+			if f.Methods = d.list(); f.Methods == nil {
+				d.fail()
+			}
+		}
+		if f.Resources == nil && f.Claims == "" && f.ACR == "" && f.Methods == nil {
 			d.fail()
 		}
 	}

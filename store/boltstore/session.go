@@ -74,6 +74,7 @@ func (w *writeTx) PutSession(s *store.Session) error {
 	}
 	n := *s
 	n.CreatedAt, n.AuthTime, n.LastSeen = normal(s.CreatedAt), normal(s.AuthTime), normal(s.LastSeen)
+	n.FactorTime = normal(s.FactorTime)
 	n.IdleExpiresAt, n.ExpiresAt = normal(s.IdleExpiresAt), normal(s.ExpiresAt)
 	old, v, err := w.session(s.Realm, s.Hash)
 	if isNotFound(err) {

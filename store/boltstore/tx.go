@@ -30,6 +30,9 @@ const (
 	bFeed                           // seq -> feedRow
 	bGrave                          // type, id that was deleted -> seq
 	bCredential                     // user id -> Credential
+	bFactor                         // user id, id -> Factor
+	bPasskey                        // credential id -> key of its Factor
+	bRecoveryCode                   // user id, hash -> present
 	bClient                         // id -> Client
 	bEpoch                          // client id -> how often it was deleted
 	bGrant                          // family -> Family; family, kind, hash -> Token
@@ -54,7 +57,7 @@ const (
 )
 
 var bucketNames = [bucketCount]string{
-	"meta", "counter", "user", "object", "unique", "reference", "superuser", "feed", "grave", "credential",
+	"meta", "counter", "user", "object", "unique", "reference", "superuser", "feed", "grave", "credential", "factor", "passkey", "recovery_code",
 	"client", "epoch", "grant", "token", "family_of_user", "ticket", "mark", "session", "session_of_subject",
 	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "sync_state", "visit", "lease", "sign_in", "logout", "expiry",
 }

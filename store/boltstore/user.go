@@ -149,6 +149,9 @@ func (w *writeTx) DeleteUser(id int64) error {
 	if err := w.del(bCredential, idKey(id)); err != nil {
 		return err
 	}
+	if err := w.deleteFactors(id); err != nil {
+		return err
+	}
 	if err := w.markSuperuser(id, v.rules(), false); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func spend(kind store.TokenKind, secret string) func(store.WriteTx) error {
 func testOwnFamily(t *testing.T, p *place) {
 	f := newFamily("f", "wiki", 0)
 	f.Resources, f.Claims, f.ACR = []string{"https://api.example.com", "urn:x"}, `{"userinfo":{"name":null}}`, "1"
+	f.Methods = []string{"pwd", "mfa"}
 	putFamily(p, f)
 	putFamily(p, newFamily("other", "wiki", 7))
 	if got := must(p, func(tx store.ReadTx) (*store.Family, error) { return tx.Family("f") }); !reflect.DeepEqual(got, f) {
