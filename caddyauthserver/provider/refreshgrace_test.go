@@ -2,8 +2,6 @@ package provider_test
 
 import (
 	"net/http"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -110,29 +108,5 @@ func TestSuccessorNeedsTheMasterKey(t *testing.T) {
 	}
 	if len(successors) != 2 {
 		t.Errorf("two servers made %v of one token", successors)
-	}
-}
-
-// 64 processes of one client ask at once: all get the same successor.
-func TestParallelRefreshWithinGrace(t *testing.T) {
-	s := newServer(t)
-	app := as("app", appSecret)
-	tok := s.browser().tokens("openid")
-	for range 5 {
-		got := make([]tokens, 64)
-		var wg sync.WaitGroup
-		for i := range got {
-			wg.Go(func() { got[i] = tokensOf(t, s.token(app, refreshForm(tok.refresh))) })
-		}
-		wg.Wait()
-		if slices.ContainsFunc(got, func(g tokens) bool { return g.refresh != got[0].refresh }) {
-			t.Fatal("several successors")
-		}
-		for _, g := range got {
-			if s.status(g.access) != http.StatusOK {
-				t.Fatal("an access token is not good")
-			}
-		}
-		tok = got[0]
 	}
 }
