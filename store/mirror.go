@@ -44,6 +44,12 @@ type MirrorReader interface {
 	// MirrorRecords lists up to limit records of a type with an ID greater than
 	// after (as strings), by ID, tombstones included.
 	MirrorRecords(mirror, typ, after string, limit int) ([]*Record, error)
+	// MirrorChanges lists up to limit records of a type with a Version greater
+	// than after, by version, tombstones included; never those with version 0. It
+	// costs what it returns, however many records there are. Records of one feed
+	// have no version in common, so a page may begin after the last version of the
+	// one before.
+	MirrorChanges(mirror, typ string, after uint64, limit int) ([]*Record, error)
 }
 
 // MirrorWriter writes mirrors.

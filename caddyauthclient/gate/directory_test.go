@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,7 +99,7 @@ func TestDirectoryPages(t *testing.T) {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
 		}
 	}
-	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "after=1", "after=x-1", "updated_after=-1", "is_staff=true", "is_superuser=true", "a=1&a=2", "A=1", "expand=", "%zz"} {
+	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "after=1", "after=x-1", "updated_after=1&after=1-x", "updated_after=-1", "is_staff=true", "is_superuser=true", "a=1&a=2", "A=1", "expand=", "%zz"} {
 		if w := h.ask("/oidc/users?" + query); w.Code != 400 {
 			t.Errorf("%s: %d", query, w.Code)
 		}
@@ -114,6 +115,86 @@ func TestDirectoryPages(t *testing.T) {
 	if w := h.ask("/oidc/users", header("If-None-Match", tag)); w.Code != 200 {
 		t.Errorf("after a change: %d", w.Code)
 	}
+}
+
+// countingReader counts the records that are listed.
+type countingReader struct {
+	store.MirrorReader
+	listed int
+}
+
+func (c *countingReader) MirrorRecords(mirror, typ, after string, limit int) ([]*store.Record, error) {
+	list, err := c.MirrorReader.MirrorRecords(mirror, typ, after, limit)
+	c.listed += len(list)
+	return list, err
+}
+
+func (c *countingReader) MirrorChanges(mirror, typ string, after uint64, limit int) ([]*store.Record, error) {
+	list, err := c.MirrorReader.MirrorChanges(mirror, typ, after, limit)
+	c.listed += len(list)
+	return list, err
+}
+
+// What changed costs what there is of it, and comes in the order in which it
+// changed: so who reads page by page misses nothing that changes meanwhile.
+func TestDirectoryChanges(t *testing.T) {
+	h := directoryHouse(t, &Directory{Allow: []string{"127.0.0.1/8"}})
+	page := func(query string) (ids []string, next string, listed int) {
+		t.Helper()
+		q, err := parseDirectoryQuery(query, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.store.View(t.Context(), func(tx store.ReadTx) error {
+			counting := &countingReader{MirrorReader: tx}
+			state, err := tx.MirrorState("wiki")
+			if err != nil {
+				return err
+			}
+			d := &directoryReader{tx: counting, mirror: "wiki", state: state, objects: map[store.Ref]*store.Record{}}
+			p, err := d.page("user", q, "/oidc/users")
+			if err != nil {
+				return err
+			}
+			for _, item := range p.Items {
+				var rec struct{ ID json.Number }
+				if err := json.Unmarshal(item, &rec); err != nil {
+					return err
+				}
+				ids = append(ids, rec.ID.String())
+			}
+			_, next, _ = strings.Cut(p.Next, "?")
+			listed = counting.listed
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return ids, next, listed
+	}
+	check := func(query string, listed int, want ...string) (next string) {
+		t.Helper()
+		ids, next, n := page(query)
+		if !slices.Equal(ids, want) || n != listed {
+			t.Errorf("%s: %q, for which %d records were read; want %q and %d", query, ids, n, want, listed)
+		}
+		return next
+	}
+	check("updated_after=23", 2, "24", "25")
+	check("updated_after=25", 0)
+	next := check("updated_after=4&limit=3", 3, "5", "6", "7")
+	h.setUser("9", func(r *store.Record) { r.Version = 101 }) // it is yet to come
+	h.setUser("5", func(r *store.Record) { r.Version = 102 }) // it came
+	next = check(next, 3, "8", "10", "11")
+	var rest []string
+	for next != "" {
+		var ids []string
+		ids, next, _ = page(next)
+		rest = append(rest, ids...)
+	}
+	if got := strings.Join(rest, " "); got != "12 13 14 15 16 17 18 19 20 21 22 23 24 25 9 5" {
+		t.Errorf("the other pages have %s", got)
+	}
+	check("updated_after=4&groups=none", 21)
 }
 
 // Nobody but a program that connects directly from an allowed network finds

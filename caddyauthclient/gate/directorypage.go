@@ -32,7 +32,7 @@ type directoryQuery struct {
 	seq     uint64 // of the mirror when the first page was read; by the cursor
 	limit   int
 	changes bool
-	since   uint64 // if changes
+	since   uint64 // if changes: the version after which the page begins
 	feed    string
 	filters map[string]string
 	expand  expansion
@@ -87,20 +87,28 @@ func parseDirectoryQuery(raw string, one bool) (*directoryQuery, error) {
 			return nil, err
 		}
 	}
+	if q.changes && q.after != "" {
+		if q.since, err = strconv.ParseUint(q.after, 10, 64); err != nil {
+			return nil, errCursor
+		}
+	}
 	return q, nil
 }
+
+var errCursor = errors.New("after must be what next of the answer before has")
 
 // setCursor reads what cursor wrote.
 func (q *directoryQuery) setCursor(s string) (err error) {
 	seq, id, ok := strings.Cut(s, "-")
 	if q.seq, err = strconv.ParseUint(seq, 10, 64); err != nil || !ok || id == "" {
-		return errors.New("after must be what next of the answer before has")
+		return errCursor
 	}
 	q.after = id
 	return nil
 }
 
-func cursor(seq uint64, id string) string { return strconv.FormatUint(seq, 10) + "-" + id }
+// cursor leads on from a record: by its id, or among changes by its version.
+func cursor(seq uint64, after string) string { return strconv.FormatUint(seq, 10) + "-" + after }
 
 func (e expansion) add(list string) error {
 	for path := range strings.SplitSeq(list, ",") {
@@ -120,11 +128,7 @@ func (e expansion) add(list string) error {
 
 // matches says whether a record belongs to the answer.
 func (q *directoryQuery) matches(rec *store.Record) bool {
-	if q.changes {
-		if rec.Version <= q.since {
-			return false
-		}
-	} else if rec.Deleted && len(rec.Fields) == 0 {
+	if !q.changes && rec.Deleted && len(rec.Fields) == 0 {
 		return false // nothing but that there was one
 	}
 	for name, want := range q.filters {
@@ -182,17 +186,18 @@ func (d *directoryReader) page(typ string, q *directoryQuery, path string) (*dir
 	if q.after != "" {
 		p.Seq = min(p.Seq, q.seq)
 	}
-	if q.changes && d.state.Top <= q.since {
-		return p, nil // nothing is newer
-	}
-	after, size := q.after, 0
+	from, size := *q, 0
 	for scanned := 0; ; {
-		records, err := d.tx.MirrorRecords(d.mirror, typ, after, scanChunk)
+		chunk := scanChunk
+		if len(q.filters) == 0 {
+			chunk = min(chunk, q.limit-len(p.Items))
+		}
+		records, err := d.records(typ, &from, chunk)
 		if err != nil {
 			return nil, err
 		}
 		for _, rec := range records {
-			after = rec.ID
+			from.after, from.since = rec.ID, rec.Version
 			if scanned++; !q.matches(rec) {
 				continue
 			}
@@ -206,25 +211,37 @@ func (d *directoryReader) page(typ string, q *directoryQuery, path string) (*dir
 			}
 			p.Items = append(p.Items, body)
 			if size += len(body); len(p.Items) == q.limit || size > maxPage {
-				p.Next = d.next(q, p.Seq, after, path, typ)
+				p.Next = d.next(&from, p.Seq, path, typ)
 				return p, nil
 			}
 		}
 		switch {
-		case len(records) < scanChunk:
+		case len(records) < chunk:
 			return p, nil
 		case scanned >= maxScan:
-			p.Next = d.next(q, p.Seq, after, path, typ)
+			p.Next = d.next(&from, p.Seq, path, typ)
 			return p, nil
 		}
 	}
 }
 
-// next is the URL of the page that begins after an id.
-func (d *directoryReader) next(q *directoryQuery, seq uint64, after, path, typ string) string {
+// records are the next that a query may ask for.
+func (d *directoryReader) records(typ string, q *directoryQuery, limit int) ([]*store.Record, error) {
+	if q.changes {
+		return d.tx.MirrorChanges(d.mirror, typ, q.since, limit)
+	}
+	return d.tx.MirrorRecords(d.mirror, typ, q.after, limit)
+}
+
+// next is the URL of the page that begins where q has come to.
+func (d *directoryReader) next(q *directoryQuery, seq uint64, path, typ string) string {
 	v := url.Values{}
 	for name, list := range q.values {
 		v[name] = list
+	}
+	after := q.after
+	if q.changes {
+		after = strconv.FormatUint(q.since, 10)
 	}
 	v.Set("after", cursor(seq, after))
 	if d.state.FeedID != "" {

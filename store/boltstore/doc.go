@@ -11,6 +11,7 @@
 //	Sweep  -> sweep.go    an index of what expires when
 //	Open   -> open.go     what may be wrong with the file, before bbolt sees it
 //	          recover.go  what was left in the log
+//	          upgrade.go  what an older version did not keep
 //	          marker.go   the installation's id beside the file
 //
 // # The log

@@ -7,8 +7,8 @@ import (
 )
 
 // A mirror's records are kept under its number, which stands before its state,
-// as do their digest and the highest of their versions. A mirror that was
-// deleted and begins anew has another number.
+// as do their digest and the highest of their versions, and lists them by version
+// in another bucket. A mirror that was deleted and begins anew has another number.
 const (
 	mirrorNumber = 8
 	mirrorHead   = mirrorNumber + len(store.Digest{}) + 8
@@ -87,6 +87,26 @@ func (r *readTx) MirrorRecords(mirror, typ, after string, limit int) (records []
 	return records, err
 }
 
+func (r *readTx) MirrorChanges(mirror, typ string, after uint64, limit int) (records []*store.Record, err error) {
+	n := r.mirror(mirror)
+	if n == nil || after+1 == 0 {
+		return nil, nil
+	}
+	prefix := part(bytes.Clone(n), typ)
+	r.scan(bMirrorChange, prefix, append(bytes.Clone(prefix), be64(after+1)...), func(k, _ []byte) bool {
+		if len(records) >= limit {
+			return false
+		}
+		var rec *store.Record
+		if rec, err = decodeRecord(r.get(bMirrorRecord, recordKey(n, typ, string(k[len(prefix)+8:])))); err != nil {
+			return false
+		}
+		records = append(records, rec)
+		return true
+	})
+	return records, err
+}
+
 func (w *writeTx) PutMirrorState(mirror string, s store.MirrorState) error {
 	n, err := w.openMirror(mirror)
 	if err != nil {
@@ -137,7 +157,16 @@ func (w *writeTx) PutMirrorRecord(mirror string, r *store.Record) error {
 	if bytes.Equal(old, value) {
 		return nil
 	}
-	if err := w.addToSums(mirror, old, r); err != nil {
+	var was *store.Record
+	if old != nil {
+		if was, err = decodeRecord(old); err != nil {
+			return err
+		}
+	}
+	if err := w.addToSums(mirror, was, r); err != nil {
+		return err
+	}
+	if err := w.moveMirrorRow(n, was, r); err != nil {
 		return err
 	}
 	w.event(store.Event{Kind: store.EventMirror, Realm: mirror, Type: r.Type, ID: r.ID})
@@ -145,19 +174,34 @@ func (w *writeTx) PutMirrorRecord(mirror string, r *store.Record) error {
 }
 
 // addToSums counts a record in the place of what was kept of it, if anything.
-func (w *writeTx) addToSums(mirror string, old []byte, r *store.Record) error {
+func (w *writeTx) addToSums(mirror string, was, r *store.Record) error {
 	v := bytes.Clone(w.get(bMirror, []byte(mirror)))
 	s := readSums(v)
-	if old != nil {
-		o, err := decodeRecord(old)
-		if err != nil {
-			return err
-		}
-		s.digest.Remove(o.Type, o.ID, o.Version, o.Deleted)
+	if was != nil {
+		s.digest.Remove(was.Type, was.ID, was.Version, was.Deleted)
 	}
 	s.digest.Add(r.Type, r.ID, r.Version, r.Deleted)
 	s.top = max(s.top, r.Version)
 	return w.put(bMirror, []byte(mirror), append(headOf(v[:mirrorNumber], s), v[mirrorHead:]...))
+}
+
+// changeKey is the row of a record among the changes of its type.
+func changeKey(number []byte, r *store.Record) []byte {
+	return append(append(part(bytes.Clone(number), r.Type), be64(r.Version)...), r.ID...)
+}
+
+// moveMirrorRow moves a record's row to where its version is, from where it was,
+// if it was anywhere. A foreign issuer's records have no version, and no row.
+func (w *writeTx) moveMirrorRow(number []byte, was, r *store.Record) error {
+	if was != nil && was.Version != 0 && was.Version != r.Version {
+		if err := w.del(bMirrorChange, changeKey(number, was)); err != nil {
+			return err
+		}
+	}
+	if r.Version == 0 || was != nil && was.Version == r.Version {
+		return nil
+	}
+	return w.put(bMirrorChange, changeKey(number, r), present)
 }
 
 func (w *writeTx) ReplaceMirror(mirror, by string) error {
@@ -181,8 +225,10 @@ func (w *writeTx) DeleteMirror(mirror string) error {
 	if n == nil {
 		return nil
 	}
-	if err := w.put(bExpiry, expiryKey(0, mirrorRecords, n), present); err != nil {
-		return err
+	for _, task := range []byte{mirrorRecords, mirrorChanges} {
+		if err := w.put(bExpiry, expiryKey(0, task, n), present); err != nil {
+			return err
+		}
 	}
 	w.event(store.Event{Kind: store.EventMirror, Realm: mirror})
 	return w.del(bMirror, []byte(mirror))

@@ -19,8 +19,9 @@ import (
 )
 
 // format is the version of the layout of keys and values. Since 2 there is a log,
-// without which the database is not to be opened.
-const format = 2
+// without which the database is not to be opened; since 3 the records of mirrors
+// are listed by version.
+const format = 3
 
 // Options change how a store is opened. The zero value is fine.
 type Options struct {
@@ -106,6 +107,9 @@ func begin(db *bbolt.DB, path, marker string, o Options) (s *Store, err error) {
 		}
 	}
 	if err := left.replay(db); err != nil {
+		return nil, err
+	}
+	if err := listMirrorRecords(db, listedAtOnce); err != nil {
 		return nil, err
 	}
 	if err := endLeases(db); err != nil {

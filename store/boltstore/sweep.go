@@ -27,6 +27,7 @@ const (
 	mirrorRecords  // of a mirror that was deleted
 	clientVisits   // of a client that was deleted
 	expiringSignIn
+	mirrorChanges // of a mirror that was deleted
 )
 
 func expiryKey(at uint64, kind byte, key []byte) []byte {
@@ -105,6 +106,8 @@ func (w *writeTx) sweepEntry(entry []byte, now uint64, limit int) (removed int, 
 		return w.sweepConsents(entry, string(key), limit)
 	case mirrorRecords:
 		return w.sweepPrefix(bMirrorRecord, entry, key, limit)
+	case mirrorChanges:
+		return w.sweepPrefix(bMirrorChange, entry, key, limit)
 	case clientVisits:
 		return w.sweepPrefix(bVisit, entry, key, limit)
 	}

@@ -47,6 +47,7 @@ const (
 	bSigningKey                     // kid -> SigningKey
 	bMirror                         // name -> number, Digest, Top, MirrorState
 	bMirrorRecord                   // mirror's number, type, id -> Record
+	bMirrorChange                   // mirror's number, type, version, id -> present
 	bSyncState                      // client id -> SyncState
 	bVisit                          // client id, its epoch, user id -> present
 	bLease                          // name -> Lease
@@ -59,7 +60,7 @@ const (
 var bucketNames = [bucketCount]string{
 	"meta", "counter", "user", "object", "unique", "reference", "superuser", "feed", "grave", "credential", "factor", "passkey", "recovery_code",
 	"client", "epoch", "grant", "token", "family_of_user", "ticket", "mark", "session", "session_of_subject",
-	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "sync_state", "visit", "lease", "sign_in", "logout", "expiry",
+	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "mirror_change", "sync_state", "visit", "lease", "sign_in", "logout", "expiry",
 }
 
 // present is the value of an index entry.
@@ -84,7 +85,7 @@ type readTx struct {
 func (r *readTx) bucket(b bucket) *bbolt.Bucket {
 	if r.buckets[b] == nil {
 		r.buckets[b] = r.tx.Bucket([]byte(bucketNames[b]))
-		if b == bUser || b == bFeed || b == bCredential {
+		if b == bUser || b == bFeed || b == bCredential || b == bMirrorChange {
 			// Their keys grow: a full page is not written to again.
 			r.buckets[b].FillPercent = 0.9
 		}

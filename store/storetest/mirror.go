@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -120,6 +121,85 @@ func testMirrorDelete(t *testing.T, p *place) {
 	if got := must(p, func(tx store.ReadTx) ([]*store.Record, error) { return tx.MirrorRecords("wiki", "user", "", 100) }); len(got) != 1 {
 		t.Errorf("%d records in a mirror that began anew with one", len(got))
 	}
+}
+
+// changes of a type in a mirror, as "id@version".
+func changesOf(p *place, mirror, typ string, after uint64, limit int) (list []string) {
+	p.t.Helper()
+	for _, r := range must(p, func(tx store.ReadTx) ([]*store.Record, error) { return tx.MirrorChanges(mirror, typ, after, limit) }) {
+		at := fmt.Sprint(r.ID, "@", r.Version)
+		if r.Deleted {
+			at += " gone"
+		}
+		list = append(list, at)
+	}
+	return list
+}
+
+func testMirrorChanges(t *testing.T, p *place) {
+	check := func(when, mirror string, after uint64, limit int, want ...string) {
+		t.Helper()
+		if got := changesOf(p, mirror, "user", after, limit); !slices.Equal(got, want) {
+			t.Errorf("%s: changes of %s after %d are %q; want %q", when, mirror, after, got, want)
+		}
+	}
+	check("never written", "wiki", 0, 10)
+	put := func(mirror, typ, id string, version uint64, deleted bool) {
+		putRecord(p, mirror, &store.Record{Type: typ, ID: id, Version: version, Deleted: deleted, Fields: store.Fields{"username": id}})
+	}
+	for i, id := range []string{"10", "9", "b", "1"} {
+		put("wiki", "user", id, uint64(300-i), false)
+	}
+	put("wiki", "users", "x", 400, false)
+	put("wiki", "company", "1", 299, false)
+	put("blog", "user", "1", 298, false)
+	put("wiki", "user", "foreign", 0, false)
+	check("written", "wiki", 0, 10, "1@297", "b@298", "9@299", "10@300")
+	check("a page", "wiki", 0, 2, "1@297", "b@298")
+	check("the next page", "wiki", 298, 2, "9@299", "10@300")
+	check("all told", "wiki", 300, 10)
+	check("the largest", "wiki", 1<<64-1, 10)
+	check("another mirror", "blog", 0, 10, "1@298")
+	if got := changesOf(p, "wiki", "company", 0, 10); !slices.Equal(got, []string{"1@299"}) {
+		t.Errorf("changes of companies are %q", got)
+	}
+	if got := must(p, func(tx store.ReadTx) ([]*store.Record, error) { return tx.MirrorChanges("wiki", "user", 299, 1) }); !reflect.DeepEqual(got, must(p, func(tx store.ReadTx) ([]*store.Record, error) {
+		r, err := tx.MirrorRecord("wiki", "user", "10")
+		return []*store.Record{r}, err
+	})) {
+		t.Errorf("the change is %+v, not the record", got)
+	}
+
+	// A change moves the record; what is put again in the same version does not.
+	put("wiki", "user", "1", 1<<63, true)
+	putRecord(p, "wiki", &store.Record{Type: "user", ID: "b", Version: 298})
+	put("wiki", "user", "9", 0, false)
+	put("wiki", "user", "foreign", 301, false)
+	after := []string{"b@298", "10@300", "foreign@301", fmt.Sprint("1@", uint64(1<<63), " gone")}
+	check("changed", "wiki", 0, 10, after...)
+	put("wiki", "user", "1", 290, false) // PutMirrorRecord minds no versions
+	check("put back", "wiki", 0, 1, "1@290")
+	put("wiki", "user", "1", 1<<63, true)
+	p.fails(func(tx store.WriteTx) error {
+		if err := tx.PutMirrorRecord("wiki", &store.Record{Type: "user", ID: "10", Version: 500}); err != nil {
+			return err
+		}
+		return errRefused
+	})
+	check("not changed after all", "wiki", 0, 10, after...)
+	p.reopen()
+	check("restarted", "wiki", 0, 10, after...)
+
+	put("new", "user", "n", 7, false)
+	p.update(func(tx store.WriteTx) error { return tx.ReplaceMirror("wiki", "new") })
+	check("replaced", "wiki", 0, 10, "n@7")
+	check("that took its place", "new", 0, 10)
+	p.update(func(tx store.WriteTx) error { return tx.DeleteMirror("wiki") })
+	check("deleted", "wiki", 0, 10)
+	put("wiki", "user", "10", 300, false)
+	p.sweepAll(day)
+	check("begun anew, and swept", "wiki", 0, 10, "10@300")
+	check("of the other", "blog", 0, 10, "1@298")
 }
 
 func testLease(t *testing.T, p *place) {

@@ -72,6 +72,7 @@ func Run(t *testing.T, open Open) {
 		{"mirror delete", testMirrorDelete},
 		{"mirror digest", testMirrorDigest},
 		{"mirror replace", testMirrorReplace},
+		{"mirror changes", testMirrorChanges},
 		{"lease", testLease},
 		{"lease race", testLeaseRace},
 		{"transaction", testTransaction},
