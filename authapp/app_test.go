@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddyito/caddyito/internal/freeport"
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/store/boltstore"
 )
@@ -65,7 +66,7 @@ func TestDefaultStoreAndKeyLieInTheDataDirectory(t *testing.T) {
 	admin off
 	persist_config off
 }
-http://a.example.com:`+fmt.Sprint(freePort(t))+` {
+http://a.example.com:`+fmt.Sprint(freeport.ForTest(t))+` {
 	fake_server name=s
 }`)
 	dir := filepath.Join(caddy.AppDataDir(), "caddyito")
@@ -115,7 +116,7 @@ func TestReloadSharesTheStoreByAnyName(t *testing.T) {
 	}
 	key := filepath.Join(dir, "key")
 	site := func(path, name string) string {
-		return fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauth {\n\t\tstore bbolt %s\n\t\tmaster_key %s\n\t}\n}\nhttp://a.example.com:%d {\n\tfake_server name=%s\n}", path, key, freePort(t), name)
+		return fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauth {\n\t\tstore bbolt %s\n\t\tmaster_key %s\n\t}\n}\nhttp://a.example.com:%d {\n\tfake_server name=%s\n}", path, key, freeport.ForTest(t), name)
 	}
 	mustLoad(t, site(dir+"/link/auth.db", "one"))
 	mustLoad(t, site(dir+"/real/../real/auth.db", "two"))
@@ -147,7 +148,7 @@ func get(t *testing.T, address string) (status int, body string) {
 
 func TestFailedReloadKeepsTheOld(t *testing.T) {
 	dir := t.TempDir()
-	port := freePort(t)
+	port := freeport.ForTest(t)
 	site := func(directives string) string {
 		return globals(dir) + fmt.Sprintf("http://127.0.0.1:%d {\n\t%s\n\trespond fine\n}", port, directives)
 	}
@@ -190,7 +191,7 @@ func TestFailedReloadKeepsTheOld(t *testing.T) {
 func TestRequestsOfTheOldConfigReachAnOpenStore(t *testing.T) {
 	resetEvents()
 	dir := t.TempDir()
-	port := freePort(t)
+	port := freeport.ForTest(t)
 	site := func(i int) string {
 		return globals(dir) + fmt.Sprintf("http://127.0.0.1:%d {\n\tfake_server name=s\n\tfake_gate name=g\n\theader X-Config %d\n\trespond fine\n}", port, i)
 	}

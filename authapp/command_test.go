@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/caddyito/caddyito/internal/freeport"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -39,8 +40,8 @@ func newCLI(t *testing.T, sites string) *cli {
 	t.Helper()
 	resetEvents()
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	c := &cli{t, fmt.Sprintf("127.0.0.1:%d", freePort(t))}
-	mustLoad(t, fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\thttp_port 18180\n\tauto_https disable_redirects\n}\n%s", c.address, sites))
+	c := &cli{t, fmt.Sprintf("127.0.0.1:%d", freeport.ForTest(t))}
+	mustLoad(t, fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\thttp_port %d\n\tauto_https disable_redirects\n}\n%s", c.address, httpPort, sites))
 	return c
 }
 
@@ -239,7 +240,7 @@ func TestObjectCommands(t *testing.T) {
 }
 
 func TestCommandsWhenNothingListens(t *testing.T) {
-	c := &cli{t, fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	c := &cli{t, fmt.Sprintf("127.0.0.1:%d", freeport.ForTest(t))}
 	_, errs, code := c.try("", "user", "list")
 	if code == 0 || !strings.Contains(errs, "nothing answers at Caddy's admin API, "+c.address) || !strings.Contains(errs, "caddy run") {
 		t.Errorf("exit code %d\n%s", code, errs)
@@ -259,7 +260,7 @@ func TestCommandsWhenCaddyHasNoAuth(t *testing.T) {
 func TestAdminAPIFollowsReloads(t *testing.T) {
 	c := newCLI(t, cliSite)
 	c.ok("", "user", "create", "alice", "--no-password")
-	global := fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\thttp_port 18180\n}\n", c.address)
+	global := fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\thttp_port %d\n}\n", c.address, httpPort)
 	if err := load(t, global+"http://auth.example.com {\n\tfake_server name=bad fail=no\n}\n"); err == nil {
 		t.Fatal("the bad config was accepted")
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,8 +20,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
+	"github.com/caddyito/caddyito/internal/freeport"
 	"github.com/caddyito/caddyito/store"
 )
+
+// httpPort and httpsPort are for sites that name none; they are this process's
+// alone.
+var httpPort, httpsPort int
 
 func TestMain(m *testing.M) {
 	if runAsCaddy() {
@@ -35,6 +39,11 @@ func TestMain(m *testing.M) {
 	}
 	os.Setenv("XDG_DATA_HOME", dir)
 	os.Setenv("XDG_CONFIG_HOME", dir)
+	for _, p := range []*int{&httpPort, &httpsPort} {
+		if *p, _, err = freeport.Reserve(); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -292,26 +301,15 @@ func globals(dir string, more ...string) string {
 	auto_https disable_certs
 	persist_config off
 	skip_install_trust
-	http_port 18180
-	https_port 18143
+	http_port %d
+	https_port %d
 	auth {
 		store bbolt %s
 		master_key %s
 	}
 	%s
 }
-`, filepath.Join(dir, "auth.db"), filepath.Join(dir, "master.key"), strings.Join(more, "\n\t"))
-}
-
-// freePort is a port that was free a moment ago.
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+`, httpPort, httpsPort, filepath.Join(dir, "auth.db"), filepath.Join(dir, "master.key"), strings.Join(more, "\n\t"))
 }
 
 func metaOf(t *testing.T, s store.Store) store.Meta {

@@ -46,33 +46,21 @@ const patience = 5 * time.Minute
 func (b *syncBench) newFleet(ctx context.Context, users, gates int) (*fleet, error) {
 	f := &fleet{dir: filepath.Join(b.dir, fmt.Sprint("fleet-", len(b.fleets), "-", time.Now().UnixNano())), users: users}
 	var err error
-	if f.addr, err = quietAddr(); err != nil {
+	if f.addr, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	if f.admin, err = quietAddr(); err != nil {
+	if f.admin, err = freeAddr(); err != nil {
 		return nil, err
 	}
 	for i := range gates {
 		m := &member{id: fmt.Sprint("gate", i), dir: filepath.Join(f.dir, fmt.Sprint("gate-", i)), session: store.NewSecret()}
-		if m.addr, err = quietAddr(); err != nil {
+		if m.addr, err = freeAddr(); err != nil {
 			return nil, err
 		}
 		f.gates = append(f.gates, m)
 	}
 	b.fleets = append(b.fleets, f)
 	return f, f.seed(ctx)
-}
-
-// quietAddr is a loopback address at a port below those that the system gives
-// to connections: members of a fleet must keep theirs before they listen.
-func quietAddr() (string, error) {
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			return addr, l.Close()
-		}
-	}
-	return "", fmt.Errorf("found no free port from 20000 to 32000")
 }
 
 func openAt(dir string) (*boltstore.Store, error) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // gateBench is one run of "bench gate".
@@ -121,9 +123,11 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		p, err := startCaddySomewhere(ctx, v.front+", "+v.name, dir, func(addr string) string {
-			return v.caddyfile(setting{addr, b.upstream.addr, sessions.ids[0]})
-		})
+		addr, err := freeAddr()
+		if err != nil {
+			return err
+		}
+		p, err := startCaddy(ctx, v.front+", "+v.name, dir, addr, v.caddyfile(setting{addr, b.upstream.addr, sessions.ids[0]}))
 		if err != nil {
 			return err
 		}
@@ -187,10 +191,10 @@ func check(ctx context.Context, v variant, addr string, credentials []string) er
 	if !gated {
 		return nil
 	}
-	name, value, _ := strings.Cut(credentials[0], "=")
-	for _, session := range []string{"", name + "=x" + value[1:]} {
-		if status, _, err := fetch(ctx, addr, "/", session); err != nil || status != 302 {
-			return fmt.Errorf("a stranger is answered %d, not sent to sign in (%v)", status, err)
+	name, _, _ := strings.Cut(credentials[0], "=")
+	for _, stranger := range []string{"", name + "=" + store.NewSecret()} {
+		if status, _, err := fetch(ctx, addr, "/", stranger); err != nil || status != 302 {
+			return fmt.Errorf("a stranger with %q is answered %d, not sent to sign in (%v)", stranger, status, err)
 		}
 	}
 	return nil

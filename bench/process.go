@@ -12,9 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/caddyito/caddyito/internal/freeport"
 )
 
 // process is a child and the parent's end of its control line.
@@ -38,21 +39,6 @@ func startUpstream(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-// startCaddySomewhere starts Caddy at a free port. Another process may be
-// quicker to take it; then at another.
-func startCaddySomewhere(ctx context.Context, name, dir string, caddyfile func(addr string) string) (*process, error) {
-	for {
-		addr, err := freeAddr()
-		if err != nil {
-			return nil, err
-		}
-		p, err := startCaddy(ctx, name, dir, addr, caddyfile(addr))
-		if err == nil || !strings.Contains(err.Error(), "address already in use") {
-			return p, err
-		}
-	}
 }
 
 // startCaddy starts "caddy run" with a Caddyfile, its data in dir, and waits
@@ -189,12 +175,9 @@ func (t *tail) String() string {
 	return string(bytes.TrimSpace(t.buf))
 }
 
-// freeAddr is a loopback address that nobody listens on now.
+// freeAddr is a loopback address for a Caddy of this run, and for nobody else as
+// long as this program runs: also while that Caddy is not yet, or no more, there.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	port, _, err := freeport.Reserve()
+	return fmt.Sprintf("127.0.0.1:%d", port), err
 }

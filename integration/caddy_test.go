@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddyito/caddyito/internal/freeport"
 )
 
 // caddyBinary is built once for all tests.
@@ -95,7 +97,7 @@ func (c *caddy) dataDir() string { return filepath.Join(c.dir, "data", "caddy") 
 func (c *caddy) start(caddyfile string) {
 	c.t.Helper()
 	c.run(caddyfile)
-	waitFor(c.t, 60*time.Second, func() error {
+	waitFor(c.t, time.Minute, func() error {
 		select {
 		case <-c.done:
 			return fmt.Errorf("caddy ended:\n%s", c.log.String())
@@ -137,7 +139,7 @@ func (c *caddy) ended() string {
 	c.t.Helper()
 	select {
 	case <-c.done:
-	case <-time.After(60 * time.Second):
+	case <-time.After(time.Minute):
 		c.t.Fatalf("caddy runs on:\n%s", c.log.String())
 	}
 	return c.log.String()
@@ -204,7 +206,7 @@ func (c *caddy) authJSON(stdin string, args ...string) map[string]any {
 func (c *caddy) setupLink() string {
 	c.t.Helper()
 	var link string
-	waitFor(c.t, 20*time.Second, func() error {
+	waitFor(c.t, time.Minute, func() error {
 		for line := range strings.SplitSeq(c.log.String(), "\n") {
 			var entry struct{ URL string }
 			if strings.Contains(line, "/setup") && json.Unmarshal([]byte(line), &entry) == nil && entry.URL != "" {
@@ -252,18 +254,8 @@ func waitFor(t *testing.T, limit time.Duration, ok func() error) {
 	}
 }
 
-// freePort is a port that nothing listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func freeAddr(t *testing.T) string { return fmt.Sprintf("localhost:%d", freePort(t)) }
+// freeAddr is an address that is this test's alone.
+func freeAddr(t *testing.T) string { return freeport.AddrForTest(t) }
 
 // app is an upstream that shows what it was sent, as JSON.
 type app struct {

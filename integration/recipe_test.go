@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/caddyito/caddyito/internal/freeport"
 )
 
 // docs/recipe-tiddlywiki.md, with the real TiddlyWiki: CADDYITO_TIDDLYWIKI is
@@ -30,7 +32,7 @@ func TestRecipeTiddlyWiki(t *testing.T) {
 	if out, err := exec.Command(bin, wiki, "--init", "server").CombinedOutput(); err != nil {
 		t.Fatalf("tiddlywiki --init: %v\n%s", err, out)
 	}
-	port := freePort(t)
+	port := freeport.ForTest(t)
 	log := &logs{}
 	cmd := exec.Command(bin, wiki, "--listen", "host=127.0.0.1", fmt.Sprintf("port=%d", port),
 		"authenticated-user-header=Remote-User", "readers=(authenticated)", "writers=(authenticated)")
@@ -40,7 +42,7 @@ func TestRecipeTiddlyWiki(t *testing.T) {
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	app := fmt.Sprintf("127.0.0.1:%d", port)
-	waitFor(t, 30*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		resp, err := http.Get("http://" + app + "/status")
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, log.String())
@@ -82,7 +84,7 @@ func TestRecipeTiddlyWiki(t *testing.T) {
 	do(t, browser,
 		chromedp.Click(chromedp.CSS(`button[aria-label="Confirm changes to this tiddler"]`)),
 	)
-	waitFor(t, 30*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		saved, err := os.ReadFile(filepath.Join(wiki, "tiddlers", "New Tiddler.tid"))
 		if err != nil {
 			return err

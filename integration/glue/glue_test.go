@@ -28,6 +28,7 @@ import (
 
 	_ "github.com/caddyito/caddyito"
 	"github.com/caddyito/caddyito/authapp"
+	"github.com/caddyito/caddyito/internal/freeport"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
@@ -45,7 +46,7 @@ type box struct {
 // newBox prepares a place for a Caddy that is not running yet.
 func newBox(t *testing.T) *box {
 	t.Helper()
-	b := &box{t: t, dir: t.TempDir(), server: "http://localhost:" + freePort(t), gate: "http://localhost:" + freePort(t)}
+	b := &box{t: t, dir: t.TempDir(), server: "http://" + freeport.AddrForTest(t), gate: "http://" + freeport.AddrForTest(t)}
 	t.Setenv("XDG_DATA_HOME", b.dir)
 	t.Setenv("XDG_CONFIG_HOME", b.dir)
 	b.app = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,17 +56,6 @@ func newBox(t *testing.T) *box {
 	t.Cleanup(b.app.Close)
 	t.Cleanup(func() { caddy.Stop() })
 	return b
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // load runs the sites. $SERVER, $GATE and $APP stand for the origins and the

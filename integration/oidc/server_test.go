@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,6 +18,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddyito/caddyito"
+	"github.com/caddyito/caddyito/internal/freeport"
 )
 
 // issuer is the server, which all tests of the package share, and admin the address
@@ -146,15 +146,14 @@ func createUser(user map[string]any) error {
 	return nil
 }
 
-// freeAddrs are two addresses that nothing listens on.
+// freeAddrs are two addresses that are this process's alone.
 func freeAddrs() (addrs [2]string, err error) {
 	for i := range addrs {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, _, err := freeport.Reserve()
 		if err != nil {
 			return addrs, err
 		}
-		defer l.Close()
-		addrs[i] = strings.Replace(l.Addr().String(), "127.0.0.1", "localhost", 1)
+		addrs[i] = fmt.Sprintf("localhost:%d", port)
 	}
 	return addrs, nil
 }
