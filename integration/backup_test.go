@@ -34,7 +34,7 @@ func TestBackupRestore(t *testing.T) {
 	s.auth("", "object", "set", "company", "1", "name=Lost")
 	s.auth("", "user", "disable", "bob")
 	enforced(t, p, b.gate, "renamed again", companyNamed("Lost"))
-	waitFor(t, 15*time.Second, b.settled)
+	waitFor(t, time.Minute, b.settled)
 
 	if out, err := s.command("", "auth", "restore", file); err == nil || !strings.Contains(out, "locked by another process") {
 		t.Fatalf("restored under a Caddy that runs: %v\n%s", err, out)
@@ -59,7 +59,7 @@ func TestBackupRestore(t *testing.T) {
 	s.auth("", "object", "set", "company", "1", "name=After the restore")
 	s.auth("", "user", "set", "bob", "first_name=Robert") // the feed is where it was
 	b.gateCaddy.start(b.gateFile)
-	waitFor(t, 20*time.Second, b.settled)
+	waitFor(t, time.Minute, b.settled)
 	if resp := p.fetch("GET", b.gate+"/"); resp.StatusCode != 401 {
 		t.Errorf("a session of the other feed goes on: %s", resp.Status)
 	}

@@ -35,9 +35,9 @@ func newBrowser(t *testing.T) context.Context {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.WSURLReadTimeout(60*time.Second), chromedp.WindowSize(1280, 800),
+		chromedp.WSURLReadTimeout(2*time.Minute), chromedp.WindowSize(1280, 800),
 	)
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
 	t.Cleanup(cancel)
@@ -52,10 +52,10 @@ func newBrowser(t *testing.T) context.Context {
 // do runs the actions, and fails with where the browser was.
 func do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	step, cancel := context.WithTimeout(ctx, 60*time.Second)
+	step, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(step, actions...); err != nil {
-		look, cancel := context.WithTimeout(ctx, 5*time.Second)
+		look, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
 		at, _ := chromedp.Run(look, chromedp.Location())
 		text, _ := chromedp.Run(look, chromedp.Text(chromedp.CSS("body")))

@@ -44,7 +44,7 @@ func (b *boxes) ask(path string, v any) (status int, err error) {
 func (b *boxes) wantCrowd(n int, company string) {
 	t := b.gateCaddy.t
 	t.Helper()
-	waitFor(t, 30*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		found := map[string]bool{}
 		for next := "/oidc/users?first_name=Changed&expand=company&limit=300"; next != ""; {
 			var page struct {

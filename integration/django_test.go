@@ -77,7 +77,7 @@ func (d *django) start() {
 			d.t.Logf("log of Django:\n%s", log.String())
 		}
 	})
-	waitFor(d.t, 60*time.Second, func() error {
+	waitFor(d.t, time.Minute, func() error {
 		resp, err := http.Get(d.origin + "/people/")
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, log.String())
@@ -118,7 +118,7 @@ func (d *django) people() (map[int]djangoUser, error) {
 // holds waits until the project's database is as it should be.
 func (d *django) holds(what string, ok func(map[int]djangoUser) bool) {
 	d.t.Helper()
-	waitFor(d.t, 60*time.Second, func() error {
+	waitFor(d.t, time.Minute, func() error {
 		people, err := d.people()
 		if err == nil && !ok(people) {
 			err = fmt.Errorf("Django does not know that %s: %+v", what, people)

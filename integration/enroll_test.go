@@ -59,7 +59,7 @@ func (b *boxes) clients() map[string][]string {
 
 func logged(t *testing.T, c *caddy, text string) {
 	t.Helper()
-	waitFor(t, 30*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		if !strings.Contains(c.log.String(), text) {
 			return fmt.Errorf("the log does not say %q:\n%s", text, c.log.String())
 		}
@@ -90,7 +90,7 @@ func TestGateEnrols(t *testing.T) {
 
 	t.Run("sync arrives", func(t *testing.T) {
 		b.serverCaddy.auth("", "user", "set", "alice", "first_name=Alix")
-		waitFor(t, 20*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			me, err := p.me(b.gate)
 			if err == nil && me["first_name"] != "Alix" {
 				err = fmt.Errorf("/oidc/me says %v", me)
@@ -119,7 +119,7 @@ func TestGateEnrols(t *testing.T) {
 		if err := b.gateCaddy.reload(b.gateFile + b.enrolling(other, token)); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, 20*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			if out := b.serverCaddy.auth("", "client", "list"); !strings.Contains(out, other+"/oidc/callback") || !strings.Contains(out, b.gate+"/oidc/callback") {
 				return fmt.Errorf("the server lists\n%s", out)
 			}
@@ -135,7 +135,7 @@ func TestGateEnrols(t *testing.T) {
 		if err := b.gateCaddy.reload(b.gateFile + b.enrolling(other, token) + "\n# it asks when it starts"); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, 20*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			p := newPerson(t)
 			p.open(b.gate+"/").onLogin(b.server).signIn("bob", password)
 			if p.status != 200 {
@@ -163,14 +163,14 @@ func TestGateEnrols(t *testing.T) {
 		if err := b.gateCaddy.reload(b.enrolling(b.gate, b.token(b.gate))); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, 20*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			if named := b.clients(); len(named[host]) != 1 {
 				return fmt.Errorf("the server lists %v", named)
 			}
 			return nil
 		})
 		p := newPerson(t)
-		waitFor(t, 20*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			if err := p.try("GET", b.gate+"/", nil); err != nil || p.status == 503 {
 				return fmt.Errorf("the gate is not there yet: %d %v", p.status, err)
 			}
@@ -207,7 +207,7 @@ func TestGateNotEnrolledYet(t *testing.T) {
 	}
 	logged(t, b.gateCaddy, "the gate cannot enrol")
 	b.serverCaddy.start(b.serverFile)
-	waitFor(t, 60*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		if err := p.try("GET", b.gate+"/", nil); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func TestMetrics(t *testing.T) {
 		}
 		return v, series
 	}
-	waitFor(t, 15*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		m := c.metrics()
 		for _, want := range []struct {
 			name   string

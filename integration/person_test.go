@@ -32,7 +32,7 @@ func newPerson(t *testing.T) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &person{t: t, client: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	return &person{t: t, client: &http.Client{Jar: jar, Timeout: time.Minute}}
 }
 
 // tab is another tab of the same browser.

@@ -90,7 +90,7 @@ func TestSchema(t *testing.T) {
 	}
 	becomes := func(what string, want map[string]string) {
 		t.Helper()
-		waitFor(t, 15*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			if got := seen(); fmt.Sprint(got) != fmt.Sprint(want) {
 				return fmt.Errorf("%s: the app sees %v; want %v", what, got, want)
 			}

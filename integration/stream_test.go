@@ -74,6 +74,14 @@ var ends = map[string]func(*liveBoxes){
 	"leaving": func(b *liveBoxes) { b.people["leaving"].open(b.gate + "/oidc/logout").onLogin(b.server) },
 }
 
+// end ends somebody's session, and says until when nothing of it may be open any more.
+func (b *liveBoxes) end(end func(*liveBoxes)) time.Time {
+	begun := time.Now()
+	end(b)
+	ended := time.Now()
+	return ended.Add(patience(ended.Sub(begun)))
+}
+
 func endings() (names []string) {
 	for name := range ends {
 		names = append(names, name)
@@ -90,10 +98,9 @@ func TestOpenConnectionsEnd(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			open := b.open(name)
-			end(b)
-			begun := time.Now()
+			deadline := b.end(end)
 			for _, l := range open {
-				l.wantGone(begun)
+				l.wantGone(deadline)
 			}
 			again := &live{t: t, name: name, path: "/socket", app: b.live}
 			if _, resp := again.dial(b.people[name], b.gate); resp.StatusCode != 401 && resp.StatusCode != 403 {
@@ -125,10 +132,9 @@ func TestOpenConnectionsEndAfterReload(t *testing.T) {
 		}
 	}
 	for name, end := range ends {
-		end(b)
-		begun := time.Now()
+		deadline := b.end(end)
 		for _, l := range open[name] {
-			l.wantGone(begun)
+			l.wantGone(deadline)
 		}
 	}
 	for _, l := range open["staying"] {

@@ -86,7 +86,7 @@ func (b *boxes) sameAs(limit time.Duration) {
 func TestSyncManyMissed(t *testing.T) {
 	t.Parallel()
 	b := startBoxes(t)
-	waitFor(t, 15*time.Second, b.settled)
+	waitFor(t, time.Minute, b.settled)
 	b.gateCaddy.stop()
 	b.serverCaddy.stop()
 	b.serverCaddy.editStore(func(s store.Store) error { return change(s, 30_000, 100_000) })
@@ -134,10 +134,10 @@ func TestSyncKilledInMidBatch(t *testing.T) {
 func TestSyncStatusTells(t *testing.T) {
 	t.Parallel()
 	b := startBoxes(t)
-	waitFor(t, 15*time.Second, b.settled)
+	waitFor(t, time.Minute, b.settled)
 	status := func(want ...string) {
 		t.Helper()
-		waitFor(t, 30*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			s := b.serverCaddy.auth("", "sync", "status")
 			for _, w := range want {
 				if !strings.Contains(s, w) {
@@ -149,7 +149,7 @@ func TestSyncStatusTells(t *testing.T) {
 	}
 	logged := func(c *caddy, want string) {
 		t.Helper()
-		waitFor(t, 30*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			if !strings.Contains(c.log.String(), want) {
 				return fmt.Errorf("the log does not say %q", want)
 			}

@@ -120,14 +120,14 @@ func TestServerUnreachable(t *testing.T) {
 	if stranger.status != 503 {
 		t.Errorf("a stranger gets %d\n%s", stranger.status, stranger.body)
 	}
-	waitFor(t, 10*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		if log := b.gateCaddy.log.String(); !strings.Contains(log, b.server) || !strings.Contains(log, "refused") {
 			return fmt.Errorf("the log does not say that %s refuses:\n%s", b.server, log)
 		}
 		return nil
 	})
 	b.serverCaddy.start(b.serverFile)
-	waitFor(t, 20*time.Second, func() error {
+	waitFor(t, time.Minute, func() error {
 		if err := stranger.try("GET", b.gate+"/", nil); err != nil {
 			return err
 		}

@@ -132,7 +132,7 @@ func TestWrongSignIn(t *testing.T) {
 		if p.status < 500 || strings.Contains(p.body, "Remote-User") {
 			t.Errorf("the person is at %s with %d\n%s", p.url, p.status, p.body)
 		}
-		waitFor(t, 5*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			if log := b.gateCaddy.log.String(); !strings.Contains(log, "invalid_client") || !strings.Contains(log, "its secret is wrong") {
 				return fmt.Errorf("the log does not say that the secret is wrong:\n%s", log)
 			}
@@ -186,7 +186,7 @@ func TestWrongSignIn(t *testing.T) {
 		if p.status != 503 {
 			t.Errorf("the person is at %s with %d\n%s", p.url, p.status, p.body)
 		}
-		waitFor(t, 5*time.Second, func() error {
+		waitFor(t, time.Minute, func() error {
 			if log := b.gateCaddy.log.String(); !strings.Contains(log, b.server) || !strings.Contains(log, alias) {
 				return fmt.Errorf("the log does not name both issuers:\n%s", log)
 			}
