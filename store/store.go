@@ -39,6 +39,7 @@ type Store interface {
 type ReadTx interface {
 	MetaReader
 	UserReader
+	Searcher
 	CredentialReader
 	FactorReader
 	ObjectReader

@@ -8,6 +8,7 @@
 //	          encoding.go, layout.go   the values that are hot; the rest is JSON
 //	          record.go   what users and objects have in common: ids, unique
 //	                      values, references, the feed
+//	          search.go   what is searched for, and in which order it is looked at
 //	Sweep  -> sweep.go    an index of what expires when
 //	Open   -> open.go     what may be wrong with the file, before bbolt sees it
 //	          recover.go  what was left in the log

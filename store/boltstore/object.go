@@ -17,6 +17,7 @@ func (v *objectValue) record() *record {
 		typ: v.Type, id: v.ID, version: v.Version,
 		claims: fieldClaims(v.Type, v.Fields, v.Unique),
 		refs:   fieldRefs(v.Type, v.ID, v.Fields),
+		finds:  objectFinds(&v.Object),
 	}
 }
 

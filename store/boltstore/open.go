@@ -20,8 +20,8 @@ import (
 
 // format is the version of the layout of keys and values. Since 2 there is a log,
 // without which the database is not to be opened; since 3 the records of mirrors
-// are listed by version.
-const format = 3
+// are listed by version, and since 4 there is what users and objects are searched by.
+const format = 4
 
 // Options change how a store is opened. The zero value is fine.
 type Options struct {
@@ -113,6 +113,9 @@ func begin(db *bbolt.DB, path, marker string, o Options) (s *Store, err error) {
 		return nil, err
 	}
 	if err := endLeases(db); err != nil {
+		return nil, err
+	}
+	if err := makeSearch(db); err != nil {
 		return nil, err
 	}
 	s = &Store{

@@ -202,7 +202,7 @@ func TestOpenForeign(t *testing.T) {
 
 func TestOpenNewerFormat(t *testing.T) {
 	path := made(t)
-	for _, format := range []string{"4", "999", "x"} {
+	for _, format := range []string{"5", "999", "x"} {
 		db, err := bbolt.Open(path, 0o600, nil)
 		if err != nil {
 			t.Fatal(err)

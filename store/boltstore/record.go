@@ -17,6 +17,8 @@ type record struct {
 	version uint64
 	claims  []claim
 	refs    [][]byte // keys of bReference
+	finds   [][]byte // keys of bSearch
+	groups  []string
 }
 
 // claim is a value that no other record of the type may have. It is kept in
@@ -26,9 +28,12 @@ type claim struct {
 	field, value string
 }
 
+// maxUniqueInKey is the longest value that stands in the key of its claim, in bytes.
+const maxUniqueInKey = 200
+
 func newClaim(typ, field, value string) claim {
 	key := part(part(nil, typ), field)
-	if len(value) <= 200 {
+	if len(value) <= maxUniqueInKey {
 		key = append(append(key, '='), value...)
 	} else {
 		sum := sha256.Sum256([]byte(value))
@@ -124,6 +129,9 @@ func (w *writeTx) moveRecord(old, n *record, deleted bool) error {
 				return err
 			}
 		}
+	}
+	if err := w.moveFinds(old, n); err != nil {
+		return err
 	}
 	return w.moveRow(old.version, n, deleted)
 }

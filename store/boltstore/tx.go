@@ -27,6 +27,8 @@ const (
 	bUnique                         // type, field, value -> id
 	bReference                      // target, referrer -> present
 	bSuperuser                      // id of an active superuser -> present
+	bSearch                         // what is searched for, id -> present (search.go)
+	bGroup                          // group -> how many are in it
 	bFeed                           // seq -> feedRow
 	bGrave                          // type, id that was deleted -> seq
 	bCredential                     // user id -> Credential
@@ -58,7 +60,7 @@ const (
 )
 
 var bucketNames = [bucketCount]string{
-	"meta", "counter", "user", "object", "unique", "reference", "superuser", "feed", "grave", "credential", "factor", "passkey", "recovery_code",
+	"meta", "counter", "user", "object", "unique", "reference", "superuser", "search", "group", "feed", "grave", "credential", "factor", "passkey", "recovery_code",
 	"client", "epoch", "grant", "token", "family_of_user", "ticket", "mark", "session", "session_of_subject",
 	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "mirror_change", "sync_state", "visit", "lease", "sign_in", "logout", "expiry",
 }

@@ -21,6 +21,7 @@ func (v *userValue) record() *record {
 	}
 	n.claims = append(n.claims, fieldClaims(n.typ, v.Fields, v.Unique)...)
 	n.refs = fieldRefs(n.typ, v.ID, v.Fields)
+	n.finds, n.groups = userFinds(&v.User), distinct(v.Groups)
 	return n
 }
 
