@@ -100,24 +100,39 @@ func newTransport(check func(netip.Addr) error) *http.Transport {
 	}
 }
 
-// metadata are addresses at which clouds hand out credentials, besides the
-// link-local ones.
-var metadata = []netip.Addr{
-	netip.MustParseAddr("fd00:ec2::254"),   // AWS
-	netip.MustParseAddr("100.100.100.200"), // Alibaba
-	netip.MustParseAddr("192.0.0.192"),     // Oracle
-	netip.MustParseAddr("168.63.129.16"),   // Azure
+// metadata is where clouds hand out credentials, besides the link-local addresses.
+var metadata = []netip.Prefix{
+	netip.MustParsePrefix("fd00:ec2::/32"),          // AWS
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
+	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba
+	netip.MustParsePrefix("fd00:100::100:200/128"),  // Alibaba
+	netip.MustParsePrefix("192.0.0.192/32"),         // Oracle
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure
+	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway
+	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Linode
+}
+
+// translated are IPv6 networks whose addresses carry one of IPv4 that they lead
+// to, from that byte on: NAT64 (RFC 6052), 6to4 (RFC 3056), and the first of all.
+var translated = map[netip.Prefix]int{
+	netip.MustParsePrefix("64:ff9b::/96"): 12,
+	netip.MustParsePrefix("2002::/16"):    2,
+	netip.MustParsePrefix("::/96"):        12,
 }
 
 // checkPublic lets private networks in: that is where gates stand.
 func checkPublic(a netip.Addr) error {
-	if a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsMulticast() || a.IsInterfaceLocalMulticast() || a.IsUnspecified() {
-		return fmt.Errorf("%s is no address of a client", a)
-	}
-	for _, m := range metadata {
-		if a == m {
-			return fmt.Errorf("%s is no address of a client", a)
+	for network, at := range translated {
+		if network.Contains(a) && !a.IsLoopback() {
+			b := a.As16()
+			if v4, _ := netip.AddrFromSlice(b[at : at+4]); v4.IsLoopback() || checkPublic(v4) != nil {
+				return fmt.Errorf("%s is no address of a client: it leads to %s", a, v4)
+			}
 		}
+	}
+	if !a.IsGlobalUnicast() && !a.IsLoopback() || slices.ContainsFunc(metadata, func(p netip.Prefix) bool { return p.Contains(a) }) {
+		return fmt.Errorf("%s is no address of a client", a)
 	}
 	return nil
 }
