@@ -94,7 +94,7 @@ func (m *Mirror) Apply(ctx context.Context, b *Batch) (p Position, ok bool, err 
 		}
 		if !follows(at.state, b) || b.After > at.state.Seq {
 			p = positionOf(at.state)
-			if !follows(at.state, b) && !replayed(at.state, b) {
+			if !follows(at.state, b) && !m.replayed(at.state, b) {
 				p = Position{b.Feed, b.View, 0} // from where it would be taken
 			}
 			return nil
@@ -109,13 +109,16 @@ func (m *Mirror) Apply(ctx context.Context, b *Batch) (p Position, ok bool, err 
 }
 
 // replayed says whether a batch is older than one that was taken: it may bring
-// nothing, but it cannot have the mirror begin anew.
-func replayed(s store.MirrorState, b *Batch) bool { return b.IssuedAt < s.IssuedAt.Unix() }
+// nothing, but it cannot have the mirror begin anew. One that was made in what is
+// the future now says nothing: the clocks were put back since.
+func (m *Mirror) replayed(s store.MirrorState, b *Batch) bool {
+	return b.IssuedAt < s.IssuedAt.Unix() && !s.IssuedAt.After(m.Now().Add(leeway))
+}
 
 // turnTo readies the mirror for the feed and view of b: nothing is to be done for
 // those it follows, and for others a fresh mirror is begun.
 func (m *Mirror) turnTo(tx store.WriteTx, at standing, b *Batch) (standing, error) {
-	if b.After != 0 || follows(at.state, b) && !b.Resync || replayed(at.state, b) {
+	if b.After != 0 || follows(at.state, b) && !b.Resync || m.replayed(at.state, b) {
 		return at, nil
 	}
 	if at.state.FeedID == "" && at.state.Top == 0 {
@@ -150,7 +153,7 @@ func (m *Mirror) apply(tx store.WriteTx, at standing, b *Batch) (p Position, ok 
 	}
 	s := at.state
 	s.Seq = max(s.Seq, b.Upto)
-	if !replayed(s, b) {
+	if !m.replayed(s, b) {
 		s.IssuedAt, s.At = time.Unix(b.IssuedAt, 0), m.Now()
 	}
 	if err := tx.PutMirrorState(at.name, s); err != nil {

@@ -292,6 +292,43 @@ func TestOtherFeed(t *testing.T) {
 	same(t, m, restored) // a replay does not lead back
 }
 
+// Clocks that were ahead and are put back: what was taken meanwhile seems to be of
+// the future, and must not make the gate take for a replay what comes now.
+func TestClocksPutBack(t *testing.T) {
+	old, rebuilt := openStore(t), openStore(t)
+	directory(t, old, 5)
+	directory(t, rebuilt, 3)
+	m := newMirror(t, openStore(t))
+	now := day.AddDate(0, 0, 1)
+	m.Now = func() time.Time { return now }
+	send := func(s store.Store, p Position) (Position, bool) {
+		t.Helper()
+		b := next(t, s, p)
+		b.IssuedAt = now.Unix()
+		return apply(t, m, b)
+	}
+	p, ok := send(old, Position{})
+	if !ok {
+		t.Fatal("the first batch does not fit")
+	}
+	now = day
+	if _, ok := send(old, p); !ok || !mirrorState(t, m.Store, "wiki").At.Equal(day) {
+		t.Errorf("the server vouched for the mirror at %v, last at %v", day, mirrorState(t, m.Store, "wiki").At)
+	}
+	now = day.AddDate(0, 0, 1)
+	send(old, p)
+	now = day
+	if p, ok := send(rebuilt, Position{}); !ok || p.Feed != feedOf(t, rebuilt).ID {
+		t.Errorf("the server that was rebuilt is taken for a replay: %+v, %v", p, ok)
+	}
+	same(t, m, rebuilt)
+	// An old batch that is sent again is still one.
+	replay := next(t, old, Position{})
+	replay.IssuedAt = day.Unix() - 1
+	apply(t, m, replay)
+	same(t, m, rebuilt)
+}
+
 // A copy of an older database under a running gate: the same feed, but behind.
 func TestFeedWentBack(t *testing.T) {
 	s := openStore(t)

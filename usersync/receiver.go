@@ -75,7 +75,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // pushedSince says whether the server has reached the gate in that time.
 func (rc *Receiver) pushedSince(d time.Duration) bool {
 	last := rc.last.Load()
-	return last != 0 && rc.Mirror.Now().Sub(time.Unix(0, last)) < d
+	return last != 0 && rc.Mirror.Now().Sub(time.Unix(0, last)).Abs() < d // a clock may be put back
 }
 
 func (rc *Receiver) refuseBatch(w http.ResponseWriter, err error) {
