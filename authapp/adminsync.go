@@ -28,9 +28,10 @@ type syncClientView struct {
 	URL      string `json:"url"`
 	Seq      uint64 `json:"seq"`
 	// Lag is how many changes the mirror has yet to take, at the most;
-	// LagSeconds how long ago it was last heard of, if there are any.
+	// LagSeconds how long ago it last had everything, if there are any.
 	Lag        uint64    `json:"lag"`
 	LagSeconds int64     `json:"lag_seconds"`
+	CurrentAt  time.Time `json:"current_at,omitzero"`
 	PushedAt   time.Time `json:"pushed_at,omitzero"`
 	PulledAt   time.Time `json:"pulled_at,omitzero"`
 	Error      string    `json:"error,omitempty"`
@@ -88,7 +89,7 @@ func (a *App) syncView(ctx context.Context) (v syncView, err error) {
 
 func viewOfSync(t SyncTarget, s *store.SyncState, feed store.Feed, now time.Time) *syncClientView {
 	c := &syncClientView{
-		ClientID: t.ClientID, URL: t.URL, PushedAt: s.PushedAt, PulledAt: s.PulledAt,
+		ClientID: t.ClientID, URL: t.URL, PushedAt: s.PushedAt, PulledAt: s.PulledAt, CurrentAt: s.CurrentAt,
 		Error: s.Error, FailedAt: s.FailedAt, Parked: s.Parked, Resync: s.Resync,
 		LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
@@ -100,8 +101,8 @@ func viewOfSync(t SyncTarget, s *store.SyncState, feed store.Feed, now time.Time
 	if s.PulledAt.After(s.PushedAt) {
 		c.LastSuccess = s.PulledAt
 	}
-	if c.Lag > 0 && !c.LastSuccess.IsZero() {
-		c.LagSeconds = int64(now.Sub(c.LastSuccess) / time.Second)
+	if c.Lag > 0 && !s.CurrentAt.IsZero() {
+		c.LagSeconds = int64(max(0, now.Sub(s.CurrentAt)) / time.Second)
 	}
 	return c
 }

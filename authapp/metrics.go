@@ -69,7 +69,7 @@ var (
 	descLogouts = newDesc("backchannel_logouts_total", "Attempts to tell a client that a session is over.", "issuer", "result")
 
 	descLagChanges  = newDesc("sync_lag_changes", "Changes that a client has yet to take, at the most.", "client")
-	descLagSeconds  = newDesc("sync_lag_seconds", "How long ago a client that lags behind was last in touch; 0 for one that has everything.", "client")
+	descLagSeconds  = newDesc("sync_lag_seconds", "How long ago a client that lags behind last had everything; 0 for one that has.", "client")
 	descLastSuccess = newDesc("sync_last_success_timestamp_seconds", "When a client last took a batch or asked for one.", "client")
 	descParked      = newDesc("sync_parked", "1 if a client refuses what it is sent, so that somebody has to mend its config or the server's.", "client")
 	descFailures    = newDesc("sync_failures_total", "Failures to tell a client of changes.", "client")

@@ -34,7 +34,7 @@ func TestAdminSync(t *testing.T) {
 		return err
 	})
 	a.update(func(tx store.WriteTx) error {
-		return tx.PutSyncState(&store.SyncState{ClientID: "wiki", FeedID: feed.ID, Seq: 2, PushedAt: time.Now().Add(-time.Minute), Error: "it answers 500", Parked: true})
+		return tx.PutSyncState(&store.SyncState{ClientID: "wiki", FeedID: feed.ID, Seq: 2, CurrentAt: time.Now().Add(-time.Minute), PushedAt: time.Now(), Error: "it answers 500", Parked: true})
 	})
 	var v syncView
 	a.do("GET", "/auth/sync", "", 200, &v)

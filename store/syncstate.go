@@ -13,6 +13,9 @@ type SyncState struct {
 	// Since is the head of the feed when a client without a mirror was first told
 	// of it: whom it does not know of before, it need not forget.
 	Since uint64 `json:"since,omitempty"`
+	// CurrentAt is when it last had everything there was; of one that never had,
+	// when that was first noticed.
+	CurrentAt time.Time `json:"current_at,omitzero"`
 	// PushedAt is when it last took a batch, PulledAt when it last asked for one.
 	PushedAt time.Time `json:"pushed_at,omitzero"`
 	PulledAt time.Time `json:"pulled_at,omitzero"`

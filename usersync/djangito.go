@@ -288,11 +288,19 @@ func (d *djangito) note(ctx context.Context) error {
 		d.server.cfg.Log.Info("a client takes changes again", "client_id", d.client.ID)
 		d.failed = 0
 	}
-	if d.at == d.state.Seq && d.state.Error == "" || !d.settled && d.state.Error == "" && now.Sub(d.written) < remember {
+	moved := d.at != d.state.Seq || d.state.Error != ""
+	switch since := now.Sub(d.written); {
+	case d.state.Error != "":
+	case moved && !d.settled && since < remember, !moved && (!d.settled || since < heartbeat/2):
 		return nil
 	}
 	return d.remember(ctx, func(s *store.SyncState) {
-		s.Seq, s.PushedAt = d.at, now
+		if moved {
+			s.Seq, s.PushedAt = d.at, now
+		}
+		if d.settled {
+			s.CurrentAt = now
+		}
 		s.Error, s.Parked, s.FailedAt = "", false, time.Time{}
 	})
 }

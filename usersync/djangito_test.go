@@ -191,7 +191,7 @@ func TestDjangitoPush(t *testing.T) {
 	s, d := openStore(t), newDjango(t)
 	directory(t, s, 250) // some pages
 	srv := startServer(t, s, d.client())
-	await(t, "everybody is there", func() bool { return caughtUp(t, s) })
+	await(t, "everybody is there", func() bool { return caughtUp(t, s) && !shopState(t, s).CurrentAt.IsZero() })
 	if got := srv.Counts("shop"); got != (Counts{Batches: 250, Changes: 250}) {
 		t.Errorf("counted as %+v", got)
 	}

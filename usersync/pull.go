@@ -47,7 +47,7 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, sec
 
 func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([]byte, error) {
 	view := s.view(c)
-	resync, err := s.pulled(ctx, c.ID, at)
+	resync, err := s.pulled(ctx, c.ID, view, at)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 // pulled notes that the client asked, and thereby where it stands. One that
 // stays there is noted now and then. It says whether the client is to be sent
 // everything anew, once.
-func (s *Server) pulled(ctx context.Context, clientID string, at Position) (resync bool, err error) {
+func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Position) (resync bool, err error) {
 	now := s.cfg.Now()
 	var known *store.SyncState
 	err = s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
@@ -101,13 +101,20 @@ func (s *Server) pulled(ctx context.Context, clientID string, at Position) (resy
 	if err != nil {
 		return false, fmt.Errorf("reading where a client stands: %w", err)
 	}
-	if !known.Resync && known.FeedID == at.Feed && known.View == at.View && known.Seq == at.Upto && now.Sub(known.PulledAt) < heartbeat {
+	if !known.Resync && known.FeedID == at.Feed && known.View == at.View && known.Seq == at.Upto && now.Sub(known.PulledAt).Abs() < heartbeat {
 		return false, nil
 	}
 	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
 		st, err := tx.SyncState(clientID)
 		if err != nil {
 			return err
+		}
+		feed, err := tx.Feed()
+		if err != nil {
+			return err
+		}
+		if at == (Position{feed.ID, v.ID(), feed.Head}) || st.CurrentAt.IsZero() {
+			st.CurrentAt = now
 		}
 		if resync = st.Resync; resync {
 			at.Upto = 0 // that is where it begins

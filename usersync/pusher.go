@@ -144,8 +144,11 @@ func (f *feeder) step(ctx context.Context) error {
 	case asked && p.Upto == 0 && b.Head > 0:
 		f.filling.begin(log, now, "the mirror of a client is empty and is filled", b.Head)
 	}
-	f.at = &p
 	f.settled = !asked && ok && p.Feed == b.Feed && p.View == b.View && p.Upto >= b.Head
+	if !asked && !resync && !f.settled && p == *f.at {
+		return fmt.Errorf("it does not move on from %d of %d: what it is sent it takes for old, or it answers without taking it", p.Upto, b.Head)
+	}
+	f.at = &p
 	if f.settled {
 		f.filling.end(log, now)
 	}
@@ -158,6 +161,9 @@ func (f *feeder) step(ctx context.Context) error {
 			s.FeedID, s.View, s.Seq, s.PushedAt = p.Feed, p.View, p.Upto, now
 			s.Error, s.Parked, s.FailedAt = "", false, time.Time{}
 			s.Resync = s.Resync && !resync
+			if f.settled {
+				s.CurrentAt = now
+			}
 		})
 	}
 	return nil
@@ -298,6 +304,9 @@ func (f *feeder) remember(ctx context.Context, change func(*store.SyncState)) er
 			return err
 		}
 		change(s)
+		if s.CurrentAt.IsZero() {
+			s.CurrentAt = f.server.cfg.Now()
+		}
 		if err := tx.PutSyncState(s); err != nil {
 			return err
 		}

@@ -120,6 +120,80 @@ func TestBadRoads(t *testing.T) {
 	await(t, "the gate is filled", func() bool { return g.follows(t, s) })
 }
 
+// Who answers but never moves on is tried again with pauses, like one that fails.
+func TestStuckClient(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 3)
+	for _, status := range []int{200, 409} {
+		for _, answer := range []Position{at(feedOf(t, s).ID, 1), at("another feed", 1), {feedOf(t, s).ID, "another view", 0}, at(feedOf(t, s).ID, 0)} {
+			var posts atomic.Int64
+			stuck := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				posts.Add(1)
+				Answer(w, status, answer)
+			}))
+			c := Client{ID: fmt.Sprint("stuck", status, answer), URL: stuck.URL, Secrets: []string{secret}}
+			srv := startServer(t, s, c)
+			var st *store.SyncState
+			await(t, "the status says so", func() bool {
+				view(t, s, func(tx store.ReadTx) (err error) {
+					st, err = tx.SyncState(c.ID)
+					return err
+				})
+				return st.Error != ""
+			})
+			srv.Close()
+			stuck.Close()
+			if !strings.Contains(st.Error, "move on") && !strings.Contains(st.Error, "differs") || st.Parked {
+				t.Errorf("%d %+v: the status is %+v", status, answer, st)
+			}
+			if n := posts.Load(); n > 10 {
+				t.Errorf("%d %+v: %d requests before the first pause", status, answer, n)
+			}
+		}
+	}
+}
+
+// The lag in seconds counts from when the client last had everything, or was
+// first to have it, however often it was heard of since.
+func TestCurrentAt(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 3)
+	url := g.URL
+	srv := startServer(t, s, Client{ID: "wiki", URL: "http://127.0.0.1:1", Secrets: []string{secret}})
+	await(t, "nobody is there", func() bool { return syncState(t, s).Error != "" })
+	never := syncState(t, s).CurrentAt
+	if time.Since(never).Abs() > time.Minute {
+		t.Fatalf("one that was never reached lags since %v", never)
+	}
+	srv.Close()
+	srv = startServer(t, s, Client{ID: "wiki", URL: url, Secrets: []string{secret}})
+	await(t, "it is current", func() bool { return g.follows(t, s) && syncState(t, s).CurrentAt.After(never) })
+	current := syncState(t, s).CurrentAt
+	srv.Close()
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "x" })
+	srv = startServer(t, s, Client{ID: "wiki", URL: "http://127.0.0.1:1", Secrets: []string{secret}})
+	await(t, "it fails", func() bool { return syncState(t, s).Error != "" })
+	if st := syncState(t, s); !st.CurrentAt.Equal(current) {
+		t.Errorf("one that fails is current at %v, which it was at %v", st.CurrentAt, current)
+	}
+	srv.Close()
+
+	// Whoever asks is current if nothing was left to tell.
+	if _, err := srv.pulled(t.Context(), "wiki", everything, at(feedOf(t, s).ID, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if st := syncState(t, s); !st.CurrentAt.Equal(current) || st.PulledAt.IsZero() {
+		t.Errorf("one that asks for more is current at %v", st.CurrentAt)
+	}
+	if _, err := srv.pulled(t.Context(), "wiki", everything, at(feedOf(t, s).ID, feedOf(t, s).Head)); err != nil {
+		t.Fatal(err)
+	}
+	if st := syncState(t, s); !st.CurrentAt.After(current) {
+		t.Errorf("one that has everything is current at %v", st.CurrentAt)
+	}
+}
+
 func TestRotatedSecret(t *testing.T) {
 	s, g := openStore(t), newGate(t, nil)
 	directory(t, s, 3)

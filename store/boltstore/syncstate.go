@@ -16,7 +16,7 @@ func (w *writeTx) PutSyncState(s *store.SyncState) error {
 	}
 	n := *s
 	n.PushedAt, n.PulledAt, n.FailedAt = normal(s.PushedAt), normal(s.PulledAt), normal(s.FailedAt)
-	n.LastErrorAt = normal(s.LastErrorAt)
+	n.CurrentAt, n.LastErrorAt = normal(s.CurrentAt), normal(s.LastErrorAt)
 	value, err := encode(bSyncState, nil, &n)
 	if err != nil {
 		return err

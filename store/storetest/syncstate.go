@@ -16,7 +16,7 @@ func testSyncState(t *testing.T, p *place) {
 		t.Errorf("of a client nothing is known of: %+v", got)
 	}
 	s := store.SyncState{
-		ClientID: "wiki", FeedID: "f", View: "v", Seq: 1 << 63, PushedAt: day, PulledAt: day.Add(time.Second),
+		ClientID: "wiki", FeedID: "f", View: "v", Seq: 1 << 63, CurrentAt: day.Add(time.Hour), PushedAt: day, PulledAt: day.Add(time.Second),
 		Error: "connection refused", FailedAt: day.Add(time.Minute), Parked: true, Resync: true,
 		LastError: "connection refused", LastErrorAt: day.Add(time.Minute),
 	}
