@@ -1,0 +1,184 @@
+package manage
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caddyito/caddyito/internal/password"
+	"github.com/caddyito/caddyito/store"
+)
+
+// Finder finds whom something is done to, in the transaction that does it.
+type Finder func(store.UserReader) (*store.User, error)
+
+// ByID finds the user with that ID.
+func ByID(id int64) Finder {
+	return func(tx store.UserReader) (*store.User, error) { return tx.User(id) }
+}
+
+// CreateUser writes a new user, who has no password yet if hash is "". It returns
+// them as they are kept; u is not changed.
+func (m *Manager) CreateUser(ctx context.Context, by Actor, u *store.User, hash string) (made *store.User, err error) {
+	err = m.act(ctx, by, func(tx store.WriteTx, p power) error {
+		made = u.Clone()
+		return m.createUser(tx, p, made, hash)
+	})
+	return made, err
+}
+
+func (m *Manager) createUser(tx store.WriteTx, p power, u *store.User, hash string) error {
+	u.ID, u.Username = 0, password.NormalUsername(u.Username)
+	if u.DateJoined.IsZero() {
+		u.DateJoined = m.Now()
+	}
+	if err := p.touch(u); err != nil {
+		return err
+	}
+	if err := store.SaveUser(tx, m.Schema, u); err != nil || hash == "" {
+		return err
+	}
+	return tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: m.Now()})
+}
+
+// ChangeUser changes a user. Who is no longer active is signed out. It returns them
+// as they are kept.
+func (m *Manager) ChangeUser(ctx context.Context, by Actor, find Finder, change func(*store.User) error) (u *store.User, err error) {
+	err = m.act(ctx, by, func(tx store.WriteTx, p power) error {
+		if u, err = find(tx); err != nil {
+			return err
+		}
+		return m.changeUser(tx, p, u, change)
+	})
+	return u, err
+}
+
+func (m *Manager) changeUser(tx store.WriteTx, p power, u *store.User, change func(*store.User) error) error {
+	before := u.Clone()
+	u.Fields = m.Schema.Renew(store.UserType, u.Fields)
+	if err := change(u); err != nil {
+		return err
+	}
+	u.Username = password.NormalUsername(u.Username)
+	if err := p.change(before, u); err != nil {
+		return err
+	}
+	if err := store.SaveUser(tx, m.Schema, u); err != nil {
+		return err
+	}
+	if u.IsActive {
+		return nil
+	}
+	return m.signOut(tx, u.ID)
+}
+
+// SetActive disables or enables a user, whatever the schema came to ask of them
+// since. Who is disabled is signed out.
+func (m *Manager) SetActive(ctx context.Context, by Actor, find Finder, active bool) (u *store.User, err error) {
+	err = m.act(ctx, by, func(tx store.WriteTx, p power) error {
+		if u, err = find(tx); err != nil {
+			return err
+		}
+		before := u.Clone()
+		u.IsActive = active
+		if err := p.change(before, u); err != nil {
+			return err
+		}
+		if err := store.KeepUser(tx, m.Schema, u); err != nil || active {
+			return err
+		}
+		return m.signOut(tx, u.ID)
+	})
+	return u, err
+}
+
+// DeleteUser deletes a user for good.
+func (m *Manager) DeleteUser(ctx context.Context, by Actor, find Finder) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
+		if err := p.others(u); err != nil {
+			return err
+		}
+		if err := m.signOut(tx, u.ID); err != nil {
+			return err
+		}
+		return tx.DeleteUser(u.ID)
+	})
+}
+
+// SetPassword gives a user a password and ends every session: whoever knew the old
+// one may hold some.
+func (m *Manager) SetPassword(ctx context.Context, by Actor, find Finder, hash string) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error {
+		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: m.Now()}); err != nil {
+			return err
+		}
+		return m.signOut(tx, u.ID)
+	})
+}
+
+// SignOut ends every session and token of a user, also those for while they are
+// away.
+func (m *Manager) SignOut(ctx context.Context, by Actor, find Finder) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error { return m.signOut(tx, u.ID) })
+}
+
+// EndSession ends the session of that Name.
+func (m *Manager) EndSession(ctx context.Context, by Actor, find Finder, name string) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error { return m.endSession(tx, u.ID, name) })
+}
+
+// EndAccess takes back what a user gave a client. ErrNotFound if that is nothing.
+func (m *Manager) EndAccess(ctx context.Context, by Actor, find Finder, clientID string) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error {
+		return store.EndAccess(tx, u.ID, clientID, m.Now())
+	})
+}
+
+// ResetFactors takes away the second factors and recovery codes of a user, who then
+// signs in by password alone, and signs them out.
+func (m *Manager) ResetFactors(ctx context.Context, by Actor, find Finder) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error {
+		factors, err := tx.Factors(u.ID)
+		if err != nil {
+			return err
+		}
+		for _, f := range factors {
+			if err := tx.DeleteFactor(u.ID, f.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		if err := tx.PutRecoveryCodes(u.ID, nil); err != nil {
+			return err
+		}
+		return m.signOut(tx, u.ID)
+	})
+}
+
+// Check says whether a user is there and may be changed, for what is done outside
+// the store: a link that is made, say.
+func (m *Manager) Check(ctx context.Context, by Actor, find Finder) (u *store.User, err error) {
+	err = m.Store.View(ctx, func(tx store.ReadTx) error {
+		p, err := powerOf(tx, by)
+		if err != nil {
+			return err
+		}
+		if u, err = find(tx); err != nil {
+			return err
+		}
+		return p.touch(u)
+	})
+	return u, err
+}
+
+// onUser runs fn for a user who may be changed.
+func (m *Manager) onUser(ctx context.Context, by Actor, find Finder, fn func(store.WriteTx, power, *store.User) error) error {
+	return m.act(ctx, by, func(tx store.WriteTx, p power) error {
+		u, err := find(tx)
+		if err != nil {
+			return err
+		}
+		if err := p.touch(u); err != nil {
+			return err
+		}
+		return fn(tx, p, u)
+	})
+}
