@@ -18,18 +18,13 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
-// signingKeyOf opens the server's signing key, as nobody outside can.
+// signingKeyOf opens the server's RSA key, as nobody outside can.
 func signingKeyOf(t testing.TB, s *server) (*rsa.PrivateKey, string) {
 	t.Helper()
 	if err := s.p.Prepare(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	var k *store.SigningKey
-	s.update(func(tx store.WriteTx) error {
-		keys, err := tx.SigningKeys()
-		k = keys[0]
-		return err
-	})
+	k := firstRSA(s.signingKeys())
 	der, err := s.key.Open(store.SigningKeyPurpose(k.KID), k.Sealed)
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,6 @@ import (
 	"math/big"
 	"net/http"
 	"time"
-
-	"github.com/caddyito/caddyito/store"
 )
 
 // jwksCached is how long clients may keep the keys without asking again.
@@ -19,8 +17,8 @@ const jwksCached = 5 * time.Minute
 // jwks publishes the public half of every key in the store: before it signs,
 // while it does, and as long as what it signed may be shown (RFC 7517).
 func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
-	// The first who asks makes the first key, so that nobody caches none.
-	if _, err := p.keys.signer(r.Context(), store.DefaultSigningAlg); err != nil {
+	// Nobody caches a set without the keys that will be signed with meanwhile.
+	if err := p.Prepare(r.Context()); err != nil {
 		p.oauthFailure(w, r, "reading signing keys", err)
 		return
 	}

@@ -73,7 +73,7 @@ func (p *Provider) rotateKeys(ctx context.Context, due func(last *store.SigningK
 	var made []*store.SigningKey
 	for _, alg := range store.SigningAlgs() {
 		if last := latest(keys, alg); last == nil || !due(last, p.now()) {
-			continue // an algorithm that nobody asked for yet has no key
+			continue // the first key is made by Prepare
 		}
 		key, err := newSigningKey(p.MasterKey, alg)
 		if err != nil {

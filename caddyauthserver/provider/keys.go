@@ -111,9 +111,9 @@ func (k *keyring) byKID(ctx context.Context, kid string) (*signingKey, error) {
 	return nil, nil
 }
 
-// signer is the newest active key for alg, "" for the default. The first time
-// that anybody needs that algorithm it makes one, which signs at once: nobody can
-// have kept older ones.
+// signer is the newest active key for alg, "" for the default. Where
+// there is none yet it makes one, which signs at once: Prepare does so for all
+// algorithms before anybody is told of keys.
 func (k *keyring) signer(ctx context.Context, alg string) (*signingKey, error) {
 	alg = cmp.Or(alg, store.DefaultSigningAlg)
 	key, err := k.newest(ctx, alg)

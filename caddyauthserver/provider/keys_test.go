@@ -10,6 +10,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +27,11 @@ func (s *server) signingKeys() (keys []*store.SigningKey) {
 	s.t.Helper()
 	s.update(func(tx store.WriteTx) (err error) { keys, err = tx.SigningKeys(); return err })
 	return keys
+}
+
+// firstRSA is the first of keys that signs by RS256.
+func firstRSA(keys []*store.SigningKey) *store.SigningKey {
+	return keys[slices.IndexFunc(keys, func(k *store.SigningKey) bool { return k.Alg == "RS256" })]
 }
 
 // Making a provider writes nothing; of nodes that all need the first key, one
@@ -49,7 +57,7 @@ func TestFirstKeyIsMadeOnce(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if n := len(s.signingKeys()); n != 1 {
+	if n := len(s.signingKeys()); n != len(store.SigningAlgs()) {
 		t.Errorf("%d keys", n)
 	}
 }
@@ -68,7 +76,7 @@ func TestKeysAreSealed(t *testing.T) {
 	if err := p.Prepare(context.Background()); err == nil {
 		t.Error("opened with another master key")
 	}
-	if n := len(s.signingKeys()); n != 1 {
+	if n := len(s.signingKeys()); n != len(store.SigningAlgs()) {
 		t.Errorf("%d keys", n)
 	}
 }
@@ -76,14 +84,16 @@ func TestKeysAreSealed(t *testing.T) {
 // Only the public half is published.
 func TestJWKS(t *testing.T) {
 	s := newServer(t)
-	a := s.call("GET", "/o/jwks", "", nil)
-	keys := a.decode(t)["keys"].([]any)
-	if len(keys) != 1 {
-		t.Fatalf("%s", a.body)
+	want := map[any]string{"RS256": "alg e kid kty n use", "ES256": "alg crv kid kty use x y", "EdDSA": "alg crv kid kty use x"}
+	for _, key := range s.call("GET", "/o/jwks", "", nil).decode(t)["keys"].([]any) {
+		k := key.(map[string]any)
+		if members := strings.Join(slices.Sorted(maps.Keys(k)), " "); members != want[k["alg"]] || k["use"] != "sig" {
+			t.Errorf("%v", k)
+		}
+		delete(want, k["alg"])
 	}
-	k := keys[0].(map[string]any)
-	if k["kty"] != "RSA" || k["alg"] != "RS256" || k["use"] != "sig" || k["kid"] != s.signingKeys()[0].KID || k["e"] != "AQAB" || len(k) != 6 {
-		t.Errorf("%v", k)
+	if len(want) > 0 {
+		t.Errorf("no key for %v", want)
 	}
 }
 
@@ -98,8 +108,8 @@ func TestKeysFollowTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.putKey("next", "RS256", next, s.clock.now().Add(accessTokenLifetime))
-	if keys := s.call("GET", "/o/jwks", "", nil).decode(t)["keys"].([]any); len(keys) != 2 {
-		t.Errorf("published: %v", keys)
+	if n := s.published("RS256"); n != 2 {
+		t.Errorf("%d keys are published", n)
 	}
 	if kid := segment(t, b.tokens("openid").id, 0)["kid"]; kid != first {
 		t.Errorf("signs with %v before its time", kid)

@@ -136,11 +136,16 @@ func New(c Config) (*Provider, error) {
 	return p, nil
 }
 
-// Prepare makes the signing key, if this installation has none yet, so that
-// the first login does not wait for it.
+// Prepare makes a signing key of each algorithm that this installation has none of
+// yet, so that the first login does not wait for it, and no client that has kept the
+// published keys meets one that is not among them.
 func (p *Provider) Prepare(ctx context.Context) error {
-	_, err := p.keys.signer(ctx, store.DefaultSigningAlg)
-	return err
+	for _, alg := range store.SigningAlgs() {
+		if _, err := p.keys.signer(ctx, alg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close ends what New, StartSync, StartLogouts, StartKeys and StartMail began.
