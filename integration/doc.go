@@ -13,10 +13,12 @@
 //	wrong_test.go      what goes wrong says what to do; attacks from outside
 //	browser_test.go    the same in chromium
 //	recipe_test.go     a recipe of docs/ with the real app
+//	npm_test.go        OpenID Connect clients that nobody here wrote, at the server
+//	npmissuer_test.go  an issuer that nobody here wrote, before it the gate
 //	caddyfile_adapt/   every Caddyfile option and what it becomes, or its error
 //	glue/              the modules in a Caddy within the test process
 //	oidc/              what the OpenID conformance suite demands of server and gate
 //
-// The tests in a browser are skipped where there is none, unless the variable
+// The tests in a browser and with software of others are skipped where there is none, unless the variable
 // CADDYITO_E2E is "required": then a skip is a failure.
 package integration
