@@ -88,6 +88,8 @@ var builtIn = []string{
 	"is_active", "is_staff", "is_superuser", "date_joined", "last_login", "password",
 }
 
+var languageGrammar = regexp.MustCompile(`^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,5})?$`)
+
 var nameGrammar = regexp.MustCompile(`^[a-z][a-z0-9_]{0,49}$`)
 
 // SchemaError says what is wrong with a declaration.
@@ -308,6 +310,9 @@ func (s *Schema) CheckUser(u *User) error {
 		if msg := checkText(f.value, 150); msg != "" {
 			bad(f.name, "%s", msg)
 		}
+	}
+	if !languageGrammar.MatchString(u.Language) {
+		bad("language", "must be a language tag, such as en or pt-BR")
 	}
 	slices.Sort(u.Groups)
 	u.Groups = slices.Compact(u.Groups)

@@ -24,6 +24,9 @@ type User struct {
 	EmailVerified bool   `json:"email_verified,omitempty"`
 	FirstName     string `json:"first_name,omitempty"`
 	LastName      string `json:"last_name,omitempty"`
+	// Language is the one the person chose for pages and mail, as a tag (BCP 47);
+	// empty: whatever their browser asks for.
+	Language string `json:"language,omitempty"`
 	// Groups are sorted and without duplicates.
 	Groups []string `json:"groups,omitempty"`
 

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -116,9 +117,9 @@ func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is
 	if errors.Is(err, errDisabled) {
 		g.log.Warn("refused a sign-in: the user is disabled", "user", records[0].ID)
 		g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
-			Title:    "Account disabled",
-			Text:     "This account may not sign in. Ask whoever runs this site.",
-			LinkText: "Sign out", LinkURL: g.cfg.Prefix + "/logout",
+			Title:    lang.T("Account disabled"),
+			Text:     lang.T("This account may not sign in. Ask whoever runs this site."),
+			LinkText: lang.T("Sign out"), LinkURL: g.cfg.Prefix + "/logout",
 		})
 		return
 	}
@@ -221,18 +222,18 @@ func (g *Gate) startOver(w http.ResponseWriter, r *http.Request, o *origin, a *a
 
 func (g *Gate) damagedCallback(w http.ResponseWriter, r *http.Request) {
 	g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
-		Title: "This sign-in cannot be used",
-		Text: "The address is damaged, or was made before this site changed its key. " +
-			"Nothing is wrong with your account.",
-		LinkText: "Sign in again", LinkURL: g.cfg.Prefix + "/login",
+		Title: lang.T("This sign-in cannot be used"),
+		Text: lang.T("The address is damaged, or was made before this site changed its key. " +
+			"Nothing is wrong with your account."),
+		LinkText: lang.T("Sign in again"), LinkURL: g.cfg.Prefix + "/login",
 	})
 }
 
 func (g *Gate) loginFailed(w http.ResponseWriter, r *http.Request, path string) {
 	g.pages.Message(w, r, http.StatusBadGateway, webpage.Message{
-		Title:    "Signing in failed",
-		Text:     "The sign-in service gave an answer that cannot be used. Whoever runs this site finds the cause in its log.",
-		LinkText: "Try again", LinkURL: path,
+		Title:    lang.T("Signing in failed"),
+		Text:     lang.T("The sign-in service gave an answer that cannot be used. Whoever runs this site finds the cause in its log."),
+		LinkText: lang.T("Try again"), LinkURL: path,
 	})
 }
 
@@ -245,18 +246,18 @@ func (g *Gate) refusedByIssuer(w http.ResponseWriter, r *http.Request, a *attemp
 	if !errorCodeGrammar.MatchString(code) {
 		code = "malformed_error"
 	}
-	m := webpage.Message{Title: "You were not signed in", Detail: code, LinkText: "Try again", LinkURL: a.path}
+	m := webpage.Message{Title: lang.T("You were not signed in"), Detail: code, LinkText: lang.T("Try again"), LinkURL: a.path}
 	status := http.StatusForbidden
 	level := g.log.Warn
 	switch code {
 	case "access_denied":
-		m.Text = "The sign-in was cancelled or refused."
+		m.Text = lang.T("The sign-in was cancelled or refused.")
 		level = g.log.Info
 	case "temporarily_unavailable", "server_error":
-		m.Text = "The sign-in service has a problem. Try again in a moment."
+		m.Text = lang.T("The sign-in service has a problem. Try again in a moment.")
 		status = http.StatusServiceUnavailable
 	default:
-		m.Text = "The sign-in service refused. Whoever runs this site finds the cause in its log."
+		m.Text = lang.T("The sign-in service refused. Whoever runs this site finds the cause in its log.")
 	}
 	level("the issuer refused a sign-in", "code", code, "advice", adviceFor(code, &g.cfg))
 	g.pages.Message(w, r, status, m)

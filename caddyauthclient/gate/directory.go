@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/ownprefix"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
@@ -198,7 +199,7 @@ func (g *Gate) serveDirectory(w http.ResponseWriter, r *http.Request) {
 	}
 	q, err := parseDirectoryQuery(r.URL.RawQuery, id != "")
 	if err != nil {
-		g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{Title: "Bad request", Text: err.Error()})
+		g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{Title: lang.T("Bad request"), Detail: err.Error()})
 		return
 	}
 	a, err := g.readDirectory(r.Context(), typ, id, q, r.Header["If-None-Match"])
@@ -207,7 +208,7 @@ func (g *Gate) serveDirectory(w http.ResponseWriter, r *http.Request) {
 		g.notFound(w, r)
 		return
 	case errors.Is(err, errOtherFeed):
-		g.pages.Message(w, r, http.StatusGone, webpage.Message{Title: "Gone", Text: err.Error()})
+		g.pages.Message(w, r, http.StatusGone, webpage.Message{Title: lang.T("Gone"), Detail: err.Error()})
 		return
 	case err != nil:
 		g.log.Error("cannot read the mirror; the directory is refused", "error", err)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -78,8 +79,8 @@ func (g *Gate) targetPath(o *origin, target string) string {
 func (g *Gate) refuseInitiated(w http.ResponseWriter, r *http.Request, err error) {
 	g.log.Warn("refused a sign-in that another site began", "error", err)
 	g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
-		Title:    "This sign-in cannot be used",
-		Text:     "The page that sent you here asked for something that this site does not do.",
-		LinkText: "Sign in", LinkURL: g.cfg.Prefix + "/login",
+		Title:    lang.T("This sign-in cannot be used"),
+		Text:     lang.T("The page that sent you here asked for something that this site does not do."),
+		LinkText: lang.T("Sign in"), LinkURL: g.cfg.Prefix + "/login",
 	})
 }

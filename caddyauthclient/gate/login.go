@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -41,19 +42,19 @@ func (g *Gate) serveLogin(w http.ResponseWriter, r *http.Request, o *origin) {
 func (g *Gate) startLogin(w http.ResponseWriter, r *http.Request, o *origin, path, hint string, retries uint8) {
 	if g.cfg.Scheme(r) != o.scheme {
 		g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
-			Title: "Other address needed",
-			Text: "This page was reached over " + g.cfg.Scheme(r) + ", but people sign in here over " + o.scheme + ". " +
-				"If a proxy in front ends the encryption, its address belongs into trusted_proxies.",
-			LinkText: "Go to " + o.url, LinkURL: o.url + path,
+			Title: lang.T("Other address needed"),
+			Text: lang.T("This page was reached over %s, but people sign in here over %s. "+
+				"If a proxy in front ends the encryption, its address belongs into trusted_proxies.", g.cfg.Scheme(r), o.scheme),
+			LinkText: lang.T("Go to %s", o.url), LinkURL: o.url + path,
 		})
 		return
 	}
 	if retries > maxRetries {
 		g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
-			Title: "Cookies needed",
-			Text: "Signing in did not come to an end: your browser does not send back the cookie that was set for it. " +
-				"Allow cookies for this site and try again.",
-			LinkText: "Try again", LinkURL: path,
+			Title: lang.T("Cookies needed"),
+			Text: lang.T("Signing in did not come to an end: your browser does not send back the cookie that was set for it. " +
+				"Allow cookies for this site and try again."),
+			LinkText: lang.T("Try again"), LinkURL: path,
 		})
 		return
 	}
@@ -107,9 +108,9 @@ func (g *Gate) redirect(w http.ResponseWriter, status int, location string) {
 func (g *Gate) issuerUnavailable(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "5")
 	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
-		Title:    "The sign-in service does not answer",
-		Text:     "You cannot sign in just now. Those who already are signed in are not affected. Try again in a moment.",
-		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
+		Title:    lang.T("The sign-in service does not answer"),
+		Text:     lang.T("You cannot sign in just now. Those who already are signed in are not affected. Try again in a moment."),
+		LinkText: lang.T("Try again"), LinkURL: g.tryAgainURL(r),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -28,14 +29,14 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 	if !g.wantsLogout(r, hash) {
 		if r.Method == http.MethodGet && !isPageLoad(r) {
 			g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
-				Title: "Not signed out", Text: "Signing out takes a link that somebody follows, or a POST by the site itself.",
+				Title: lang.T("Not signed out"), Text: lang.T("Signing out takes a link that somebody follows, or a POST by the site itself."),
 			})
 			return
 		}
 		g.pages.Message(w, r, http.StatusOK, webpage.Message{
-			Title:    "Sign out?",
-			Text:     "Perhaps another site sent you here. Do you want to sign out?",
-			LinkText: "Sign out", LinkURL: g.cfg.Prefix + "/logout?confirm=" + url.QueryEscape(g.confirmation(hash)),
+			Title:    lang.T("Sign out?"),
+			Text:     lang.T("Perhaps another site sent you here. Do you want to sign out?"),
+			LinkText: lang.T("Sign out"), LinkURL: g.cfg.Prefix + "/logout?confirm=" + url.QueryEscape(g.confirmation(hash)),
 		})
 		return
 	}
@@ -52,9 +53,9 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 	is, err := g.issuer.get()
 	switch {
 	case err != nil:
-		g.signedOut(w, r, "You are signed out here. The sign-in service does not answer, so there you may still be signed in.")
+		g.signedOut(w, r, lang.T("You are signed out here. The sign-in service does not answer, so there you may still be signed in."))
 	case is.endSession == "":
-		g.signedOut(w, r, "You are signed out here. At the sign-in service you may still be signed in.")
+		g.signedOut(w, r, lang.T("You are signed out here. At the sign-in service you may still be signed in."))
 	default:
 		g.redirect(w, http.StatusSeeOther, endSessionURL(is, g.cfg.ClientID, o, hint))
 	}
@@ -114,8 +115,8 @@ func endSessionURL(is *issuer, clientID string, o *origin, hint string) string {
 	return u.String()
 }
 
-func (g *Gate) signedOut(w http.ResponseWriter, r *http.Request, text string) {
+func (g *Gate) signedOut(w http.ResponseWriter, r *http.Request, text lang.Text) {
 	g.pages.Message(w, r, http.StatusOK, webpage.Message{
-		Title: "Signed out", Text: text, LinkText: "Sign in again", LinkURL: "/",
+		Title: lang.T("Signed out"), Text: text, LinkText: lang.T("Sign in again"), LinkURL: "/",
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -95,9 +96,9 @@ func (g *Gate) mirrorAt(ctx context.Context) (seq uint64, at time.Time, ok bool,
 func (g *Gate) serverUnheard(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "10")
 	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
-		Title: "Not available just now",
-		Text: "The sign-in service has not been heard from for a while, so it is not known who may still come in. " +
-			"You are let in again as soon as it answers.",
-		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
+		Title: lang.T("Not available just now"),
+		Text: lang.T("The sign-in service has not been heard from for a while, so it is not known who may still come in. " +
+			"You are let in again as soon as it answers."),
+		LinkText: lang.T("Try again"), LinkURL: g.tryAgainURL(r),
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -43,7 +44,7 @@ func (g *Gate) ServeOwn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gate) notFound(w http.ResponseWriter, r *http.Request) {
-	g.pages.Message(w, r, http.StatusNotFound, webpage.Message{Title: "Not found", LinkText: "Go to the start", LinkURL: "/"})
+	g.pages.Message(w, r, http.StatusNotFound, webpage.Message{Title: lang.T("Not found"), LinkText: lang.T("Go to the start"), LinkURL: "/"})
 }
 
 // Refuse answers a request that may not pass.
@@ -94,19 +95,19 @@ func (g *Gate) forbidden(w http.ResponseWriter, r *http.Request, d Decision) {
 	if d.reason == reasonOrigin {
 		g.log.Warn("refused an upgrade that another site asked for", "from", oneLine(first(r.Header, "Origin")), "host", oneLine(r.Host))
 		g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
-			Title: "Forbidden",
-			Text:  "The connection was asked for by a page of another site.",
+			Title: lang.T("Forbidden"),
+			Text:  lang.T("The connection was asked for by a page of another site."),
 		})
 		return
 	}
 	m := webpage.Message{
-		Title:    "You may not see this",
-		Text:     "You are signed in, but this page is for others. Ask whoever runs this site if you should have it.",
-		LinkText: "Sign in as someone else", LinkURL: g.cfg.Prefix + "/logout",
+		Title:    lang.T("You may not see this"),
+		Text:     lang.T("You are signed in, but this page is for others. Ask whoever runs this site if you should have it."),
+		LinkText: lang.T("Sign in as someone else"), LinkURL: g.cfg.Prefix + "/logout",
 	}
 	if d.Identity != nil {
 		if name, ok := d.Identity.Value("username"); ok {
-			m.Detail = "Signed in as " + name
+			m.Text = lang.T("You are signed in as %s, but this page is for others. Ask whoever runs this site if you should have it.", name)
 		}
 	}
 	g.pages.Message(w, r, http.StatusForbidden, m)
@@ -125,28 +126,28 @@ func (g *Gate) unknownHost(w http.ResponseWriter, r *http.Request) {
 	g.log.Log(r.Context(), level, "refused a request for a host that is not the gate's; add it to the option origin if it should be",
 		"host", oneLine(r.Host), "origins", known)
 	g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
-		Title: "Unknown address",
-		Text: "People do not sign in under this host name. If they should, whoever runs this site has to name it: " +
-			"configure `origin` of the gate.",
+		Title: lang.T("Unknown address"),
+		Text: lang.T("People do not sign in under this host name. If they should, whoever runs this site has to name it: " +
+			"configure `origin` of the gate."),
 	})
 }
 
 func (g *Gate) storeUnavailable(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "5")
 	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
-		Title:    "Not available just now",
-		Text:     "Whether you are signed in cannot be looked up at the moment. Try again shortly.",
-		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
+		Title:    lang.T("Not available just now"),
+		Text:     lang.T("Whether you are signed in cannot be looked up at the moment. Try again shortly."),
+		LinkText: lang.T("Try again"), LinkURL: g.tryAgainURL(r),
 	})
 }
 
 func (g *Gate) notEnrolled(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "5")
 	g.pages.Message(w, r, http.StatusServiceUnavailable, webpage.Message{
-		Title: "Not enrolled yet",
-		Text: "This site does not know its sign-in service yet. Try again shortly. " +
-			"If that does not help, tell whoever runs this site: its log says what is wrong.",
-		LinkText: "Try again", LinkURL: g.tryAgainURL(r),
+		Title: lang.T("Not enrolled yet"),
+		Text: lang.T("This site does not know its sign-in service yet. Try again shortly. " +
+			"If that does not help, tell whoever runs this site: its log says what is wrong."),
+		LinkText: lang.T("Try again"), LinkURL: g.tryAgainURL(r),
 	})
 }
 

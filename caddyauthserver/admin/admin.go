@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -84,7 +85,7 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h, pattern := a.mux.Handler(&own)
 	if pattern == "" {
 		a.message(w, r, http.StatusNotFound, webpage.Message{
-			Title: "Page not found", Text: "There is nothing at this address.",
+			Title: lang.T("Page not found"), Text: lang.T("There is nothing at this address."),
 		})
 		return
 	}

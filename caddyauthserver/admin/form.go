@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -45,14 +46,14 @@ func (a *Admin) shownHere(w http.ResponseWriter, r *http.Request, v *visit, form
 		return true
 	}
 	a.message(w, r, http.StatusForbidden, webpage.Message{
-		Title: "That did not work", Text: "This page was open for too long, or your browser keeps no cookies. Please try again.",
-		LinkText: "Back to administration", LinkURL: a.Path,
+		Title: lang.T("That did not work"), Text: lang.T("This page was open for too long, or your browser keeps no cookies. Please try again."),
+		LinkText: lang.T("Back to administration"), LinkURL: a.Path,
 	})
 	return false
 }
 
 func (a *Admin) badForm(w http.ResponseWriter, r *http.Request, status int) {
 	a.message(w, r, status, webpage.Message{
-		Title: "That did not work", Text: "The form could not be read. Please go back and try again.",
+		Title: lang.T("That did not work"), Text: lang.T("The form could not be read. Please go back and try again."),
 	})
 }

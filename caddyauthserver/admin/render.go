@@ -1,6 +1,9 @@
 package admin
 
-import "github.com/caddyito/caddyito/internal/webpage"
+import (
+	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/webpage"
+)
 
 // frame is what the templates of all pages know.
 type frame struct {
@@ -13,7 +16,7 @@ type frame struct {
 func (v *visit) frame() frame { return frame{CSRF: v.csrf(), Base: v.a.Path} }
 
 // show answers with a page. current is the entry of the menu that it belongs to.
-func (v *visit) show(status int, template, title, current string, page any) error {
+func (v *visit) show(status int, template string, title lang.Text, current string, page any) error {
 	v.a.views[template].Render(v.w, status, webpage.Head{Title: title, Menu: v.a.menu(v, current)}, page)
 	return nil
 }

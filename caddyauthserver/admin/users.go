@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -24,5 +25,5 @@ func (a *Admin) listUsers(_ http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "users", "Users", "users", page)
+	return v.show(http.StatusOK, "users", lang.T("Users"), "users", page)
 }

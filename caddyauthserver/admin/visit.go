@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -44,7 +45,7 @@ func (a *Admin) page(name string, who role, show, do handler) {
 		if posted && do == nil {
 			w.Header().Set("Allow", "GET, HEAD")
 			a.message(w, r, http.StatusMethodNotAllowed, webpage.Message{
-				Title: "Method not allowed", Text: "This address cannot be used in this way.",
+				Title: lang.T("Method not allowed"), Text: lang.T("This address cannot be used in this way."),
 			})
 			return
 		}
@@ -135,8 +136,8 @@ func (a *Admin) message(w http.ResponseWriter, r *http.Request, status int, m we
 
 func (a *Admin) forbid(w http.ResponseWriter, r *http.Request) {
 	a.message(w, r, http.StatusForbidden, webpage.Message{
-		Title: "Not allowed", Text: "Your account may not do this. Ask somebody who administers this server.",
-		LinkText: "Back to your account", LinkURL: a.AccountURL,
+		Title: lang.T("Not allowed"), Text: lang.T("Your account may not do this. Ask somebody who administers this server."),
+		LinkText: lang.T("Back to your account"), LinkURL: a.AccountURL,
 	})
 }
 
@@ -144,8 +145,8 @@ func (a *Admin) forbid(w http.ResponseWriter, r *http.Request) {
 func (a *Admin) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, store.ErrNotFound) {
 		a.message(w, r, http.StatusNotFound, webpage.Message{
-			Title: "Not there any more", Text: "What you ask for does not exist, or was deleted meanwhile.",
-			LinkText: "Back to administration", LinkURL: a.Path,
+			Title: lang.T("Not there any more"), Text: lang.T("What you ask for does not exist, or was deleted meanwhile."),
+			LinkText: lang.T("Back to administration"), LinkURL: a.Path,
 		})
 		return
 	}
@@ -154,7 +155,7 @@ func (a *Admin) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Retry-After", "5")
 	a.message(w, r, http.StatusServiceUnavailable, webpage.Message{
-		Title: "Not available right now",
-		Text:  "Something went wrong on our side. Please try again in a moment.",
+		Title: lang.T("Not available right now"),
+		Text:  lang.T("Something went wrong on our side. Please try again in a moment."),
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -26,7 +27,7 @@ type App struct {
 
 // Apps shows the page.
 func (s *Set) Apps(w http.ResponseWriter, status int, p Apps) {
-	s.apps.Render(w, status, webpage.Head{Title: "Connected apps"}, p)
+	s.apps.Render(w, status, webpage.Head{Title: lang.T("Connected apps")}, p)
 }
 
 // Sessions are where a person is signed in. It posts session (a Session's ID) or
@@ -40,9 +41,10 @@ type Sessions struct {
 
 // Session is one of them.
 type Session struct {
-	ID, Browser, IP string
-	Since, Seen     time.Time
-	Here            bool // it is this browser's
+	ID, IP      string
+	Browser     lang.Text
+	Since, Seen time.Time
+	Here        bool // it is this browser's
 }
 
 // Others says whether there is a session besides this browser's.
@@ -50,5 +52,5 @@ func (p Sessions) Others() bool { return len(p.Sessions) > 1 }
 
 // Sessions shows the page.
 func (s *Set) Sessions(w http.ResponseWriter, status int, p Sessions) {
-	s.sessions.Render(w, status, webpage.Head{Title: "Where you are signed in"}, p)
+	s.sessions.Render(w, status, webpage.Head{Title: lang.T("Where you are signed in")}, p)
 }

@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -28,5 +29,5 @@ type Account struct {
 
 // Accounts shows the page.
 func (s *Set) Accounts(w http.ResponseWriter, status int, p Accounts) {
-	s.accounts.Render(w, status, webpage.Head{Title: "Choose an account", FormAction: p.FormAction}, p)
+	s.accounts.Render(w, status, webpage.Head{Title: lang.T("Choose an account"), FormAction: p.FormAction}, p)
 }

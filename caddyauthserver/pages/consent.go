@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -24,7 +25,7 @@ type Consent struct {
 // Scope is something a client asks for.
 type Scope struct {
 	Name        string
-	Description string // in words for people; without one the name is shown
+	Description lang.Text
 }
 
 // Consent shows the page.
@@ -32,5 +33,5 @@ func (s *Set) Consent(w http.ResponseWriter, status int, p Consent) {
 	if p.ClientName == "" {
 		p.ClientName = p.ClientOrigin
 	}
-	s.consent.Render(w, status, webpage.Head{Title: "Allow access", FormAction: p.FormAction}, p)
+	s.consent.Render(w, status, webpage.Head{Title: lang.T("Allow access"), FormAction: p.FormAction}, p)
 }

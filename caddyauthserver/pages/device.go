@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -12,12 +13,12 @@ type Device struct {
 	Action   string
 	UserCode string // to begin with
 	UserName string
-	Problem  string // why the last code led nowhere
+	Problem  lang.Text // why the last code led nowhere
 }
 
 // Device shows the page.
 func (s *Set) Device(w http.ResponseWriter, status int, p Device) {
-	s.device.Render(w, status, webpage.Head{Title: titleOf("Connect a device", p.Problem != "")}, p)
+	s.device.Render(w, status, webpage.Head{Title: titleOf(lang.T("Connect a device"), !p.Problem.IsZero())}, p)
 }
 
 // DeviceConfirm asks whether the device that shows the code may have what it asks
@@ -33,7 +34,7 @@ type DeviceConfirm struct {
 
 // DeviceConfirm shows the page.
 func (s *Set) DeviceConfirm(w http.ResponseWriter, status int, p DeviceConfirm) {
-	s.deviceConfirm.Render(w, status, webpage.Head{Title: "Connect this device?"}, p)
+	s.deviceConfirm.Render(w, status, webpage.Head{Title: lang.T("Connect this device?")}, p)
 }
 
 // DeviceAnswered says that it is done.
@@ -44,9 +45,9 @@ type DeviceAnswered struct {
 
 // DeviceAnswered shows the page.
 func (s *Set) DeviceAnswered(w http.ResponseWriter, status int, p DeviceAnswered) {
-	title := "Device not connected"
+	title := lang.T("Device not connected")
 	if p.Allowed {
-		title = "Device connected"
+		title = lang.T("Device connected")
 	}
 	s.deviceAnswered.Render(w, status, webpage.Head{Title: title}, p)
 }

@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -11,13 +12,13 @@ import (
 type Forgot struct {
 	Action   string // where the form goes
 	CSRF     string
-	Error    string // why the last attempt failed
-	LoginURL string // leads back
+	Error    lang.Text // why the last attempt failed
+	LoginURL string    // leads back
 }
 
 // Forgot shows the page.
 func (s *Set) Forgot(w http.ResponseWriter, status int, p Forgot) {
-	s.forgot.Render(w, status, webpage.Head{Title: titleOf("Forgot password", p.Error != "")}, p)
+	s.forgot.Render(w, status, webpage.Head{Title: titleOf(lang.T("Forgot password"), !p.Error.IsZero())}, p)
 }
 
 // ForgotSent says that a mail is on its way, if there is anybody to get it.
@@ -27,7 +28,7 @@ type ForgotSent struct {
 
 // ForgotSent shows the page.
 func (s *Set) ForgotSent(w http.ResponseWriter, status int, p ForgotSent) {
-	s.forgotSent.Render(w, status, webpage.Head{Title: "Look into your mail"}, p)
+	s.forgotSent.Render(w, status, webpage.Head{Title: lang.T("Look into your mail")}, p)
 }
 
 // Reset is where people choose a password by a link. It posts new_password,
@@ -38,22 +39,22 @@ type Reset struct {
 	Token    string // handed back by the form
 	Username string // whose; for the browser's store of passwords
 	// Problems by name of the field; that of "" stands above the form.
-	Problems map[string]string
+	Problems map[string]lang.Text
 }
 
 // resetView is what the template sees.
 type resetView struct {
 	Reset
-	Alert  string
+	Alert  []lang.Text
 	Inputs []input
 }
 
 // Reset shows the page.
 func (s *Set) Reset(w http.ResponseWriter, status int, p Reset) {
-	pw := newPassword("new_password", "Password")
+	pw := newPassword("new_password", lang.T("Password"))
 	view := resetView{Reset: p, Inputs: []input{pw, pw.again()}}
 	view.Alert = note(view.Inputs, p.Problems)
-	s.reset.Render(w, status, webpage.Head{Title: titleOf("Choose a password", len(p.Problems) > 0)}, view)
+	s.reset.Render(w, status, webpage.Head{Title: titleOf(lang.T("Choose a password"), len(p.Problems) > 0)}, view)
 }
 
 // ResetDone says that it is done.
@@ -63,5 +64,5 @@ type ResetDone struct {
 
 // ResetDone shows the page.
 func (s *Set) ResetDone(w http.ResponseWriter, status int, p ResetDone) {
-	s.resetDone.Render(w, status, webpage.Head{Title: "Password changed"}, p)
+	s.resetDone.Render(w, status, webpage.Head{Title: lang.T("Password changed")}, p)
 }

@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -21,7 +22,7 @@ const submit template.JS = `HTMLFormElement.prototype.submit.call(document.getEl
 // FormPost shows the page.
 func (s *Set) FormPost(w http.ResponseWriter, p FormPost) {
 	s.formPost.Render(w, http.StatusOK, webpage.Head{
-		Title:      "One moment",
+		Title:      lang.T("One moment"),
 		FormAction: []string{p.Action},
 		Script:     submit,
 	}, p)

@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -17,5 +18,5 @@ type Home struct {
 
 // Home shows the page.
 func (s *Set) Home(w http.ResponseWriter, status int, p Home) {
-	s.home.Render(w, status, webpage.Head{Title: "Signed in"}, p)
+	s.home.Render(w, status, webpage.Head{Title: lang.T("Signed in")}, p)
 }

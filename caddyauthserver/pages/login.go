@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -11,11 +12,11 @@ import (
 type Login struct {
 	Action   string // where the form goes
 	CSRF     string
-	Continue string // handed back by the form
-	Username string // to begin with
-	Add      bool   // beside who is signed in already; handed back
-	Remember bool   // "stay signed in" is ticked
-	Error    string // why the last attempt failed
+	Continue string    // handed back by the form
+	Username string    // to begin with
+	Add      bool      // beside who is signed in already; handed back
+	Remember bool      // "stay signed in" is ticked
+	Error    lang.Text // why the last attempt failed
 	// ClientName is the app that asked for the sign-in; empty if none did.
 	ClientName string
 	// ForgotURL helps who forgot their password; empty if nothing does.
@@ -26,5 +27,5 @@ type Login struct {
 
 // Login shows the page.
 func (s *Set) Login(w http.ResponseWriter, status int, p Login) {
-	s.login.Render(w, status, webpage.Head{Title: titleOf("Sign in", p.Error != ""), FormAction: p.FormAction}, p)
+	s.login.Render(w, status, webpage.Head{Title: titleOf(lang.T("Sign in"), !p.Error.IsZero()), FormAction: p.FormAction}, p)
 }

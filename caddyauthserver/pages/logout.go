@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -21,12 +22,13 @@ type Logout struct {
 
 // Logout shows the page.
 func (s *Set) Logout(w http.ResponseWriter, status int, p Logout) {
-	s.logout.Render(w, status, webpage.Head{Title: "Sign out", FormAction: p.FormAction}, p)
+	s.logout.Render(w, status, webpage.Head{Title: lang.T("Sign out"), FormAction: p.FormAction}, p)
 }
 
 // LoggedOut says that it is done.
 type LoggedOut struct {
-	LinkText, LinkURL string // lead on; without a URL there is no link
+	LinkText lang.Text // leads on; without a URL there is no link
+	LinkURL  string
 	// Frames are pages of clients that hear of it by being loaded.
 	Frames []string
 	GoOn   bool // follow the link when they had time for it
@@ -37,10 +39,10 @@ const framesTime = 2 * time.Second
 
 // LoggedOut shows the page.
 func (s *Set) LoggedOut(w http.ResponseWriter, status int, p LoggedOut) {
-	if p.LinkText == "" {
-		p.LinkText = "Sign in again"
+	if p.LinkText.IsZero() {
+		p.LinkText = lang.T("Sign in again")
 	}
-	head := webpage.Head{Title: "Signed out", Frames: p.Frames}
+	head := webpage.Head{Title: lang.T("Signed out"), Frames: p.Frames}
 	if p.GoOn {
 		head.RefreshURL, head.RefreshAfter = p.LinkURL, framesTime
 	}

@@ -2,9 +2,57 @@ package pages
 
 import (
 	"bytes"
+	"embed"
+	"fmt"
 	htmltemplate "html/template"
 	texttemplate "text/template"
+
+	"github.com/caddyito/caddyito/internal/lang"
 )
+
+//go:embed mails
+var mails embed.FS
+
+// MailText is a mail ready to be sent.
+type MailText struct{ Subject, Text, HTML string }
+
+// compose writes a mail in a language: mails/NAME.txt as text and, within the
+// layout, mails/NAME.html. A subject is one line: of fixed words and a brand.
+func compose(l *lang.Language, name string, subject lang.Text, brand string, data any) (MailText, error) {
+	say := map[string]any{"t": func(message any, args ...any) (string, error) {
+		switch m := message.(type) {
+		case lang.Text:
+			return l.Say(m), nil
+		case string:
+			return l.Say(lang.Text{Key: m, Args: args}), nil
+		}
+		return "", fmt.Errorf("%T is nothing to say", message)
+	}}
+	var text, html bytes.Buffer
+	plain, err := texttemplate.New(name+".txt").Funcs(say).ParseFS(mails, "mails/"+name+".txt")
+	if err != nil {
+		return MailText{}, err
+	}
+	if err := plain.Execute(&text, data); err != nil {
+		return MailText{}, err
+	}
+	marked, err := htmltemplate.New("layout.html").Funcs(say).ParseFS(mails, "mails/layout.html", "mails/"+name+".html")
+	if err != nil {
+		return MailText{}, err
+	}
+	err = marked.Execute(&html, struct {
+		Language, Brand string
+		Data            any
+	}{l.Code(), brand, data})
+	if err != nil {
+		return MailText{}, err
+	}
+	m := MailText{l.Say(subject), text.String(), html.String()}
+	if brand != "" {
+		m.Subject += " · " + brand
+	}
+	return m, nil
+}
 
 // PasswordMail is a mail with the link by which a person chooses a password.
 type PasswordMail struct {
@@ -16,47 +64,11 @@ type PasswordMail struct {
 	Minutes int // that the link works
 }
 
-// MailText is a mail ready to be sent.
-type MailText struct{ Subject, Text, HTML string }
-
-// The parts of PasswordMail. A subject is one line: of a brand and fixed words.
-var (
-	passwordSubject = texttemplate.Must(texttemplate.New("").Parse(
-		`{{if .Invited}}Your account{{else}}Choose a new password{{end}}{{with .Brand}} · {{.}}{{end}}`))
-	passwordText = texttemplate.Must(texttemplate.New("").Parse(`Hello {{.Name}},
-
-{{if .Invited}}an account was made for you{{with .Brand}} at {{.}}{{end}}. Choose a password for it here:
-{{else}}somebody, probably you, asked for a new password{{with .Brand}} at {{.}}{{end}}. Choose it here:
-{{end}}
-{{.Link}}
-
-The link works once, within {{.Minutes}} minutes.
-{{if not .Invited}}If it was not you, do nothing: your password stays as it is.
-{{end}}`))
-	passwordHTML = htmltemplate.Must(htmltemplate.New("").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"></head>
-<body style="font: 16px/1.5 system-ui, sans-serif; max-width: 34em; margin: 0 auto; padding: 1.5em">
-{{with .Brand}}<p><strong>{{.}}</strong></p>
-{{end}}<p>Hello {{.Name}},</p>
-<p>{{if .Invited}}an account was made for you{{with .Brand}} at {{.}}{{end}}. Choose a password for it:{{else}}somebody, probably you, asked for a new password{{with .Brand}} at {{.}}{{end}}.{{end}}</p>
-<p><a href="{{.Link}}">Choose a password</a></p>
-<p>The link works once, within {{.Minutes}} minutes.{{if not .Invited}} If it was not you, do nothing: your password stays as it is.{{end}}</p>
-<p style="font-size: 13px; word-break: break-all">{{.Link}}</p>
-</body></html>
-`))
-)
-
 // Compose writes the mail.
-func (m PasswordMail) Compose() (MailText, error) {
-	var parts [3]bytes.Buffer
-	if err := passwordSubject.Execute(&parts[0], m); err != nil {
-		return MailText{}, err
+func (m PasswordMail) Compose(l *lang.Language) (MailText, error) {
+	subject := lang.T("Choose a new password")
+	if m.Invited {
+		subject = lang.T("Your account")
 	}
-	if err := passwordText.Execute(&parts[1], m); err != nil {
-		return MailText{}, err
-	}
-	if err := passwordHTML.Execute(&parts[2], m); err != nil {
-		return MailText{}, err
-	}
-	return MailText{parts[0].String(), parts[1].String(), parts[2].String()}, nil
+	return compose(l, "password", subject, m.Brand, m)
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -37,32 +38,32 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 		return out[name]
 	}
 	s.Login(page("login"), 200, Login{Action: "/o/login", CSRF: x, Continue: x, ClientName: x, FormAction: app})
-	s.Login(page("login again"), 401, Login{Action: "/o/login", CSRF: x, Continue: x, Username: x, Error: x, ClientName: x, FormAction: app})
-	s.Consent(page("consent"), 200, Consent{Action: "/o/consent", CSRF: x, Request: x, ClientName: x, ClientOrigin: x, UserName: x, Scopes: []Scope{{x, x}, {x, ""}}, FormAction: app})
+	s.Login(page("login again"), 401, Login{Action: "/o/login", CSRF: x, Continue: x, Username: x, Error: words(x), ClientName: x, FormAction: app})
+	s.Consent(page("consent"), 200, Consent{Action: "/o/consent", CSRF: x, Request: x, ClientName: x, ClientOrigin: x, UserName: x, Scopes: []Scope{{x, words(x)}, {x, lang.Text{}}}, FormAction: app})
 	s.Logout(page("logout"), 200, Logout{Action: "/o/logout", CSRF: x, Request: x, ClientName: x, UserName: x, FormAction: app})
-	s.LoggedOut(page("logged out"), 200, LoggedOut{LinkText: x, LinkURL: x})
-	s.LoggedOut(page("logged out, with frames"), 200, LoggedOut{LinkText: x, LinkURL: "https://app.example/x", GoOn: true, Frames: app})
+	s.LoggedOut(page("logged out"), 200, LoggedOut{LinkText: words(x), LinkURL: x})
+	s.LoggedOut(page("logged out, with frames"), 200, LoggedOut{LinkText: words(x), LinkURL: "https://app.example/x", GoOn: true, Frames: app})
 	s.Accounts(page("accounts"), 200, Accounts{Action: "/o/accounts", CSRF: x, Continue: x, ClientName: x, AddURL: "/o/login", FormAction: app,
 		Accounts: []Account{{x, x, x, x, true}, {x, x, x, "", false}}})
-	s.Apps(page("apps"), 200, Apps{Action: "/o/account/apps", CSRF: x, HomeURL: "/o", Apps: []App{{ID: x, Name: x, Scopes: []Scope{{x, x}, {x, ""}}, Away: true}}})
-	s.Sessions(page("sessions"), 200, Sessions{Action: "/o/account/sessions", CSRF: x, HomeURL: "/o", Sessions: []Session{{ID: x, Browser: x, IP: x}, {ID: x, Browser: x, Here: true}}})
+	s.Apps(page("apps"), 200, Apps{Action: "/o/account/apps", CSRF: x, HomeURL: "/o", Apps: []App{{ID: x, Name: x, Scopes: []Scope{{x, words(x)}, {x, lang.Text{}}}, Away: true}}})
+	s.Sessions(page("sessions"), 200, Sessions{Action: "/o/account/sessions", CSRF: x, HomeURL: "/o", Sessions: []Session{{ID: x, Browser: words(x), IP: x}, {ID: x, Browser: words(x), Here: true}}})
 	s.Forgot(page("forgot"), 200, Forgot{Action: "/o/forgot", CSRF: x, LoginURL: "/o/login"})
-	s.Forgot(page("forgot again"), 429, Forgot{Action: "/o/forgot", CSRF: x, LoginURL: "/o/login", Error: x})
+	s.Forgot(page("forgot again"), 429, Forgot{Action: "/o/forgot", CSRF: x, LoginURL: "/o/login", Error: words(x)})
 	s.ForgotSent(page("forgot, sent"), 200, ForgotSent{LoginURL: "/o/login"})
 	s.Reset(page("reset"), 200, Reset{Action: "/o/reset", CSRF: x, Token: x, Username: x})
-	s.Reset(page("reset again"), 422, Reset{Action: "/o/reset", CSRF: x, Token: x, Username: x, Problems: map[string]string{"": x, "new_password": x, "new_password_again": x}})
+	s.Reset(page("reset again"), 422, Reset{Action: "/o/reset", CSRF: x, Token: x, Username: x, Problems: map[string]lang.Text{"": words(x), "new_password": words(x), "new_password_again": words(x)}})
 	s.ResetDone(page("reset, done"), 200, ResetDone{LoginURL: "/o/login"})
 	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
 	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
-		Problems: map[string]string{"": x, "username": x, "email": x, "company": x, "password": x}})
+		Problems: map[string]lang.Text{"": words(x), "username": words(x), "email": words(x), "company": words(x), "password": words(x)}})
 	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password", AppsURL: "/o/account/apps", SessionsURL: "/o/account/sessions", AccountsURL: "/o/accounts"})
 	s.Password(page("password"), 200, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o"})
 	s.Password(page("password again"), 422, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o",
-		Problems: map[string]string{"": x, "current_password": x, "new_password": x, "new_password_again": x}})
+		Problems: map[string]lang.Text{"": words(x), "current_password": words(x), "new_password": words(x), "new_password_again": words(x)}})
 	s.PasswordChanged(page("password changed"), 200, PasswordChanged{HomeURL: "/o"})
 	s.Device(page("device"), 200, Device{Action: "/o/device", UserName: x})
-	s.Device(page("device again"), 422, Device{Action: "/o/device", UserCode: x, UserName: x, Problem: x})
-	s.DeviceConfirm(page("device confirm"), 200, DeviceConfirm{Action: "/o/device", CSRF: x, UserCode: x, ClientName: x, UserName: x, Scopes: []Scope{{x, x}, {x, ""}}, SwitchURL: x})
+	s.Device(page("device again"), 422, Device{Action: "/o/device", UserCode: x, UserName: x, Problem: words(x)})
+	s.DeviceConfirm(page("device confirm"), 200, DeviceConfirm{Action: "/o/device", CSRF: x, UserCode: x, ClientName: x, UserName: x, Scopes: []Scope{{x, words(x)}, {x, lang.Text{}}}, SwitchURL: x})
 	s.DeviceAnswered(page("device answered"), 200, DeviceAnswered{ClientName: x, Allowed: true})
 	s.DeviceAnswered(page("device refused"), 200, DeviceAnswered{ClientName: x})
 	s.FormPost(page("form post"), FormPost{Action: "https://app.example/cb", Fields: [][2]string{{"code", x}, {x, "v"}}})
@@ -163,7 +164,7 @@ input password password= autocomplete=current-password required
 input checkbox remember=1
 button login-submit : Sign in`},
 		{"login again", func(w *httptest.ResponseRecorder) {
-			s.Login(w, 401, Login{Action: "/o/login", CSRF: "T", Username: "ada", Error: "Wrong."})
+			s.Login(w, 401, Login{Action: "/o/login", CSRF: "T", Username: "ada", Error: words("Wrong.")})
 		}, 401, `
 title: Error: Sign in · Acme
 h1: Sign in
@@ -176,7 +177,7 @@ input password password= autocomplete=current-password aria-describedby=error re
 input checkbox remember=1
 button login-submit : Sign in`},
 		{"consent", func(w *httptest.ResponseRecorder) {
-			s.Consent(w, 200, Consent{Action: "/o/consent", CSRF: "T", Request: "R", ClientName: "Wiki", ClientOrigin: "https://wiki.example", UserName: "Ada", Scopes: []Scope{{"email", "See your e-mail"}}})
+			s.Consent(w, 200, Consent{Action: "/o/consent", CSRF: "T", Request: "R", ClientName: "Wiki", ClientOrigin: "https://wiki.example", UserName: "Ada", Scopes: []Scope{{"email", words("See your e-mail")}}})
 		}, 200, `
 title: Allow access · Acme
 h1: Allow Wiki?
@@ -208,7 +209,7 @@ button account 1: Adaada@example.com
 button account 2: Bobbob
 a /o/login?add=1: Use another account`},
 		{"logged out, with frames", func(w *httptest.ResponseRecorder) {
-			s.LoggedOut(w, 200, LoggedOut{LinkText: "Go on", LinkURL: "https://app.example/", GoOn: true, Frames: []string{"https://app.example/bye?sid=1"}})
+			s.LoggedOut(w, 200, LoggedOut{LinkText: words("Go on"), LinkURL: "https://app.example/", GoOn: true, Frames: []string{"https://app.example/bye?sid=1"}})
 		}, 200, `
 title: Signed out · Acme
 h1: You are signed out
@@ -255,7 +256,7 @@ input password password= autocomplete=new-password aria-describedby=password-hin
 button setup-submit : Create account`},
 		{"setup again", func(w *httptest.ResponseRecorder) {
 			s.Setup(w, 422, Setup{Action: "/o/setup", CSRF: "T", Token: "K", Username: "ada", Email: "a@b", Company: "Acme", AskCompany: true,
-				Problems: map[string]string{"email": "Bad.", "password": "Short."}})
+				Problems: map[string]lang.Text{"email": words("Bad."), "password": words("Short.")}})
 		}, 422, `
 title: Error: Set up · Acme
 h1: Welcome
@@ -291,7 +292,7 @@ input password new_password_again= autocomplete=new-password required
 button password-submit : Change password
 a /o: Cancel`},
 		{"password again", func(w *httptest.ResponseRecorder) {
-			s.Password(w, 422, Password{Action: "/o/password", CSRF: "T", Username: "ada", HomeURL: "/o", Problems: map[string]string{"new_password": "Short."}})
+			s.Password(w, 422, Password{Action: "/o/password", CSRF: "T", Username: "ada", HomeURL: "/o", Problems: map[string]lang.Text{"new_password": words("Short.")}})
 		}, 422, `
 title: Error: Change password · Acme
 h1: Change password
@@ -329,7 +330,7 @@ button : Continue`},
 // without a word.
 func TestNoProblemIsLost(t *testing.T) {
 	w := httptest.NewRecorder()
-	newSet(t).Setup(w, 422, Setup{Problems: map[string]string{"company": "No such company.", "": "Try later."}})
+	newSet(t).Setup(w, 422, Setup{Problems: map[string]lang.Text{"company": words("No such company."), "": words("Try later.")}})
 	if got := skeleton(t, w); !slices.Contains(got, "alert error: Try later. No such company.") {
 		t.Errorf("the page says %q", got)
 	}
@@ -503,3 +504,6 @@ func TestPasswordsAreNeverSentBack(t *testing.T) {
 		}
 	}
 }
+
+// words are some that no catalogue has.
+func words(in string) lang.Text { return lang.Text{Key: in} }

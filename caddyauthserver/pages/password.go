@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -14,25 +15,25 @@ type Password struct {
 	Username string // whose; for the browser's store of passwords
 	HomeURL  string // leads back
 	// Problems by name of the field; that of "" stands above the form.
-	Problems map[string]string
+	Problems map[string]lang.Text
 }
 
 // passwordView is what the template sees.
 type passwordView struct {
 	Password
-	Alert  string
+	Alert  []lang.Text
 	Inputs []input
 }
 
 // Password shows the page.
 func (s *Set) Password(w http.ResponseWriter, status int, p Password) {
-	pw := newPassword("new_password", "New password")
+	pw := newPassword("new_password", lang.T("New password"))
 	view := passwordView{Password: p, Inputs: []input{
-		{Name: "current_password", Label: "Current password", Type: "password", Autocomplete: "current-password", MaxLength: 1024, Required: true},
+		{Name: "current_password", Label: lang.T("Current password"), Type: "password", Autocomplete: "current-password", MaxLength: 1024, Required: true},
 		pw, pw.again(),
 	}}
 	view.Alert = note(view.Inputs, p.Problems)
-	s.password.Render(w, status, webpage.Head{Title: titleOf("Change password", len(p.Problems) > 0)}, view)
+	s.password.Render(w, status, webpage.Head{Title: titleOf(lang.T("Change password"), len(p.Problems) > 0)}, view)
 }
 
 // PasswordChanged says that it is done.
@@ -42,5 +43,5 @@ type PasswordChanged struct {
 
 // PasswordChanged shows the page.
 func (s *Set) PasswordChanged(w http.ResponseWriter, status int, p PasswordChanged) {
-	s.passwordChanged.Render(w, status, webpage.Head{Title: "Password changed"}, p)
+	s.passwordChanged.Render(w, status, webpage.Head{Title: lang.T("Password changed")}, p)
 }

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/mileusna/useragent"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -134,13 +134,13 @@ func (p *Provider) endNamed(tx store.WriteTx, in *signedIn, form url.Values) err
 }
 
 // browserName is what to call a browser: "Firefox on Linux".
-func browserName(header string) string {
+func browserName(header string) lang.Text {
 	ua := useragent.Parse(header)
 	if ua.Name == "" {
-		return "Unknown browser"
+		return lang.T("Unknown browser")
 	}
 	if ua.OS == "" {
-		return ua.Name
+		return lang.Text{Key: ua.Name}
 	}
-	return fmt.Sprintf("%s on %s", ua.Name, strings.TrimSpace(ua.OS))
+	return lang.T("%s on %s", ua.Name, strings.TrimSpace(ua.OS))
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -21,8 +22,8 @@ func (p *Provider) unavailable(w http.ResponseWriter, r *http.Request, doing str
 	p.logFailure(r, doing, err)
 	w.Header().Set("Retry-After", "5")
 	p.message(w, r, http.StatusServiceUnavailable, webpage.Message{
-		Title: "Not available right now",
-		Text:  "Something went wrong on our side. Please try again in a moment.",
+		Title: lang.T("Not available right now"),
+		Text:  lang.T("Something went wrong on our side. Please try again in a moment."),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -33,7 +34,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		// site, but they do with the GET this leads to.
 		form, err := readForm(w, r)
 		if err != nil {
-			p.message(w, r, http.StatusBadRequest, webpage.Message{Title: "Cannot sign you in", Text: "The application sent a request that cannot be read.", Detail: err.Error()})
+			p.message(w, r, http.StatusBadRequest, webpage.Message{Title: lang.T("Cannot sign you in"), Text: lang.T("The application sent a request that cannot be read."), Detail: err.Error()})
 			return
 		}
 		if len(form.Encode()) > maxQuery {
@@ -67,7 +68,7 @@ func (p *Provider) refuseRequest(w http.ResponseWriter, r *http.Request, req *au
 		return false
 	}
 	if re, ok := errors.AsType[*requestError](err); ok {
-		p.message(w, r, http.StatusBadRequest, webpage.Message{Title: "Cannot sign you in", Text: re.text, Detail: re.detail})
+		p.message(w, r, http.StatusBadRequest, webpage.Message{Title: lang.T("Cannot sign you in"), Text: re.text, Detail: re.detail})
 		return true
 	}
 	if oe, ok := errors.AsType[*oauthError](err); ok {
@@ -196,11 +197,11 @@ func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authoriz
 // can go on as somebody else.
 func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, in *signedIn, c *client, goOn string) {
 	p.message(w, r, http.StatusForbidden, webpage.Message{
-		Title: "Not open to you",
-		Text: fmt.Sprintf("You are signed in as %s, and may not use %s. Ask whoever runs it to let you in, or sign in as somebody else.",
+		Title: lang.T("Not open to you"),
+		Text: lang.T("You are signed in as %s, and may not use %s. Ask whoever runs it to let you in, or sign in as somebody else.",
 			in.user.Name(), c.displayName()),
 		Detail:   fmt.Sprintf("Client %q is only for members of some groups.", c.ID),
-		LinkText: "Sign in as somebody else",
+		LinkText: lang.T("Sign in as somebody else"),
 		LinkURL:  p.urlWith("accounts", url.Values{"continue": {goOn}}),
 	})
 }

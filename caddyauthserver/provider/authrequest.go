@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -48,13 +49,13 @@ type authRequest struct {
 // requestError is a request that must not be answered by a redirect, since
 // where to is not sure. What it says is for a page.
 type requestError struct {
-	text   string
+	text   lang.Text
 	detail string
 }
 
-var errRequestTooLong = &requestError{text: "The application sent a request that is too long."}
+var errRequestTooLong = &requestError{text: lang.T("The application sent a request that is too long.")}
 
-func (e *requestError) Error() string { return e.text }
+func (e *requestError) Error() string { return e.text.String() }
 
 // parseAuthRequest first finds client and redirect URI; if either is not good
 // the error is a *requestError and nothing is redirected (RFC 9700 section
@@ -65,16 +66,16 @@ func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*auth
 	}
 	q, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, &requestError{text: "The application sent a request that cannot be read."}
+		return nil, &requestError{text: lang.T("The application sent a request that cannot be read.")}
 	}
 	if name := duplicate(q, "client_id", "redirect_uri"); name != "" {
-		return nil, &requestError{text: "The application sent a request that can be read in two ways.", detail: name + " is there more than once."}
+		return nil, &requestError{text: lang.T("The application sent a request that can be read in two ways."), detail: name + " is there more than once."}
 	}
 	id := q.Get("client_id")
 	c, err := p.findClient(ctx, id)
 	if errors.Is(err, errUnknownClient) {
 		return nil, &requestError{
-			text:   "The application that sent you here is not known to this server.",
+			text:   lang.T("The application that sent you here is not known to this server."),
 			detail: fmt.Sprintf("There is no client %q. Register it, or correct client_id.", printable(id, 100)),
 		}
 	}
@@ -94,7 +95,7 @@ func (p *Provider) readAuthRequest(ctx context.Context, a *authRequest, q url.Va
 	if !c.mayBeAnsweredAt(uri) {
 		p.Logger.Warn("redirect_uri is not registered", "client_id", c.ID, "redirect_uri", printable(uri, 500))
 		return nil, &requestError{
-			text:   "The application that sent you here asked to be answered at an address that is not registered for it.",
+			text:   lang.T("The application that sent you here asked to be answered at an address that is not registered for it."),
 			detail: fmt.Sprintf("Add exactly this redirect URI to client %q: %s", c.ID, printable(uri, 500)),
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -74,7 +75,7 @@ func pageScopes(scopes []string) (shown []pages.Scope) {
 	}
 	for _, name := range scopes {
 		if store.IsAPIScope(name) {
-			shown = append(shown, pages.Scope{Name: name, Description: "Use " + name + " for you"})
+			shown = append(shown, pages.Scope{Name: name, Description: lang.T("Use %s for you", name)})
 		}
 	}
 	return shown

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -19,7 +20,7 @@ import (
 // compressed pages.
 
 // staleForm says to people that their form had no token that counts.
-const staleForm = "This page was open for too long, or your browser keeps no cookies. Please try again."
+var staleForm = lang.T("This page was open for too long, or your browser keeps no cookies. Please try again.")
 
 // csrfToken is the token for a form of this purpose; it sets the cookie if the
 // browser has none yet.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -34,15 +35,15 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, p.loginForDevice(code))
 		return
 	}
-	ask := func(status int, problem string) {
+	ask := func(status int, problem lang.Text) {
 		p.pages.Device(w, status, pages.Device{Action: p.path("device"), UserCode: typed[:min(len(typed), 100)], UserName: in.user.Name(), Problem: problem})
 	}
 	if typed == "" {
-		ask(http.StatusOK, "")
+		ask(http.StatusOK, lang.Text{})
 		return
 	}
 	if !wellFormed {
-		ask(http.StatusUnprocessableEntity, "A code has eight letters, such as WDJB-MJHT.")
+		ask(http.StatusUnprocessableEntity, lang.T("A code has eight letters, such as WDJB-MJHT."))
 		return
 	}
 	d, c, err := p.lookUpDevice(r, in, code)
@@ -97,13 +98,13 @@ func (p *Provider) lookUpDevice(r *http.Request, in *signedIn, code string) (d *
 }
 
 // refuseUserCode says what is wrong with a code, and whether anything is.
-func (p *Provider) refuseUserCode(w http.ResponseWriter, r *http.Request, err error, ask func(status int, problem string)) bool {
+func (p *Provider) refuseUserCode(w http.ResponseWriter, r *http.Request, err error, ask func(status int, problem lang.Text)) bool {
 	if _, ok := errors.AsType[*tooManyError](err); ok {
 		p.refuseLogin(w, r, err, ask)
 		return true
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		ask(http.StatusUnprocessableEntity, "No device is waiting with this code. Look at the device again: the code may have changed.")
+		ask(http.StatusUnprocessableEntity, lang.T("No device is waiting with this code. Look at the device again: the code may have changed."))
 		return true
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/boombuler/barcode/qr"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
@@ -20,14 +21,14 @@ import (
 func (p *Provider) deviceQR(w http.ResponseWriter, r *http.Request) {
 	code, ok := parseUserCode(r.URL.Query().Get("user_code"))
 	if !ok {
-		p.message(w, r, http.StatusBadRequest, webpage.Message{Title: "No such picture", Text: "The address needs the user_code that the device was given."})
+		p.message(w, r, http.StatusBadRequest, webpage.Message{Title: lang.T("No such picture"), Text: lang.T("The address needs the user_code that the device was given.")})
 		return
 	}
 	// To draw one takes milliseconds, so nobody can have them all.
 	if wait := p.limits.take(attempt{siteLimit, "qr " + networkOf(p.ClientIP(r))}); wait > 0 {
 		many := &tooManyError{wait}
 		w.Header().Set("Retry-After", strconv.Itoa(many.seconds()))
-		p.message(w, r, http.StatusTooManyRequests, webpage.Message{Title: "Too many pictures", Text: "Please try again in a moment."})
+		p.message(w, r, http.StatusTooManyRequests, webpage.Message{Title: lang.T("Too many pictures"), Text: lang.T("Please try again in a moment.")})
 		return
 	}
 	picture, err := qrPNG(p.deviceURL(code))

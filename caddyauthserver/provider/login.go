@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
@@ -15,7 +16,7 @@ import (
 
 // wrongLogin is the one answer to a name that is unknown, an account that is
 // disabled, and a wrong password.
-const wrongLogin = "Username or password is not right."
+var wrongLogin = lang.T("Username or password is not right.")
 
 // login asks for username and password. It is a step of authorize, of device and of
 // administration, to which it returns and nowhere else: "continue" is an
@@ -48,13 +49,13 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	if len(page.Username) > 254 {
 		page.Username = ""
 	}
-	show := func(status int, problem string) {
+	show := func(status int, problem lang.Text) {
 		page.Error = problem
 		page.CSRF = p.csrfToken(w, r, "login")
 		p.pages.Login(w, status, page)
 	}
 	if r.Method != http.MethodPost {
-		show(http.StatusOK, "")
+		show(http.StatusOK, lang.Text{})
 		return
 	}
 	if !p.csrfValid(r, values, "login") {
@@ -83,20 +84,20 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 
 var errWrongLogin = errors.New("wrong login")
 
-func (p *Provider) refuseLogin(w http.ResponseWriter, r *http.Request, err error, show func(int, string)) {
+func (p *Provider) refuseLogin(w http.ResponseWriter, r *http.Request, err error, show func(int, lang.Text)) {
 	if errors.Is(err, errWrongLogin) {
 		show(http.StatusForbidden, wrongLogin)
 		return
 	}
 	if many, ok := errors.AsType[*tooManyError](err); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(many.seconds()))
-		show(http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Please wait %d seconds and try again.", many.seconds()))
+		show(http.StatusTooManyRequests, lang.T("Too many attempts. Please wait %d seconds and try again.", many.seconds()))
 		return
 	}
 	if errors.Is(err, password.ErrBusy) {
 		p.Logger.Warn("too many passwords to check at once")
 		w.Header().Set("Retry-After", "5")
-		show(http.StatusServiceUnavailable, "Many people are signing in at the moment. Please try again in a few seconds.")
+		show(http.StatusServiceUnavailable, lang.T("Many people are signing in at the moment. Please try again in a few seconds."))
 		return
 	}
 	p.unavailable(w, r, "checking password", err)
@@ -155,5 +156,5 @@ func (p *Provider) badForm(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errNotForm):
 		status = http.StatusUnsupportedMediaType
 	}
-	p.message(w, r, status, webpage.Message{Title: "That did not work", Text: "The form could not be read. Please go back and try again.", Detail: err.Error()})
+	p.message(w, r, status, webpage.Message{Title: lang.T("That did not work"), Text: lang.T("The form could not be read. Please go back and try again."), Detail: err.Error()})
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -58,7 +59,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	req, err := p.parseLogout(r, query)
 	if re, ok := errors.AsType[*requestError](err); ok {
-		p.message(w, r, http.StatusBadRequest, webpage.Message{Title: "Cannot sign you out", Text: re.text, Detail: re.detail})
+		p.message(w, r, http.StatusBadRequest, webpage.Message{Title: lang.T("Cannot sign you out"), Text: re.text, Detail: re.detail})
 		return
 	}
 	if err != nil {
@@ -157,10 +158,10 @@ func (p *Provider) endAll(ctx context.Context, ending []*signedIn, hint *idToken
 // with counts for nothing.
 func (p *Provider) parseLogout(r *http.Request, q url.Values) (*logoutRequest, error) {
 	if len(q.Encode()) > maxQuery {
-		return nil, &requestError{text: "The application sent a request that is too long."}
+		return nil, &requestError{text: lang.T("The application sent a request that is too long.")}
 	}
 	if name := duplicate(q, "id_token_hint", "client_id", "post_logout_redirect_uri", "state"); name != "" {
-		return nil, &requestError{text: "The application sent a request that can be read in two ways.", detail: name + " is there more than once."}
+		return nil, &requestError{text: lang.T("The application sent a request that can be read in two ways."), detail: name + " is there more than once."}
 	}
 	req := &logoutRequest{query: q}
 	raw := q.Get("id_token_hint")
@@ -242,12 +243,12 @@ func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, req *logout
 		seeOther(w, req.redirect)
 		return
 	}
-	page := pages.LoggedOut{LinkText: "Sign in again", LinkURL: p.path("login"), Frames: frames}
+	page := pages.LoggedOut{LinkText: lang.T("Sign in again"), LinkURL: p.path("login"), Frames: frames}
 	switch {
 	case req.redirect != "":
-		page.LinkText, page.LinkURL, page.GoOn = "Go on", req.redirect, true
+		page.LinkText, page.LinkURL, page.GoOn = lang.T("Go on"), req.redirect, true
 	case len(left) > 0:
-		page.LinkText, page.LinkURL = "Choose an account", p.path("accounts")
+		page.LinkText, page.LinkURL = lang.T("Choose an account"), p.path("accounts")
 	}
 	p.pages.LoggedOut(w, http.StatusOK, page)
 }

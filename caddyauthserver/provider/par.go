@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -27,7 +28,7 @@ const (
 
 // errPushedOver says that a request_uri is good for nothing, whyever that is.
 var errPushedOver = &requestError{
-	text:   "This sign-in was used already, or took too long to begin. Go back to the application and start again.",
+	text:   lang.T("This sign-in was used already, or took too long to begin. Go back to the application and start again."),
 	detail: "request_uri is unknown, expired, used, or of another client.",
 }
 

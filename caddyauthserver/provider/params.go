@@ -54,6 +54,7 @@ func (p *Provider) pageValues(w http.ResponseWriter, r *http.Request) (url.Value
 		p.badForm(w, r, err)
 		return nil, false
 	}
+	p.speak(w, r, form)
 	return form, true
 }
 

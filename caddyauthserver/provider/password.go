@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
@@ -24,7 +25,7 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, p.url("login"))
 		return
 	}
-	show := func(status int, problems map[string]string) {
+	show := func(status int, problems map[string]lang.Text) {
 		p.pages.Password(w, status, pages.Password{
 			Action: p.path("password"), CSRF: p.csrfToken(w, r, passwordPurpose(in)),
 			Username: in.user.Username, HomeURL: p.Prefix, Problems: problems,
@@ -40,7 +41,7 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, form, passwordPurpose(in)) {
-		show(http.StatusForbidden, map[string]string{"": staleForm})
+		show(http.StatusForbidden, map[string]lang.Text{"": staleForm})
 		return
 	}
 	pw, problems := newPassword(form)
@@ -53,12 +54,12 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		err = errWrongLogin // the name is somebody else's by now
 	}
 	if err != nil {
-		p.refuseLogin(w, r, err, func(status int, problem string) {
+		p.refuseLogin(w, r, err, func(status int, problem lang.Text) {
 			if errors.Is(err, errWrongLogin) {
-				show(status, map[string]string{"current_password": "is not right"})
+				show(status, map[string]lang.Text{"current_password": lang.T("is not right")})
 				return
 			}
-			show(status, map[string]string{"": problem})
+			show(status, map[string]lang.Text{"": problem})
 		})
 		return
 	}
@@ -82,24 +83,24 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 
 // newPassword is the password that the form chooses, or what is wrong with it by the
 // name of the field.
-func newPassword(form url.Values) (pw string, problems map[string]string) {
+func newPassword(form url.Values) (pw string, problems map[string]lang.Text) {
 	pw = form.Get("new_password")
 	if err := password.Check(pw); err != nil {
-		return "", map[string]string{"new_password": err.Error()}
+		return "", map[string]lang.Text{"new_password": lang.Of(err)}
 	}
 	if pw != form.Get("new_password_again") {
-		return "", map[string]string{"new_password_again": "is not the same"}
+		return "", map[string]lang.Text{"new_password_again": lang.T("is not the same")}
 	}
 	return pw, nil
 }
 
 // hashPassword hashes a password that was chosen. It answers what went wrong, and
 // says whether there is more to do.
-func (p *Provider) hashPassword(w http.ResponseWriter, r *http.Request, pw string, show func(status int, problems map[string]string)) (hash string, ok bool) {
+func (p *Provider) hashPassword(w http.ResponseWriter, r *http.Request, pw string, show func(status int, problems map[string]lang.Text)) (hash string, ok bool) {
 	hash, err := p.passwords.Hash(r.Context(), pw)
 	switch {
 	case errors.Is(err, password.ErrBusy):
-		p.refuseLogin(w, r, err, func(status int, problem string) { show(status, map[string]string{"": problem}) })
+		p.refuseLogin(w, r, err, func(status int, problem lang.Text) { show(status, map[string]lang.Text{"": problem}) })
 	case err != nil:
 		p.unavailable(w, r, "hashing password", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyito/caddyito/caddyauthserver/admin"
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
@@ -182,7 +183,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt, ok := p.route(strings.TrimSuffix(r.URL.Path, "/"))
 	if !ok {
 		p.message(w, r, http.StatusNotFound, webpage.Message{
-			Title: "Page not found", Text: "There is nothing at this address.",
+			Title: lang.T("Page not found"), Text: lang.T("There is nothing at this address."),
 		})
 		return
 	}
@@ -198,9 +199,12 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		p.message(w, r, http.StatusMethodNotAllowed, webpage.Message{
-			Title: "Method not allowed", Text: "This address cannot be used in this way.",
+			Title: lang.T("Method not allowed"), Text: lang.T("This address cannot be used in this way."),
 		})
 		return
+	}
+	if rt.cors == sameOrigin && webpage.WantsHTML(r) {
+		p.speak(w, r, r.URL.Query())
 	}
 	rt.serve(w, r)
 }

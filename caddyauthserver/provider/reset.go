@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/mail"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
@@ -45,18 +46,18 @@ type Mailer interface{ Send(*mail.Message) }
 func (p *Provider) forgot(w http.ResponseWriter, r *http.Request) {
 	if p.Mailer == nil {
 		p.message(w, r, http.StatusNotFound, webpage.Message{
-			Title: "This server sends no mail", Text: "Ask whoever runs it for a link by which you can choose a new password.",
-			LinkText: "Back to sign-in", LinkURL: p.url("login"),
+			Title: lang.T("This server sends no mail"), Text: lang.T("Ask whoever runs it for a link by which you can choose a new password."),
+			LinkText: lang.T("Back to sign-in"), LinkURL: p.url("login"),
 		})
 		return
 	}
 	page := pages.Forgot{Action: p.path("forgot"), LoginURL: p.path("login")}
-	show := func(status int, problem string) {
+	show := func(status int, problem lang.Text) {
 		page.Error, page.CSRF = problem, p.csrfToken(w, r, "forgot")
 		p.pages.Forgot(w, status, page)
 	}
 	if r.Method != http.MethodPost {
-		show(http.StatusOK, "")
+		show(http.StatusOK, lang.Text{})
 		return
 	}
 	form, err := readForm(w, r)
@@ -139,7 +140,7 @@ func (p *Provider) MailPasswordLink(ctx context.Context, userID int64) error {
 	}
 	text, err := pages.PasswordMail{
 		Brand: p.Brand.Name, Name: u.Name(), Invited: invited, Link: link, Minutes: int(resetLifetime / time.Minute),
-	}.Compose()
+	}.Compose(lang.Choose(u.Language))
 	if err != nil {
 		return fmt.Errorf("writing the mail: %w", err)
 	}
@@ -251,7 +252,7 @@ func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
 	if p.refuseReset(w, r, err) {
 		return
 	}
-	show := func(status int, problems map[string]string) {
+	show := func(status int, problems map[string]lang.Text) {
 		p.pages.Reset(w, status, pages.Reset{
 			Action: p.path("reset"), CSRF: p.csrfToken(w, r, resetTicket), Token: token, Username: u.Username, Problems: problems,
 		})
@@ -261,7 +262,7 @@ func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, values, resetTicket) {
-		show(http.StatusForbidden, map[string]string{"": staleForm})
+		show(http.StatusForbidden, map[string]lang.Text{"": staleForm})
 		return
 	}
 	pw, problems := newPassword(values)
@@ -316,11 +317,11 @@ func (p *Provider) refuseReset(w http.ResponseWriter, r *http.Request, err error
 		return true
 	}
 	m := webpage.Message{
-		Title: "This link does not work any more", Text: "It works once, for 30 minutes. Ask for a new one.",
-		LinkText: "Back to sign-in", LinkURL: p.url("login"),
+		Title: lang.T("This link does not work any more"), Text: lang.T("It works once, for 30 minutes. Ask for a new one."),
+		LinkText: lang.T("Back to sign-in"), LinkURL: p.url("login"),
 	}
 	if p.Mailer != nil {
-		m.LinkText, m.LinkURL = "Send me a new one", p.url("forgot")
+		m.LinkText, m.LinkURL = lang.T("Send me a new one"), p.url("forgot")
 	}
 	p.message(w, r, http.StatusNotFound, m)
 	return true

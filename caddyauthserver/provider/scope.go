@@ -5,19 +5,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
 // scopeDescriptions are what people are told of store.Scopes.
-var scopeDescriptions = map[string]string{
-	"openid":         "Know that it is you",
-	"profile":        "See your name and username, and such details as your picture, birthdate and language",
-	"email":          "See your e-mail address",
-	"phone":          "See your phone number",
-	"address":        "See your address",
-	"groups":         "See which groups you are in",
-	"read":           "See your whole profile, with all it refers to",
-	"offline_access": "Keep access while you are away",
+var scopeDescriptions = map[string]lang.Text{
+	"openid":         lang.T("Know that it is you"),
+	"profile":        lang.T("See your name and username, and such details as your picture, birthdate and language"),
+	"email":          lang.T("See your e-mail address"),
+	"phone":          lang.T("See your phone number"),
+	"address":        lang.T("See your address"),
+	"groups":         lang.T("See which groups you are in"),
+	"read":           lang.T("See your whole profile, with all it refers to"),
+	"offline_access": lang.T("Keep access while you are away"),
 }
 
 // scopeGrammar is scope-token of RFC 6749 section 3.3.

@@ -9,7 +9,7 @@ import (
 // People are told what they agree to, whatever it is.
 func TestEveryScopeIsDescribed(t *testing.T) {
 	for _, name := range store.Scopes() {
-		if scopeDescriptions[name] == "" {
+		if scopeDescriptions[name].IsZero() {
 			t.Errorf("scope %s has no description", name)
 		}
 	}

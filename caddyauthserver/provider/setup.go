@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
@@ -66,7 +67,7 @@ func (p *Provider) setup(w http.ResponseWriter, r *http.Request) {
 		email:    strings.TrimSpace(values.Get("email")),
 		company:  strings.TrimSpace(values.Get("company")),
 	}
-	show := func(status int, problems map[string]string) {
+	show := func(status int, problems map[string]lang.Text) {
 		p.pages.Setup(w, status, pages.Setup{
 			Action: p.path("setup"), CSRF: p.csrfToken(w, r, setupTicket), Token: token,
 			Username: form.username, Email: form.email, Company: form.company, AskCompany: p.asksCompany(),
@@ -79,12 +80,12 @@ func (p *Provider) setup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.csrfValid(r, values, setupTicket) {
-		show(http.StatusForbidden, map[string]string{"": staleForm})
+		show(http.StatusForbidden, map[string]lang.Text{"": staleForm})
 		return
 	}
 	pw := values.Get("password")
 	if err := password.Check(pw); err != nil {
-		show(http.StatusUnprocessableEntity, map[string]string{"password": err.Error()})
+		show(http.StatusUnprocessableEntity, map[string]lang.Text{"password": lang.Of(err)})
 		return
 	}
 	if form.hash, err = p.passwords.Hash(r.Context(), pw); err != nil {
@@ -191,28 +192,28 @@ func (p *Provider) asksCompany() bool {
 }
 
 // problemsOf are the fields that a store refused, or nil if err is not that.
-func problemsOf(err error) map[string]string {
+func problemsOf(err error) map[string]lang.Text {
 	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
 		if conflict.Type == "company" {
-			return map[string]string{"company": "There is a company with that name already."}
+			return map[string]lang.Text{"company": lang.T("There is a company with that name already.")}
 		}
-		return map[string]string{conflict.Field: "Somebody else has that already."}
+		return map[string]lang.Text{conflict.Field: lang.T("Somebody else has that already.")}
 	}
 	invalid, ok := errors.AsType[*store.InvalidError](err)
 	if !ok {
 		return nil
 	}
-	problems := map[string]string{}
+	problems := map[string]lang.Text{}
 	for _, pr := range invalid.Problems {
 		field := pr.Field
 		switch {
 		case invalid.Type == "company":
 			field = "company"
 		case field != "username" && field != "email" && field != "company":
-			problems[""] = "The schema asks for more than this page can: use \"caddy auth user create --superuser\" (" + field + " " + pr.Message + ")."
+			problems[""] = lang.T("The schema asks for more than this page can: use \"caddy auth user create --superuser\" (%s: %s).", field, problemText(pr))
 			continue
 		}
-		problems[field] = pr.Message
+		problems[field] = problemText(pr)
 	}
 	return problems
 }
@@ -221,9 +222,9 @@ func problemsOf(err error) map[string]string {
 func (p *Provider) refuseSetup(w http.ResponseWriter, r *http.Request, err error) bool {
 	if errors.Is(err, errSetupOver) {
 		p.message(w, r, http.StatusNotFound, webpage.Message{
-			Title: "This link does not work any more",
-			Text: "A setup link works once, for 30 minutes, and only while there is no administrator. " +
-				"For a new one restart the server, or run: caddy auth user create --superuser",
+			Title: lang.T("This link does not work any more"),
+			Text: lang.T("A setup link works once, for 30 minutes, and only while there is no administrator. " +
+				"For a new one restart the server, or run: caddy auth user create --superuser"),
 		})
 		return true
 	}
@@ -233,3 +234,6 @@ func (p *Provider) refuseSetup(w http.ResponseWriter, r *http.Request, err error
 	}
 	return false
 }
+
+// problemText says what is wrong with a field.
+func problemText(pr store.Problem) lang.Text { return lang.Text{Key: pr.Message} }

@@ -1,19 +1,20 @@
 package password
 
 import (
-	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/caddyito/caddyito/internal/lang"
 )
 
 // MinLength is the shortest new password, in characters.
 const MinLength = 8
 
 var (
-	errTooShort = errors.New("is too short; it must have at least 8 characters")
-	errTooLong  = errors.New("is too long; it must have at most 1024 bytes")
-	errNotText  = errors.New("holds something that is not text; please type it again")
-	errBlank    = errors.New("must not be only spaces")
+	errTooShort = lang.Err("is too short; it must have at least %d characters", MinLength)
+	errTooLong  = lang.Err("is too long; it must have at most %d bytes", MaxLength)
+	errNotText  = lang.Err("holds something that is not text; please type it again")
+	errBlank    = lang.Err("must not be only spaces")
 )
 
 // Check says what is wrong with a new password, in words that follow the name of

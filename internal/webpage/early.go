@@ -3,6 +3,8 @@ package webpage
 import (
 	"net/http"
 	"sync"
+
+	"github.com/caddyito/caddyito/internal/lang"
 )
 
 // plain has no brand: its logo may be what the start hangs at.
@@ -18,7 +20,7 @@ func NotStarted(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	pages.Message(w, r, http.StatusServiceUnavailable, Message{
-		Title: "Not available right now",
-		Text:  "Signing in has not started yet. Please try again in a moment.",
+		Title: lang.T("Not available right now"),
+		Text:  lang.T("Signing in has not started yet. Please try again in a moment."),
 	})
 }

@@ -6,50 +6,59 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/caddyito/caddyito/internal/lang"
 )
 
 // Message is something to tell: an error, mostly.
 type Message struct {
-	Title string
+	Title lang.Text
 	// Text says what happened and what to do.
-	Text string
-	// Detail is for whoever runs the site or the client: an error code, say.
+	Text lang.Text
+	// Detail is for whoever runs the site or the client: an error code, say. It is
+	// in English.
 	Detail string
 	// LinkText and LinkURL lead on; without a URL there is no link.
-	LinkText, LinkURL string
+	LinkText lang.Text
+	LinkURL  string
 }
 
 // Message answers with a page for people or, for programs,
-// application/problem+json (RFC 9457).
+// application/problem+json (RFC 9457). The page is in the language that Speak was
+// called with, or else the one that the request wishes.
 func (r *Renderer) Message(w http.ResponseWriter, req *http.Request, status int, m Message) {
-	if m.Title == "" {
-		m.Title = http.StatusText(status)
+	if m.Title.IsZero() {
+		m.Title = lang.Text{Key: http.StatusText(status)}
 	}
 	w.Header().Add("Vary", "Accept, Sec-Fetch-Dest")
 	if !WantsHTML(req) {
 		problem(w, status, m)
 		return
 	}
-	if m.LinkText == "" {
-		m.LinkText = "Continue"
+	if m.LinkText.IsZero() {
+		m.LinkText = lang.T("Continue")
+	}
+	if w.Header().Get(contentLanguage) == "" {
+		Speak(w, lang.Choose(Wishes(req)))
 	}
 	r.message.Render(w, status, Head{Title: m.Title}, m)
 }
 
 func problem(w http.ResponseWriter, status int, m Message) {
-	detail := strings.TrimSpace(m.Text + " " + m.Detail)
+	detail := strings.TrimSpace(m.Text.String() + " " + m.Detail)
 	body, err := json.Marshal(struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Detail string `json:"detail,omitempty"`
-	}{"about:blank", m.Title, status, detail})
+	}{"about:blank", m.Title.String(), status, detail})
 	if err != nil {
 		body = nil // strings and a number always encode
 	}
 	h := w.Header()
 	secure(h, policy("'none'", "", nil, nil))
 	h.Set("Content-Type", "application/problem+json")
+	h.Set(contentLanguage, lang.English().Code())
 	w.WriteHeader(status)
 	w.Write(append(body, '\n'))
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -66,24 +67,13 @@ func New(brand Brand) (*Renderer, error) {
 	style := stylesheet(accent)
 	r.style, r.styleHash = template.CSS(style), hashSource(style)
 	r.icon = icon(accent)
-	if r.layout, err = template.New("layout").Funcs(template.FuncMap{"t": translate}).Parse(layoutHTML); err != nil {
+	if r.layout, err = template.New("layout").Funcs(funcs(lang.English())).Parse(layoutHTML); err != nil {
 		return nil, fmt.Errorf("parsing the layout of pages: %w", err)
 	}
 	if r.message, err = r.parse(messageHTML); err != nil {
 		return nil, err
 	}
 	return r, nil
-}
-
-// translate says a message, with its arguments, or a lang.Text.
-func translate(message any, args ...any) string {
-	switch m := message.(type) {
-	case lang.Text:
-		return m.String()
-	case string:
-		return lang.T(m, args...).String()
-	}
-	return fmt.Sprint(message)
 }
 
 // monogram is the first letter or digit of a name, in upper case.
@@ -116,13 +106,14 @@ func icon(accent colour) template.URL {
 // View is one kind of page: the layout around a body.
 type View struct {
 	r *Renderer
-	t *template.Template
+	// in makes the template of a language when it is first needed.
+	in map[*lang.Language]func() *template.Template
 }
 
 // Head is what the layout, rather than the body, needs to know of a page.
 type Head struct {
 	// Title of the page; the brand's name is added.
-	Title string
+	Title lang.Text
 	// FormAction are URLs, of which the origins are where the page's forms may
 	// lead apart from this origin, also by redirects.
 	FormAction []string
@@ -162,20 +153,29 @@ func (r *Renderer) parse(text string) (*View, error) {
 	if _, err := t.Parse(text); err != nil {
 		return nil, fmt.Errorf("parsing the template of a page: %w", err)
 	}
-	return &View{r, t}, nil
+	v := &View{r, map[*lang.Language]func() *template.Template{}}
+	for _, l := range lang.All() {
+		v.in[l] = sync.OnceValue(func() *template.Template {
+			return template.Must(t.Clone()).Funcs(funcs(l)) // only what was executed cannot be cloned
+		})
+	}
+	return v, nil
 }
 
-// Render answers with the page. Its body sees data as the dot.
+// Render answers with the page, in the language that Speak was called with. Its
+// body sees data as the dot.
 func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 	var page bytes.Buffer
-	err := v.t.Execute(&page, struct {
-		Title, Brand, Mark string
-		Logo, Icon         template.URL
-		Style              template.CSS
-		Script             template.JS
-		Menu               *Menu
-		Data               any
-	}{head.Title, v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, head.Menu, data})
+	l := spoken(w)
+	Speak(w, l)
+	err := v.in[l]().Execute(&page, struct {
+		Language, Title, Brand, Mark string
+		Logo, Icon                   template.URL
+		Style                        template.CSS
+		Script                       template.JS
+		Menu                         *Menu
+		Data                         any
+	}{l.Code(), l.Say(head.Title), v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, head.Menu, data})
 	if err != nil {
 		// Only a template that does not fit its view model comes here.
 		secure(w.Header(), policy("'none'", "", nil, nil))
@@ -183,6 +183,7 @@ func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 		return
 	}
 	h := w.Header()
+	h.Add("Vary", "Accept-Language")
 	secure(h, policy(v.r.styleHash, string(head.Script), head.FormAction, head.Frames))
 	if head.RefreshURL != "" {
 		h.Set("Refresh", strconv.Itoa(int(head.RefreshAfter/time.Second))+"; url="+head.RefreshURL)

@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 
 	"golang.org/x/net/html"
+
+	"github.com/caddyito/caddyito/internal/lang"
 )
 
 func newRenderer(t *testing.T, b Brand) *Renderer {
@@ -38,7 +40,7 @@ func message(r *Renderer, req *http.Request, m Message) *httptest.ResponseRecord
 func TestSecurityHeaders(t *testing.T) {
 	r := newRenderer(t, Brand{})
 	for name, req := range map[string]*http.Request{"person": person(), "program": httptest.NewRequest("GET", "/", nil)} {
-		w := message(r, req, Message{Title: "No"})
+		w := message(r, req, Message{Title: words("No")})
 		for header, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff",
 			"X-Frame-Options":        "DENY",
@@ -63,7 +65,7 @@ func TestSecurityHeaders(t *testing.T) {
 
 func TestPolicyNamesTheStyleThatIsSent(t *testing.T) {
 	for _, accent := range []string{"", "#ffd400", "#ABCDEF", "#000000"} {
-		w := message(newRenderer(t, Brand{Accent: accent}), person(), Message{Title: "No"})
+		w := message(newRenderer(t, Brand{Accent: accent}), person(), Message{Title: words("No")})
 		_, rest, _ := strings.Cut(w.Body.String(), "<style>")
 		style, _, ok := strings.Cut(rest, "</style>")
 		if !ok || style == "" {
@@ -82,7 +84,7 @@ func TestPolicyNamesTheStyleThatIsSent(t *testing.T) {
 }
 
 func TestMessageForPeople(t *testing.T) {
-	w := message(newRenderer(t, Brand{Name: "Acme"}), person(), Message{"No entry", "Ask for a key.", "access_denied", "Back", "/start"})
+	w := message(newRenderer(t, Brand{Name: "Acme"}), person(), Message{words("No entry"), words("Ask for a key."), "access_denied", words("Back"), "/start"})
 	if w.Code != http.StatusForbidden || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Errorf("answer %d %s", w.Code, w.Header().Get("Content-Type"))
 	}
@@ -94,7 +96,7 @@ func TestMessageForPeople(t *testing.T) {
 }
 
 func TestMessageForPrograms(t *testing.T) {
-	w := message(newRenderer(t, Brand{}), httptest.NewRequest("GET", "/", nil), Message{"No <entry>", "Ask \"for\" a key.", "access_denied", "Back", "/start"})
+	w := message(newRenderer(t, Brand{}), httptest.NewRequest("GET", "/", nil), Message{words("No <entry>"), words("Ask \"for\" a key."), "access_denied", words("Back"), "/start"})
 	if w.Code != http.StatusForbidden || w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Errorf("answer %d %s", w.Code, w.Header().Get("Content-Type"))
 	}
@@ -111,7 +113,7 @@ func TestMessageEscapes(t *testing.T) {
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	r := newRenderer(t, Brand{Name: evil})
 	for _, link := range []string{evil, "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,<script>", "\x01javascript:alert(1)"} {
-		body := message(r, person(), Message{evil, evil, evil, evil, link}).Body.Bytes()
+		body := message(r, person(), Message{words(evil), words(evil), evil, words(evil), link}).Body.Bytes()
 		for n := range parseHTML(t, body).Descendants() {
 			if n.Type != html.ElementNode {
 				continue
@@ -198,7 +200,7 @@ func TestLogo(t *testing.T) {
 		write("d.webp", []byte("RIFF\x00\x00\x00\x00WEBPVP8 rest")):         "image/webp",
 		write("e.png", append(png, bytes.Repeat([]byte{1}, maxLogo-13)...)): "image/png",
 	} {
-		body := html.UnescapeString(message(newRenderer(t, Brand{Logo: path}), person(), Message{Title: "No"}).Body.String())
+		body := html.UnescapeString(message(newRenderer(t, Brand{Logo: path}), person(), Message{Title: words("No")}).Body.String())
 		if !strings.Contains(body, `<img class="logo" src="data:`+mime+`;base64,`) {
 			t.Errorf("%s is not in the page as %s", path, mime)
 		}
@@ -228,7 +230,7 @@ func TestWrongBrands(t *testing.T) {
 }
 
 func TestNothingIsFetched(t *testing.T) {
-	body := message(newRenderer(t, Brand{Name: "Acme"}), person(), Message{Title: "No", LinkURL: "/x"}).Body.Bytes()
+	body := message(newRenderer(t, Brand{Name: "Acme"}), person(), Message{Title: words("No"), LinkURL: "/x"}).Body.Bytes()
 	for n := range parseHTML(t, body).Descendants() {
 		for _, a := range n.Attr {
 			if (a.Key == "src" || a.Key == "href" && n.Data == "link") && !strings.HasPrefix(a.Val, "data:") {
@@ -251,7 +253,7 @@ func TestATemplateThatDoesNotFitShowsNothingOfItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	v.Render(w, 200, Head{Title: "X"}, struct{}{})
+	v.Render(w, 200, Head{Title: words("X")}, struct{}{})
 	if w.Code != 500 || strings.Contains(w.Body.String(), "half") || strings.Contains(w.Body.String(), "Missing") {
 		t.Errorf("answer %d %q", w.Code, w.Body)
 	}
@@ -265,3 +267,6 @@ func parseHTML(t *testing.T, body []byte) *html.Node {
 	}
 	return doc
 }
+
+// words are some that no catalogue has.
+func words(in string) lang.Text { return lang.Text{Key: in} }

@@ -166,7 +166,11 @@ func encodeUser(u *userValue) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing a user: %w", err)
 	}
-	return appendList(b, u.Unique), nil
+	b = appendList(b, u.Unique)
+	if u.Language != "" {
+		b = part(b, u.Language)
+	}
+	return b, nil
 }
 
 func decodeUser(v []byte) (*userValue, error) {
@@ -180,6 +184,11 @@ func decodeUser(v []byte) (*userValue, error) {
 			DateJoined: d.time(), LastLogin: d.time(), Fields: d.fields(),
 		},
 		Unique: d.list(),
+	}
+	if d.more() {
+		if u.Language = d.string(); u.Language == "" {
+			d.fail()
+		}
 	}
 	if err := d.done(bUser); err != nil {
 		return nil, err

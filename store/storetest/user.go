@@ -34,7 +34,7 @@ func testMeta(t *testing.T, p *place) {
 
 func testUser(t *testing.T, p *place) {
 	u := &store.User{
-		Username: "Ann", Email: "Ann@Example.com", EmailVerified: true, FirstName: "Ann", LastName: "Ö",
+		Username: "Ann", Email: "Ann@Example.com", EmailVerified: true, FirstName: "Ann", LastName: "Ö", Language: "pt-BR",
 		Groups: []string{"a", "b"}, IsActive: true, IsStaff: true, IsSuperuser: true, DateJoined: day, LastLogin: day,
 		Fields: store.Fields{
 			"text": "x <&> \u2028", "n": int64(1<<62 + 1), "yes": true, "no": false,
@@ -55,7 +55,7 @@ func testUser(t *testing.T, p *place) {
 		}
 	}
 	first := u.Version
-	u.Username, u.Email, u.Fields = "Bea", "", store.Fields{}
+	u.Username, u.Email, u.Language, u.Fields = "Bea", "", "", store.Fields{}
 	putUser(p, u)
 	if u.Version <= first {
 		t.Errorf("the version went from %d to %d", first, u.Version)
@@ -66,7 +66,7 @@ func testUser(t *testing.T, p *place) {
 	gone(p, "no username", func(tx store.ReadTx) (*store.User, error) { return tx.UserByUsername("") })
 	gone(p, "another id", func(tx store.ReadTx) (*store.User, error) { return tx.User(u.ID + 1) })
 	gone(p, "a negative id", func(tx store.ReadTx) (*store.User, error) { return tx.User(-1) })
-	if got := must(p, func(tx store.ReadTx) (*store.User, error) { return tx.UserByUsername("bea") }); got.Email != "" || len(got.Fields) != 0 {
+	if got := must(p, func(tx store.ReadTx) (*store.User, error) { return tx.UserByUsername("bea") }); got.Email != "" || got.Language != "" || len(got.Fields) != 0 {
 		t.Errorf("what was taken away is still there: %+v", got)
 	}
 
