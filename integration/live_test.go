@@ -199,7 +199,7 @@ func (p *person) events(gate, name, accept string, app *liveApp) *live {
 	}
 	r.Header.Set("Accept", accept)
 	patient := &http.Client{Jar: p.client.Jar} // without a limit of its own
-	resp, err := patient.Do(r)
+	resp, err := p.sendBy(patient, r)
 	if err != nil {
 		p.t.Fatal(err)
 	}

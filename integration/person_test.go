@@ -79,7 +79,9 @@ func (p *person) try(method, address string, form url.Values) error {
 
 // send sends r, again if the connection was lost before an answer, as browsers
 // do: when Caddy replaces a listener, the system resets what waits at the old one.
-func (p *person) send(r *http.Request) (*http.Response, error) {
+func (p *person) send(r *http.Request) (*http.Response, error) { return p.sendBy(p.client, r) }
+
+func (p *person) sendBy(client *http.Client, r *http.Request) (*http.Response, error) {
 	for range 3 {
 		try := r.Clone(r.Context()) // the client adds cookies to what it sends
 		if r.GetBody != nil {
@@ -89,12 +91,12 @@ func (p *person) send(r *http.Request) (*http.Response, error) {
 			}
 			try.Body = body
 		}
-		resp, err := p.client.Do(try)
+		resp, err := client.Do(try)
 		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
 			return resp, err
 		}
 	}
-	return p.client.Do(r)
+	return client.Do(r)
 }
 
 // fetch asks as a program does (XHR), following nothing.
@@ -107,7 +109,7 @@ func (p *person) fetch(method, address string) *http.Response {
 	r.Header.Set("Accept", "application/json")
 	c := *p.client
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := c.Do(r)
+	resp, err := p.sendBy(&c, r)
 	if err != nil {
 		p.t.Fatal(err)
 	}

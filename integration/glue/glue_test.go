@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -19,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -181,12 +181,21 @@ func (p *page) String() string { return fmt.Sprintf("%d at %s\n%s", p.status, p.
 
 func (c *browser) do(r *http.Request) *page {
 	c.t.Helper()
-	resp, err := c.Client.Do(r)
-	var dial *net.OpError
-	for errors.As(err, &dial) && dial.Op == "dial" && r.Body == nil && r.Context().Err() == nil {
-		// Caddy was reloaded a moment ago, and closed a listener with this
-		// connection in its queue.
-		resp, err = c.Client.Do(r)
+	var resp *http.Response
+	var err error
+	for range 4 {
+		try := r.Clone(r.Context()) // the client adds cookies to what it sends
+		if r.GetBody != nil {
+			if try.Body, err = r.GetBody(); err != nil {
+				break
+			}
+		}
+		resp, err = c.Client.Do(try)
+		if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+			break
+		}
+		// Caddy was loaded anew a moment ago, and closed a listener with this
+		// connection in its queue; browsers try again, too.
 	}
 	if err != nil {
 		c.t.Fatal(err)
