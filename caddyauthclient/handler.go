@@ -247,6 +247,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.tooEarly(w, r)
 	}
 	g := h.gate.Load()
+	authapp.RestoreCookies(r)
 
 	// Whoever rewrote the URL in front of the gate (try_files, uri,
 	// handle_path) did not mean the gate's own.
@@ -265,7 +266,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return next.ServeHTTP(w, r)
 		}
 	}
-	restoreCookies(r)
 	d := g.Decide(r)
 	switch d.Verdict {
 	case gate.Pass:
@@ -330,8 +330,8 @@ func (h *Handler) apply(g *gate.Gate, r *http.Request, d gate.Decision) {
 	if h.shared {
 		cookies = slices.Clone(cookies)
 	}
-	if others := g.Apply(r, d); others || h.shared {
-		keepCookies(r, cookies)
+	if others := g.Apply(r, d); (others || h.shared) && cookies != nil {
+		authapp.KeepCookies(r, cookies)
 	}
 }
 

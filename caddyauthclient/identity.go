@@ -2,7 +2,6 @@ package caddyauthclient
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,10 +16,6 @@ const identityVar = "auth_client.identity"
 
 // gateVar is the *gate.Gate that it was.
 const gateVar = "auth_client.gate"
-
-// cookieVar is the Cookie header before a gate took cookies out, where another
-// gate may look for them.
-const cookieVar = "auth_client.cookie"
 
 const placeholders = "http.auth.user."
 
@@ -79,21 +74,5 @@ func reapply(r *http.Request) {
 	g, _ := caddyhttp.GetVar(r.Context(), gateVar).(*gate.Gate)
 	if id := identityOf(r); g != nil && id != nil {
 		g.Apply(r, gate.Decision{Identity: id})
-	}
-}
-
-// keepCookies remembers what the request's cookies were, for a gate further on.
-// The first gate does: what the next one sees lacks some already.
-func keepCookies(r *http.Request, cookies []string) {
-	ctx := r.Context()
-	if cookies != nil && caddyhttp.GetVar(ctx, cookieVar) == nil {
-		caddyhttp.SetVar(ctx, cookieVar, cookies)
-	}
-}
-
-// restoreCookies gives the request back the cookies that a gate in front took.
-func restoreCookies(r *http.Request) {
-	if cookies, ok := caddyhttp.GetVar(r.Context(), cookieVar).([]string); ok {
-		r.Header["Cookie"] = slices.Clone(cookies)
 	}
 }

@@ -174,7 +174,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	if !p.Handles(r.URL.Path) {
 		orig, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 		if !ok || orig.URL.Path == r.URL.Path || !p.Handles(orig.URL.Path) {
-			p.StripCookies(r.Header)
+			authapp.RestoreCookies(r) // what a gate in front keeps has the server's, too
+			authapp.KeepCookies(r, p.StripCookies(r.Header))
 			return next.ServeHTTP(w, r)
 		}
 		own := *r

@@ -3,6 +3,8 @@ package gate
 import (
 	"net/http"
 	"strings"
+
+	"github.com/caddyito/caddyito/internal/owncookie"
 )
 
 // secretLen is the length of what store.NewSecret makes.
@@ -17,8 +19,8 @@ func secretCookie(h http.Header, name string) (string, bool) {
 	for _, line := range h["Cookie"] {
 		for len(line) > 0 {
 			var pair string
-			pair, line = nextCookie(line)
-			n, v, isPair := cutPair(pair)
+			pair, line = owncookie.Next(line)
+			n, v, isPair := owncookie.Cut(pair)
 			if !isPair || n != name {
 				continue
 			}
@@ -34,31 +36,21 @@ func secretCookie(h http.Header, name string) (string, bool) {
 	return value, true
 }
 
-// cookieMark begins the names of the cookies of all gates and servers, perhaps
-// after "__Host-".
-const cookieMark = "caddyito-"
-
-func isOfGateOrServer(name string) bool {
-	return strings.HasPrefix(strings.TrimPrefix(name, "__Host-"), cookieMark)
-}
-
 // removeCookies takes the cookies of gates and servers out of the request and
-// leaves the others as they are, byte for byte. Not only those of o, by which
-// the request came: all ports of a host share one jar (RFC 6265 section 8.5),
-// also on https, and an app could use what it is sent. It says whether there
-// were any that are not o's; then the lines of h are left as they are, for
-// another gate, and h has new ones.
+// leaves the others as they are: not only those of o, by which the request came.
+// It says whether there were any that are not o's; then the lines of h are left
+// as they are, for another gate, and h has new ones.
 func removeCookies(h http.Header, o *origin) (others bool) {
 	lines := h["Cookie"]
 	found := false
 	for _, line := range lines {
-		if !strings.Contains(line, cookieMark) {
+		if !owncookie.In(line) {
 			continue
 		}
 		found = true
 		for rest := line; len(rest) > 0 && !others; {
 			var pair string
-			pair, rest = nextCookie(rest)
+			pair, rest = owncookie.Next(rest)
 			others = o.isOthers(pair)
 		}
 	}
@@ -69,11 +61,7 @@ func removeCookies(h http.Header, o *origin) (others bool) {
 	if others {
 		kept = nil
 	}
-	for _, line := range lines {
-		if line = withoutCookies(line, o); line != "" {
-			kept = append(kept, line)
-		}
-	}
+	kept = owncookie.AppendWithout(kept, lines, o.isRemoved)
 	if len(kept) == 0 {
 		delete(h, "Cookie")
 	} else {
@@ -84,76 +72,19 @@ func removeCookies(h http.Header, o *origin) (others bool) {
 
 // isOthers says whether the pair is a cookie of another gate, or of a server.
 func (o *origin) isOthers(pair string) bool {
-	name, _, _ := cutPair(pair)
-	return isOfGateOrServer(name) && (o == nil || name != o.sessionCookie && name != o.browserCookie)
+	name, _, _ := owncookie.Cut(pair)
+	return owncookie.Named(name) && (o == nil || name != o.sessionCookie && name != o.browserCookie)
 }
 
-// isRemoved says whether the pair is a cookie that the app is not to see. That
-// of a server behind the gate, at the same origin, is passed on: one in front of
-// it has taken its own out.
-func (o *origin) isRemoved(pair string) bool {
-	name, _, _ := cutPair(pair)
+// isRemoved says whether the app is not to see the cookie of that name. One of a
+// server behind the gate, at the same origin, is passed on: one in front of it has
+// taken its own out.
+func (o *origin) isRemoved(name string) bool {
 	if o != nil && o.serverCookie != "" && strings.HasPrefix(name, o.serverCookie) {
 		return name == o.sessionCookie || name == o.browserCookie
 	}
-	return isOfGateOrServer(name)
+	return owncookie.Named(name)
 }
-
-func withoutCookies(line string, o *origin) string {
-	if !strings.Contains(line, cookieMark) {
-		return line
-	}
-	var kept []byte
-	begun, removed := false, false
-	for rest := line; len(rest) > 0; {
-		var pair string
-		pair, rest = nextCookie(rest)
-		if o.isRemoved(pair) {
-			removed = true
-			continue
-		}
-		if begun {
-			kept = append(kept, ';')
-		} else if removed {
-			pair = strings.TrimLeft(pair, " \t")
-		}
-		if kept == nil {
-			kept = make([]byte, 0, len(line))
-		}
-		kept = append(kept, pair...)
-		begun = true
-	}
-	if !removed {
-		return line
-	}
-	return string(kept)
-}
-
-// nextCookie cuts the first name=value pair off a Cookie header.
-func nextCookie(line string) (pair, rest string) {
-	if i := strings.IndexByte(line, ';'); i >= 0 {
-		return line[:i], line[i+1:]
-	}
-	return line, ""
-}
-
-func cutPair(pair string) (name, value string, ok bool) {
-	name, value, ok = strings.Cut(pair, "=")
-	return trimSpace(name), trimSpace(value), ok
-}
-
-// trimSpace takes away what those who read cookies do.
-func trimSpace(s string) string {
-	for len(s) > 0 && isSpace(s[0]) {
-		s = s[1:]
-	}
-	for len(s) > 0 && isSpace(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func isSecret(s string) bool {
 	if len(s) != secretLen {

@@ -62,7 +62,7 @@ func (m *managed) cleanConnection(h http.Header) {
 		if m.inList(line) {
 			var kept []string
 			for token := range strings.SplitSeq(line, ",") {
-				if token = trimSpace(token); token != "" && !m.has(token) {
+				if token = textproto.TrimString(token); token != "" && !m.has(token) {
 					kept = append(kept, token)
 				}
 			}
@@ -75,7 +75,7 @@ func (m *managed) inList(line string) bool {
 	for len(line) > 0 {
 		var token string
 		token, line, _ = strings.Cut(line, ",")
-		if m.has(trimSpace(token)) {
+		if m.has(textproto.TrimString(token)) {
 			return true
 		}
 	}

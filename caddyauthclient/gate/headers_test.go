@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyito/caddyito/internal/owncookie"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -359,12 +360,12 @@ func FuzzCookies(f *testing.F) {
 		}
 		removeCookies(header, nil)
 		left := &http.Request{Header: header}
-		if slices.ContainsFunc(left.Cookies(), func(c *http.Cookie) bool { return isOfGateOrServer(c.Name) }) {
+		if slices.ContainsFunc(left.Cookies(), func(c *http.Cookie) bool { return owncookie.Named(c.Name) }) {
 			t.Fatalf("%q became %q", line, header)
 		}
 		others := func(r *http.Request) (all []string) {
 			for _, c := range r.Cookies() {
-				if !isOfGateOrServer(c.Name) {
+				if !owncookie.Named(c.Name) {
 					all = append(all, c.String())
 				}
 			}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/caddyito/caddyito/internal/owncookie"
 )
 
 // origin is a scheme and host under which people reach the gate. Which one a
@@ -47,7 +49,7 @@ func newOrigins(c *Config) ([]origin, error) {
 		}
 		o.url = o.scheme + "://" + o.host
 		o.redirectURI = o.url + c.Prefix + "/callback"
-		name, server := cookieMark+cookieToken(c.Name), cookieMark+"server"
+		name, server := owncookie.Mark+cookieToken(c.Name), owncookie.Mark+"server"
 		if o.secure() {
 			name, server = "__Host-"+name, "__Host-"+server
 		}

@@ -2,39 +2,30 @@ package provider
 
 import (
 	"net/http"
-	"strings"
+	"slices"
+
+	"github.com/caddyito/caddyito/internal/owncookie"
 )
 
-// StripCookies takes the server's cookies out of a request that is not for the
-// server: an app on the same host, which gets all cookies of that host, could
-// use the session as the person whose it is. Other cookies stay as they are.
-func (p *Provider) StripCookies(h http.Header) {
+// StripCookies takes the cookies of servers and gates out of a request that is not
+// for the server: an app on the same host, which gets all cookies of that host,
+// could use them as the person whose they are. Other cookies stay as they are. For a
+// gate behind the server it returns what the lines were but for the server's own,
+// nil if there is nothing in them that is another's.
+func (p *Provider) StripCookies(h http.Header) (others []string) {
 	lines := h["Cookie"]
-	for i, line := range lines {
-		// All names begin with that of the session.
-		if !strings.Contains(line, p.cookies.session) {
-			continue
-		}
-		var kept []string
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.Trim(pair, " \t")
-			if name, _, _ := strings.Cut(pair, "="); pair != "" && !p.cookies.has(strings.Trim(name, " \t")) {
-				kept = append(kept, pair)
-			}
-		}
-		lines[i] = strings.Join(kept, "; ")
+	if !slices.ContainsFunc(lines, owncookie.In) {
+		return nil
 	}
-	rest := lines[:0]
-	for _, line := range lines {
-		if line != "" {
-			rest = append(rest, line)
-		}
+	others = owncookie.AppendWithout(nil, lines, p.cookies.has)
+	kept := owncookie.AppendWithout(lines[:0], others, owncookie.Named)
+	if slices.Equal(kept, others) {
+		others = nil
 	}
-	if len(rest) < len(lines) {
-		if h["Cookie"] = rest; len(rest) == 0 {
-			delete(h, "Cookie")
-		}
+	if h["Cookie"] = kept; len(kept) == 0 {
+		delete(h, "Cookie")
 	}
+	return others
 }
 
 func (n *cookieNames) has(name string) bool {

@@ -133,6 +133,59 @@ $GATE {
 	}
 }
 
+// All ports of a host share one jar. What stands behind a server gets the cookies of
+// no server and no gate, unless it is a gate.
+func TestCookiesBehindServers(t *testing.T) {
+	b := start(t, `
+$SERVER {
+	route {
+		auth_server
+		auth_client /guarded/* $SERVER
+		reverse_proxy $APP
+	}
+}
+$GATE {
+	route {
+		auth_client /guarded/* $SERVER
+		auth_server {
+			issuer $GATE
+		}
+		auth_client /guarded/twice/* $SERVER {
+			allow user alice
+		}
+		reverse_proxy $APP
+	}
+}
+`)
+	alice := newBrowser(t)
+	alice.signIn(b.gate+"/guarded/x", "alice")
+	for _, path := range []string{"/guarded/x", "/guarded/twice/x", "/x"} {
+		for _, origin := range []string{b.server, b.gate} {
+			p := alice.get(origin+path, "Cookie", "mine=1")
+			if asksToSignIn(p) {
+				t.Errorf("%s%s asks alice to sign in again", origin, path)
+				continue
+			}
+			_, header := p.seen(t)
+			want := "alice"
+			if path == "/x" {
+				want = ""
+			}
+			if got := header.Get("Remote-User"); got != want {
+				t.Errorf("%s%s: Remote-User is %q, want %q", origin, path, got, want)
+			}
+			if got := header.Get("Cookie"); got != "mine=1" {
+				t.Errorf("%s%s: the app gets the cookies %q", origin, path, got)
+			}
+		}
+	}
+	for _, path := range []string{"/guarded/x", "/guarded/twice/x"} {
+		if p := newBrowser(t).get(b.gate + path); !asksToSignIn(p) {
+			t.Errorf("%s lets strangers in: %s", path, p)
+		}
+	}
+}
+
 func TestHandleErrors(t *testing.T) {
 	const sites = `
 $SERVER {
