@@ -40,14 +40,25 @@ func syncStatusCmd(s *session, _ []string) error {
 }
 
 func (c *syncClientView) lastError() string {
-	if c.LastError == "" {
+	switch c.LastError {
+	case "":
 		return ""
+	case c.Error: // which is in sight already
+		return when(c.LastErrorAt)
 	}
 	return when(c.LastErrorAt) + " " + c.LastError
 }
 
+// asks says whether a client that pushes do not reach has everything because it
+// asks for it, as one behind a firewall does. That is noted once a minute.
+func (c *syncClientView) asks() bool {
+	return c.Error != "" && c.Lag == 0 && !c.Resync && c.FailedAt.Sub(c.PulledAt) < 2*time.Minute
+}
+
 func (c *syncClientView) state() string {
 	switch {
+	case c.asks():
+		return "follows by asking; pushes fail: " + c.Error
 	case c.Parked:
 		return "parked: " + c.Error
 	case c.Error != "":
@@ -101,7 +112,7 @@ func (s *session) awaitResync(id string) error {
 		}
 		c := v.Clients[i]
 		switch {
-		case c.Parked || c.Error != "":
+		case c.Resync && c.Error != "":
 			p.show(id + " waits: " + c.state())
 		case c.Resync:
 			p.show(id + " waits: it has not begun yet")
@@ -113,7 +124,11 @@ func (s *session) awaitResync(id string) error {
 			}
 			return nil
 		default:
-			p.show(fmt.Sprintf("%s: %d%%, %d of %d", id, 100*c.Seq/v.Head, c.Seq, v.Head))
+			line := fmt.Sprintf("%s: %d%%, %d of %d", id, 100*c.Seq/v.Head, c.Seq, v.Head)
+			if c.Error != "" { // it may ask for the rest
+				line += "; " + c.state()
+			}
+			p.show(line)
 		}
 		select {
 		case <-time.After(progressEvery):

@@ -60,6 +60,36 @@ func TestAdminSync(t *testing.T) {
 	}
 }
 
+// One line for each state that a client can be in.
+func TestSyncStates(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		client    syncClientView
+		state     string
+		lastError string
+	}{
+		{syncClientView{}, "never heard of", ""},
+		{syncClientView{Lag: 3}, "behind", ""},
+		{syncClientView{PushedAt: now, LastError: "refused", LastErrorAt: now}, "follows", when(now) + " refused"},
+		{syncClientView{PulledAt: now}, "follows", ""},
+		{syncClientView{PushedAt: now, Resync: true}, "to be filled anew", ""},
+		{syncClientView{Error: "refused", FailedAt: now, LastError: "refused", LastErrorAt: now}, "failing: refused", when(now)},
+		{syncClientView{Error: "no gate", Parked: true, FailedAt: now}, "parked: no gate", ""},
+		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now.Add(-time.Minute)}, "follows by asking; pushes fail: refused", ""},
+		{syncClientView{Error: "no gate", Parked: true, FailedAt: now, PulledAt: now.Add(time.Minute)}, "follows by asking; pushes fail: no gate", ""},
+		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now.Add(-time.Hour)}, "failing: refused", ""},
+		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now, Lag: 1}, "failing: refused", ""},
+		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now, Resync: true}, "failing: refused", ""},
+	} {
+		if got := c.client.state(); got != c.state {
+			t.Errorf("%+v: %q; want %q", c.client, got, c.state)
+		}
+		if got := c.client.lastError(); got != c.lastError {
+			t.Errorf("%+v: the last error is %q; want %q", c.client, got, c.lastError)
+		}
+	}
+}
+
 func TestAdminClientSync(t *testing.T) {
 	a := newAPI(t)
 	var c clientView

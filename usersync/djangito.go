@@ -251,7 +251,7 @@ func (d *djangito) post(ctx context.Context, token string) (status int, err erro
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := d.server.http.Do(r)
 	if err != nil {
-		return 0, err
+		return 0, withoutURL(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

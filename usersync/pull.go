@@ -47,18 +47,19 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, sec
 
 func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([]byte, error) {
 	view := s.view(c)
+	clients := s.clients.next()
 	resync, err := s.pulled(ctx, c.ID, view, at)
 	if err != nil {
 		return nil, err
-	}
-	if resync {
-		at = Position{}
 	}
 	s.heard(c.ID)
 	patience := time.NewTimer(pollTime)
 	defer patience.Stop()
 	for waited := false; ; {
 		changed := s.changed.next()
+		if resync {
+			at = Position{}
+		}
 		var b *Batch
 		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
 			if !waited { // what goes out now has changes, and no digest to add up
@@ -78,6 +79,11 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 		}
 		select {
 		case <-changed:
+		case <-clients: // it may be that this one is to be sent everything anew
+			clients = s.clients.next()
+			if resync, err = s.pulled(ctx, c.ID, view, at); err != nil {
+				return nil, err
+			}
 		case <-patience.C:
 			waited = true
 		case <-s.closing:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -232,7 +233,7 @@ func (f *feeder) post(ctx context.Context, b *Batch, secret string) (p Position,
 	r.Header.Set("Accept", "application/json")
 	resp, err := f.server.http.Do(r)
 	if err != nil {
-		return p, 0, err
+		return p, 0, withoutURL(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -252,6 +253,14 @@ func (f *feeder) post(ctx context.Context, b *Batch, secret string) (p Position,
 		return p, resp.StatusCode, parkedError{refusal(resp, text)}
 	}
 	return p, resp.StatusCode, refusal(resp, text)
+}
+
+// withoutURL is an error of a request without its URL, which is shown beside it.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // refusal tells what the client said, on one line and not at length.

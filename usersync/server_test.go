@@ -2,6 +2,7 @@ package usersync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -353,6 +354,50 @@ func TestEndPolls(t *testing.T) {
 	if err != nil || len(b.Changes) > 0 {
 		t.Errorf("at the end it is told %+v, %v", b, err)
 	}
+}
+
+// Who waits for a change need not wait to be sent everything anew.
+func TestResyncEndsPolls(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 3)
+	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
+	defer srv.Close()
+	answered := make(chan *httptest.ResponseRecorder)
+	go func() {
+		w := httptest.NewRecorder()
+		srv.ServePull(w, httptest.NewRequest("GET", fmt.Sprintf("/o/sync?after=%d&view=%s&feed=%s", feedOf(t, s).Head, everything.ID(), feedOf(t, s).ID), nil), Client{ID: "wiki"}, secret)
+		answered <- w
+	}()
+	await(t, "it asks", func() bool { return !syncState(t, s).PulledAt.IsZero() })
+	resync := func(id string) {
+		update(t, s, func(tx store.WriteTx) error {
+			st, err := tx.SyncState(id)
+			if err != nil {
+				return err
+			}
+			st.Resync = true
+			return tx.PutSyncState(st)
+		})
+	}
+	resync("blog")
+	select {
+	case w := <-answered:
+		t.Fatalf("because of another client it is told %d %s", w.Code, w.Body)
+	case <-time.After(50 * time.Millisecond):
+	}
+	resync("wiki")
+	b, err := Verify((<-answered).Body.Bytes(), key(t), issuer, "wiki", time.Now())
+	if err != nil || !b.Resync || b.After != 0 || len(b.Changes) != 4 {
+		t.Errorf("it is told %+v, %v", b, err)
+	}
+	view(t, s, func(tx store.ReadTx) error {
+		one, err := tx.SyncState("wiki")
+		other, err2 := tx.SyncState("blog")
+		if err == nil && err2 == nil && (one.Resync || !other.Resync) {
+			t.Error("the mark is not taken away, or from another")
+		}
+		return errors.Join(err, err2)
+	})
 }
 
 func TestPullQuery(t *testing.T) {
