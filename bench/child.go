@@ -37,6 +37,7 @@ type usage struct {
 	CPU       time.Duration `json:"cpu"` // user and system time
 	Mallocs   uint64        `json:"mallocs"`
 	Anonymous int64         `json:"anonymous"` // bytes in memory that belong to no file
+	Done      int           `json:"done"`      // of opHash and opSign: how often
 }
 
 // The control line: a word on the child's stdin, an answer in JSON on its
@@ -46,6 +47,8 @@ const (
 	opSettle  = "settle"  // collects garbage and returns memory, then as usage
 	opProfile = "profile" // starts a CPU profile into the file named behind it
 	opStop    = "stop"    // ends it, and writes all allocations into the file named behind it
+	opHash    = "hash"    // checks a password on every core for the time named behind it
+	opSign    = "sign"    // makes bare RS256 signatures likewise
 )
 
 func runChild(role string) int {
@@ -68,10 +71,12 @@ func runChild(role string) int {
 func control(answers *json.Encoder) {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		op, file, _ := strings.Cut(lines.Text(), " ")
-		err := controlOne(op, file)
+		op, argument, _ := strings.Cut(lines.Text(), " ")
+		done, err := controlOne(op, argument)
 		if err == nil {
-			err = answers.Encode(measureSelf())
+			u := measureSelf()
+			u.Done = done
+			err = answers.Encode(u)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, op+":", err)
@@ -81,29 +86,38 @@ func control(answers *json.Encoder) {
 	os.Exit(0)
 }
 
-func controlOne(op, file string) error {
+func controlOne(op, argument string) (done int, err error) {
 	switch op {
 	case opUsage:
-		return nil
+		return 0, nil
 	case opSettle:
 		debug.FreeOSMemory()
-		return nil
+		return 0, nil
 	case opProfile:
-		f, err := os.Create(file)
+		f, err := os.Create(argument)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		return pprof.StartCPUProfile(f)
+		return 0, pprof.StartCPUProfile(f)
 	case opStop:
 		pprof.StopCPUProfile()
-		f, err := os.Create(file)
+		f, err := os.Create(argument)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		defer f.Close()
-		return pprof.Lookup("allocs").WriteTo(f, 0)
+		return 0, pprof.Lookup("allocs").WriteTo(f, 0)
+	case opHash, opSign:
+		d, err := time.ParseDuration(argument)
+		if err != nil {
+			return 0, err
+		}
+		if op == opHash {
+			return hashFor(d)
+		}
+		return signFor(d)
 	}
-	return fmt.Errorf("no such operation")
+	return 0, fmt.Errorf("no such operation")
 }
 
 func measureSelf() usage {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -260,43 +259,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// call makes a request of the server's admin API. That says 503 for a moment
-// after the site serves.
+// call makes a request of the server's admin API.
 func (f *fleet) call(ctx context.Context, method, path, body string, out any) error {
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		status, err := f.callOnce(ctx, method, path, body, out)
-		if status != http.StatusServiceUnavailable || time.Now().After(deadline) {
-			return err
-		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-func (f *fleet) callOnce(ctx context.Context, method, path, body string, out any) (status int, err error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+f.admin+path, strings.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	status = resp.StatusCode
-	if status/100 != 2 {
-		return status, fmt.Errorf("%s %s: %s %s", method, path, resp.Status, text)
-	}
-	if out == nil {
-		return status, nil
-	}
-	return status, json.Unmarshal(text, out)
+	return callAdmin(ctx, f.admin, method, path, body, out)
 }
 
 // edit gives a user another first name, which it returns, and the time before.

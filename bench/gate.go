@@ -15,44 +15,17 @@ import (
 
 // gateBench is one run of "bench gate".
 type gateBench struct {
-	rounds, conns, users int
-	each                 time.Duration // a slice
-	profiles             string        // directory, or empty
-	dir                  string        // for databases and configs; goes with the run
-	progress             io.Writer
+	contest
+	conns, users int
+	dir          string // for databases and configs; goes with the run
 
 	processes []*process
 	upstream  *process
 	loads     []*load
-	rows      []*row
-}
-
-// row is one line of the table: a load on a Caddy, and what was measured.
-type row struct {
-	front, name string
-	caddy       *process
-	status      int      // of the answers
-	credentials []string // there is a request for each
-	load        *load
-	rounds      []round
-	// resting is the memory of a Caddy that has not yet been asked anything,
-	// rested that after the whole run. Bytes.
-	resting, rested int64
-	// first is the round in which every session was seen for the first time;
-	// only for many users.
-	first *round
-}
-
-// round is what a row did in one slice.
-type round struct {
-	rate     float64 // requests per second
-	p50, p99 float64 // microseconds
-	cpu      float64 // microseconds of the Caddy per request
-	allocs   float64 // of the Caddy per request
 }
 
 func runGate(ctx context.Context, args []string, out, progress io.Writer) error {
-	b := &gateBench{progress: progress}
+	b := &gateBench{contest: contest{progress: progress}}
 	flags := flag.NewFlagSet("bench gate", flag.ContinueOnError)
 	flags.SetOutput(progress)
 	flags.IntVar(&b.rounds, "rounds", 8, "how many `times` each variant has its turn")
@@ -94,10 +67,6 @@ func (b *gateBench) stop() {
 	for _, p := range b.processes {
 		p.stop()
 	}
-}
-
-func (b *gateBench) note(format string, args ...any) {
-	fmt.Fprintf(b.progress, format+"\n", args...)
 }
 
 // start brings up every process, and makes sure that each variant does what it
@@ -162,6 +131,7 @@ func (b *gateBench) connect(ctx context.Context, r *row) (err error) {
 		return err
 	}
 	b.loads = append(b.loads, r.load)
+	r.drive = r.load.run
 	return nil
 }
 
@@ -209,22 +179,18 @@ func (b *gateBench) measure(ctx context.Context) error {
 		}
 		if len(r.credentials) > 1 {
 			var t turn
-			if err := b.measureOne(r, "", &t, func() (*slice, error) { return r.load.once(ctx) }); err != nil {
+			if err := r.measure("", &t, func() (*slice, error) { return r.load.once(ctx) }); err != nil {
 				return err
 			}
 			first := t.round()
 			r.first = &first
 		}
-		if _, err := r.load.run(ctx, b.each); err != nil {
+		if _, err := r.drive(ctx, b.each); err != nil {
 			return fmt.Errorf("%s: %w", r.caddy.name, err)
 		}
 	}
-	for i := range b.rounds {
-		b.note("round %d of %d", i+1, b.rounds)
-		profiled := b.profiles != "" && i == b.rounds-1
-		if err := b.round(ctx, profiled); err != nil {
-			return err
-		}
+	if err := b.compete(ctx); err != nil {
+		return err
 	}
 	for _, r := range b.rows {
 		u, err := r.caddy.ask(opSettle)
@@ -234,105 +200,4 @@ func (b *gateBench) measure(ctx context.Context) error {
 		r.rested = u.Anonymous
 	}
 	return nil
-}
-
-// parts are how many pieces a turn is cut into. The rows take their pieces in
-// turn, so that something else that needs the cores for a second hits all rows
-// and not one.
-const parts = 8
-
-// round lets every row have its turn.
-func (b *gateBench) round(ctx context.Context, profiled bool) error {
-	pieces := parts
-	if profiled {
-		pieces = 1 // a profile is of one piece
-	}
-	turns := make([]turn, len(b.rows))
-	for piece := range pieces {
-		for i := range b.rows {
-			if piece%2 == 1 { // a machine that slows down or speeds up favours nobody
-				i = len(b.rows) - 1 - i
-			}
-			r := b.rows[i]
-			var profile string
-			if profiled {
-				profile = filepath.Join(b.profiles, fileName(r))
-			}
-			err := b.measureOne(r, profile, &turns[i], func() (*slice, error) {
-				return r.load.run(ctx, b.each/time.Duration(pieces))
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	for i, r := range b.rows {
-		if turns[i].requests == 0 {
-			return fmt.Errorf("%s: no response within %s; make the turns longer", r.caddy.name, b.each)
-		}
-		r.rounds = append(r.rounds, turns[i].round())
-	}
-	return nil
-}
-
-// turn adds up what was measured in the pieces of one.
-type turn struct {
-	slice
-	cpu     time.Duration
-	mallocs uint64
-}
-
-func (t *turn) round() round {
-	n := float64(t.requests)
-	return round{
-		rate:   n / t.elapsed.Seconds(),
-		p50:    micros(t.latency.quantile(0.50)),
-		p99:    micros(t.latency.quantile(0.99)),
-		cpu:    micros(t.cpu) / n,
-		allocs: float64(t.mallocs) / n,
-	}
-}
-
-// measureOne measures a Caddy while drive drives it, and adds that to t.
-func (b *gateBench) measureOne(r *row, profile string, t *turn, drive func() (*slice, error)) error {
-	if profile != "" {
-		if err := os.MkdirAll(filepath.Dir(profile), 0o755); err != nil {
-			return fmt.Errorf("making the directory of profiles: %w", err)
-		}
-		if _, err := r.caddy.ask(opProfile + " " + profile + ".cpu"); err != nil {
-			return err
-		}
-	}
-	before, err := r.caddy.ask(opUsage)
-	if err != nil {
-		return err
-	}
-	s, err := drive()
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.caddy.name, err)
-	}
-	after, err := r.caddy.ask(opUsage)
-	if err != nil {
-		return err
-	}
-	if profile != "" {
-		if _, err := r.caddy.ask(opStop + " " + profile + ".allocs"); err != nil {
-			return err
-		}
-	}
-	t.requests += s.requests
-	t.elapsed += s.elapsed
-	t.latency.merge(&s.latency)
-	t.cpu += after.CPU - before.CPU
-	t.mallocs += after.Mallocs - before.Mallocs
-	return nil
-}
-
-func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-// fileName is a row's as a file's name: "respond-gate-session-headers".
-func fileName(r *row) string {
-	return strings.Join(strings.FieldsFunc(r.front+" "+r.name, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_')
-	}), "-")
 }

@@ -20,8 +20,10 @@ type load struct {
 // loadConn is a connection and the requests made on it, one after the other.
 type loadConn struct {
 	net.Conn
+	number    int // among those of its load
 	responses *responseReader
 	random    *rand.Rand
+	request   []byte // the last one of ask
 }
 
 // slice is what a load did in one slice of time.
@@ -40,7 +42,9 @@ func dialLoad(ctx context.Context, addr string, n, status int, requests [][]byte
 			l.close()
 			return nil, fmt.Errorf("connecting to what is to be driven: %w", err)
 		}
-		l.conns = append(l.conns, &loadConn{conn, newResponseReader(conn), rand.New(rand.NewPCG(1, uint64(i)))})
+		l.conns = append(l.conns, &loadConn{
+			Conn: conn, number: i, responses: newResponseReader(conn), random: rand.New(rand.NewPCG(1, uint64(i))),
+		})
 	}
 	return l, nil
 }
@@ -70,6 +74,49 @@ func (l *load) run(ctx context.Context, d time.Duration) (*slice, error) {
 		}
 		return nil
 	})
+}
+
+// errand is what a connection does again and again where that is more than a
+// request which was built before. It counts as one, however many requests it takes.
+type errand func(c *loadConn) error
+
+// repeat has every connection do the errand for d, again as soon as it is done.
+func (l *load) repeat(ctx context.Context, d time.Duration, e errand) (*slice, error) {
+	start := time.Now()
+	end := start.Add(d)
+	return l.each(ctx, start, func(i int, c *loadConn, s *slice) error {
+		for begun := time.Now(); begun.Before(end); {
+			if err := e(c); err != nil {
+				return err
+			}
+			done := time.Now()
+			s.requests++
+			s.latency.add(done.Sub(begun))
+			begun = done
+		}
+		return nil
+	})
+}
+
+// ask sends a request and reads the whole response, which is valid until the next.
+func (c *loadConn) ask(status int, parts ...[]byte) (head, body []byte, err error) {
+	actual, head, body, err := c.askAny(parts...)
+	if err == nil && actual != status {
+		err = fmt.Errorf("a response with status %d where %d was expected:\n%s%s", actual, status, head, body)
+	}
+	return head, body, err
+}
+
+// askAny is ask for whatever status comes.
+func (c *loadConn) askAny(parts ...[]byte) (status int, head, body []byte, err error) {
+	c.request = c.request[:0]
+	for _, part := range parts {
+		c.request = append(c.request, part...)
+	}
+	if _, err := c.Write(c.request); err != nil {
+		return 0, nil, nil, fmt.Errorf("sending a request: %w", err)
+	}
+	return c.responses.whole()
 }
 
 // once sends every request once, in order, split among the connections.

@@ -113,31 +113,19 @@ func (b *gateBench) row(front, name string) *row {
 
 func (b *gateBench) rates(front, name string) []float64 { return b.row(front, name).values(rateOf) }
 
-func rateOf(r round) float64 { return r.rate }
-
-func (r *row) values(of func(round) float64) []float64 {
-	values := make([]float64, len(r.rounds))
-	for i, round := range r.rounds {
-		values[i] = of(round)
-	}
-	return values
-}
-
 func (b *gateBench) result(r *row) result {
 	plain := b.row(r.front, plainName)
-	med := func(of func(round) float64) float64 { return median(r.values(of)) }
 	against := func(of func(round) float64, f func(a, b float64) float64) float64 {
 		return median(paired(r.values(of), plain.values(of), f))
 	}
-	cpu := func(r round) float64 { return r.cpu }
 	allocs := func(r round) float64 { return r.allocs }
 	out := result{
 		Front: r.front, Name: r.name,
-		Rate: med(rateOf), Ratio: against(rateOf, ratio),
-		P50: med(func(r round) float64 { return r.p50 }),
-		P99: med(func(r round) float64 { return r.p99 }),
-		CPU: med(cpu), CPUOverPlain: against(cpu, difference),
-		Allocs: med(allocs), AllocsOverPlain: against(allocs, difference),
+		Rate: r.median(rateOf), Ratio: against(rateOf, ratio),
+		P50: r.median(func(r round) float64 { return r.p50 }),
+		P99: r.median(func(r round) float64 { return r.p99 }),
+		CPU: r.median(cpuOf), CPUOverPlain: against(cpuOf, difference),
+		Allocs: r.median(allocs), AllocsOverPlain: against(allocs, difference),
 	}
 	out.RatioLow, out.RatioHigh = quartiles(paired(r.values(rateOf), plain.values(rateOf), ratio))
 	if r.resting > 0 {

@@ -75,6 +75,37 @@ func (r *responseReader) fill() (moved int, err error) {
 	return moved, err
 }
 
+// whole reads one response with its body. Both are valid until the next call.
+func (r *responseReader) whole() (status int, head, body []byte, err error) {
+	need := 0 // of which nothing is known yet
+	for searched := 0; ; {
+		read := r.buf[r.start:r.end]
+		if need == 0 {
+			if i := bytes.Index(read[searched:], []byte("\r\n\r\n")); i >= 0 {
+				head = read[:searched+i+4]
+				var length int
+				if status, length, err = parseHead(head); err != nil {
+					return 0, nil, nil, err
+				}
+				need = len(head) + length
+			}
+			searched = max(0, len(read)-3)
+		}
+		if need > 0 && len(read) >= need {
+			n := len(head)
+			r.start += need
+			return status, read[:n:n], read[n:need:need], nil
+		}
+		if need > len(r.buf) {
+			r.buf = append(make([]byte, 0, need), read...)[:need]
+			r.start, r.end = 0, len(read)
+		}
+		if _, err := r.fill(); err != nil {
+			return 0, nil, nil, fmt.Errorf("reading a response: %w", err)
+		}
+	}
+}
+
 // skip takes a body off the connection. It may overwrite everything behind
 // r.start, but not the head before it.
 func (r *responseReader) skip(length int) error {

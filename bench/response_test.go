@@ -44,6 +44,37 @@ func TestResponsesAreReadOneAfterTheOther(t *testing.T) {
 	}
 }
 
+// Read whole, there is also what is in them, however they arrive.
+func TestWholeResponses(t *testing.T) {
+	long := strings.Repeat("x", 40_000)
+	bodies := []string{"hello", "", long, "\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", long[:17_000], "end"}
+	var stream strings.Builder
+	for _, body := range bodies {
+		fmt.Fprintf(&stream, "HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	for name, conn := range map[string]io.Reader{
+		"in one piece": strings.NewReader(stream.String()),
+		"byte by byte": iotest.OneByteReader(strings.NewReader(stream.String())),
+		"in halves":    iotest.HalfReader(strings.NewReader(stream.String())),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newResponseReader(conn)
+			for i, want := range bodies {
+				status, head, body, err := r.whole()
+				if err != nil || status != 200 || string(body) != want {
+					t.Fatalf("response %d: %d, %d bytes, %v", i, status, len(body), err)
+				}
+				if !bytes.HasPrefix(head, []byte("HTTP/1.1 200 OK\r\nX: y\r\n")) || !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
+					t.Fatalf("response %d: the head is %q", i, head)
+				}
+			}
+			if _, _, _, err := r.whole(); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Fatalf("behind the last response: %v", err)
+			}
+		})
+	}
+}
+
 func TestResponsesThatCannotBeCounted(t *testing.T) {
 	for _, stream := range []string{
 		"",

@@ -84,8 +84,11 @@ func cookieName(upstream string) string { return "caddyito-" + realm(upstream) }
 func realm(upstream string) string { return authapp.Realm(clientID, "http://"+upstream) }
 
 // caddyfile is the whole config of a variant.
-func (v variant) caddyfile(s setting) string {
-	handler := "respond " + `"` + body + `"`
+func (v variant) caddyfile(s setting) string { return v.caddyfileAnswering(s, body) }
+
+// caddyfileAnswering is that with a text of one's own.
+func (v variant) caddyfileAnswering(s setting, text string) string {
+	handler := "respond " + `"` + text + `"`
 	if v.front == proxied {
 		handler = "reverse_proxy " + s.upstream
 	}

@@ -189,6 +189,7 @@ func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 		h.Set("Refresh", strconv.Itoa(int(head.RefreshAfter/time.Second))+"; url="+head.RefreshURL)
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(page.Len())) // otherwise it goes out in chunks
 	w.WriteHeader(status)
 	w.Write(page.Bytes()) // a person who went away needs no answer
 }

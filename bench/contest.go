@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// contest lets rows have their turns, so that they can be compared.
+type contest struct {
+	rounds   int
+	each     time.Duration // a turn
+	profiles string        // directory, or empty
+	progress io.Writer
+	rows     []*row
+}
+
+// row is one line of a table: a load on a Caddy, and what was measured.
+type row struct {
+	front, name string
+	caddy       *process
+	status      int      // of the answers
+	credentials []string // there is a request for each
+	load        *load
+	drive       func(context.Context, time.Duration) (*slice, error)
+	// long is how many times longer its turns are, which then are of one piece;
+	// 0 for turns as those of others.
+	long   int
+	rounds []round
+	// resting is the memory of a Caddy that has not yet been asked anything,
+	// rested that after the whole run. Bytes.
+	resting, rested int64
+	// first is the round in which every session was seen for the first time;
+	// only for many users.
+	first *round
+}
+
+// round is what a row did in one turn.
+type round struct {
+	rate     float64 // requests per second
+	p50, p99 float64 // microseconds
+	cpu      float64 // microseconds of the Caddy per request
+	allocs   float64 // of the Caddy per request
+}
+
+func (c *contest) note(format string, args ...any) {
+	fmt.Fprintf(c.progress, format+"\n", args...)
+}
+
+// compete lets every row have its turn in every round.
+func (c *contest) compete(ctx context.Context) error {
+	for i := range c.rounds {
+		c.note("round %d of %d", i+1, c.rounds)
+		profiled := c.profiles != "" && i == c.rounds-1
+		if err := c.round(ctx, profiled); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parts are how many pieces a turn is cut into. The rows take their pieces in
+// turn, so that something else that needs the cores for a second hits all rows
+// and not one.
+const parts = 8
+
+// round lets every row have its turn.
+func (c *contest) round(ctx context.Context, profiled bool) error {
+	pieces := parts
+	if profiled {
+		pieces = 1 // a profile is of one piece
+	}
+	turns := make([]turn, len(c.rows))
+	for piece := range pieces {
+		for i := range c.rows {
+			if piece%2 == 1 { // a machine that slows down or speeds up favours nobody
+				i = len(c.rows) - 1 - i
+			}
+			r := c.rows[i]
+			d := c.each / time.Duration(pieces)
+			if r.long > 0 {
+				if piece > 0 {
+					continue
+				}
+				d = c.each * time.Duration(r.long)
+			}
+			var profile string
+			if profiled {
+				profile = filepath.Join(c.profiles, r.fileName())
+			}
+			if err := r.measure(profile, &turns[i], func() (*slice, error) { return r.drive(ctx, d) }); err != nil {
+				return err
+			}
+		}
+	}
+	for i, r := range c.rows {
+		if turns[i].requests == 0 {
+			return fmt.Errorf("%s: no response within %s; make the turns longer", r.caddy.name, c.each)
+		}
+		r.rounds = append(r.rounds, turns[i].round())
+	}
+	return nil
+}
+
+// turn adds up what was measured in the pieces of one.
+type turn struct {
+	slice
+	cpu     time.Duration
+	mallocs uint64
+}
+
+func (t *turn) round() round {
+	n := float64(t.requests)
+	return round{
+		rate:   n / t.elapsed.Seconds(),
+		p50:    micros(t.latency.quantile(0.50)),
+		p99:    micros(t.latency.quantile(0.99)),
+		cpu:    micros(t.cpu) / n,
+		allocs: float64(t.mallocs) / n,
+	}
+}
+
+// measure measures a Caddy while drive drives it, and adds that to t.
+func (r *row) measure(profile string, t *turn, drive func() (*slice, error)) error {
+	if profile != "" {
+		if err := os.MkdirAll(filepath.Dir(profile), 0o755); err != nil {
+			return fmt.Errorf("making the directory of profiles: %w", err)
+		}
+		if _, err := r.caddy.ask(opProfile + " " + profile + ".cpu"); err != nil {
+			return err
+		}
+	}
+	before, err := r.caddy.ask(opUsage)
+	if err != nil {
+		return err
+	}
+	s, err := drive()
+	if err != nil {
+		return fmt.Errorf("%s, %s: %w", r.caddy.name, r.name, err)
+	}
+	after, err := r.caddy.ask(opUsage)
+	if err != nil {
+		return err
+	}
+	if profile != "" {
+		if _, err := r.caddy.ask(opStop + " " + profile + ".allocs"); err != nil {
+			return err
+		}
+	}
+	t.requests += s.requests
+	t.elapsed += s.elapsed
+	t.latency.merge(&s.latency)
+	t.cpu += after.CPU - before.CPU
+	t.mallocs += after.Mallocs - before.Mallocs
+	return nil
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// fileName is a row's as a file's name: "respond-gate-session-headers".
+func (r *row) fileName() string {
+	return strings.Join(strings.FieldsFunc(r.front+" "+r.name, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_')
+	}), "-")
+}
+
+func rateOf(r round) float64 { return r.rate }
+func cpuOf(r round) float64  { return r.cpu }
+
+// values are those of the rounds.
+func (r *row) values(of func(round) float64) []float64 {
+	values := make([]float64, len(r.rounds))
+	for i, round := range r.rounds {
+		values[i] = of(round)
+	}
+	return values
+}
+
+// median of the rounds.
+func (r *row) median(of func(round) float64) float64 { return median(r.values(of)) }
