@@ -13,7 +13,7 @@ type Home struct {
 	UserName, Email    string
 	LogoutAction, CSRF string
 	// Where else to go.
-	PasswordURL, AppsURL, SessionsURL, AccountsURL string
+	PasswordURL, SecurityURL, AppsURL, SessionsURL, AccountsURL string
 }
 
 // Home shows the page.

@@ -21,11 +21,14 @@ type Login struct {
 	ClientName string
 	// ForgotURL helps who forgot their password; empty if nothing does.
 	ForgotURL string
+	// Passkey is what is asked of a passkey, as JSON; "" where there are none. The
+	// answer is posted as passkey.
+	Passkey string
 	// FormAction are the URLs to which the form may be redirected.
 	FormAction []string
 }
 
 // Login shows the page.
 func (s *Set) Login(w http.ResponseWriter, status int, p Login) {
-	s.login.Render(w, status, webpage.Head{Title: titleOf(lang.T("Sign in"), !p.Error.IsZero()), FormAction: p.FormAction}, p)
+	s.login.Render(w, status, webpage.Head{Title: titleOf(lang.T("Sign in"), !p.Error.IsZero()), FormAction: p.FormAction, Script: passkeyScript(p.Passkey != "")}, p)
 }

@@ -13,6 +13,7 @@ var templates embed.FS
 type Set struct {
 	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost,
 	accounts, apps, sessions, forgot, forgotSent, reset, resetDone,
+	secondFactor, factors, newApp, newPasskey, recoveryCodes,
 	device, deviceConfirm, deviceAnswered *webpage.View
 }
 
@@ -32,6 +33,11 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"device_confirm.html":   &s.deviceConfirm,
 		"device_answered.html":  &s.deviceAnswered,
 		"form_post.html":        &s.formPost,
+		"second_factor.html":    &s.secondFactor,
+		"factors.html":          &s.factors,
+		"new_app.html":          &s.newApp,
+		"new_passkey.html":      &s.newPasskey,
+		"recovery_codes.html":   &s.recoveryCodes,
 		"accounts.html":         &s.accounts,
 		"apps.html":             &s.apps,
 		"sessions.html":         &s.sessions,

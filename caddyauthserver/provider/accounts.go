@@ -18,22 +18,17 @@ func (p *Provider) accounts(w http.ResponseWriter, r *http.Request) {
 	}
 	page := pages.Accounts{Action: p.path("accounts"), Continue: values.Get("continue")}
 	add := url.Values{"add": {"1"}}
-	back := func(*signedIn) string { return p.url("") }
 	add.Set("continue", page.Continue)
-	if code, ok := forDevice(page.Continue); ok {
-		back = func(*signedIn) string { return p.deviceURL(code) }
-	} else if address, ok := p.forAdmin(page.Continue); ok {
-		back = func(*signedIn) string { return address }
-	} else if page.Continue != "" {
-		req, err := p.parseAuthRequest(r.Context(), page.Continue)
-		if p.refuseRequest(w, r, req, err) {
-			return
+	way, err := p.wayOn(r.Context(), page.Continue)
+	if p.refuseRequest(w, r, way.req, err) {
+		return
+	}
+	page.ClientName, page.FormAction = way.clientName(), way.formAction()
+	back := func(in *signedIn) string {
+		if way.req == nil {
+			return way.url
 		}
-		page.ClientName = req.client.displayName()
-		page.FormAction = []string{req.redirectURI}
-		back = func(in *signedIn) string {
-			return p.url("authorize") + "?" + p.withAsked(req.query, asked{req.asked.at, in.session.SID}).Encode()
-		}
+		return p.url("authorize") + "?" + p.withAsked(way.req.query, asked{way.req.asked.at, in.session.SID}).Encode()
 	}
 	page.AddURL = p.path("login") + "?" + add.Encode()
 	all, err := p.sessions(r)

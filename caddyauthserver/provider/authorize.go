@@ -53,7 +53,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.unavailable(w, r, "reading session and consent", err)
 		return
 	}
-	for _, ask := range []step{p.signInStep, p.groupStep, p.consentStep} {
+	for _, ask := range []step{p.signInStep, p.factorStep, p.groupStep, p.consentStep} {
 		if ask(w, r, a) {
 			return
 		}
@@ -269,6 +269,7 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		// Until it is redeemed there is nothing to outlive the code.
 		family := p.familyOf(in, a.client, a.scopes, a.resources, now.Add(p.CodeLifetime+time.Minute))
 		family.Claims = a.claims.kept()
+		family.ACR = acrFor(in.session, a.acr())
 		if code, err = p.grants(tx, a.client, now).newCode(ctx, family, a); err != nil {
 			return err
 		}
@@ -282,7 +283,7 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 func (p *Provider) familyOf(in *signedIn, c *client, scopes, resources []string, until time.Time) *store.Family {
 	f := &store.Family{
 		ID: store.NewSecret(), ClientID: c.ID, UserID: in.user.ID, Scopes: slices.Clone(scopes), Resources: slices.Clone(resources),
-		ACR: acrPassword, SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: p.now(),
+		ACR: acrOf(in.session), Methods: in.session.Methods, SID: in.session.SID, AuthTime: in.session.AuthTime, CreatedAt: p.now(),
 	}
 	f.ExpiresAt = p.familyEnd(f, until)
 	return f

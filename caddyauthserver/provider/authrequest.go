@@ -195,7 +195,7 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		}
 		a.covering = a.claims.within(a.client, a.scopes, p.claims)
 		a.subs = append(a.subs, a.claims.subs...)
-		if len(a.claims.acr) > 0 && !slices.Contains(a.claims.acr, acrPassword) {
+		if len(a.claims.acr) > 0 && !slices.Contains(a.claims.acr, acrPassword) && !slices.Contains(a.claims.acr, acrMulti) {
 			return &oauthError{code: "unmet_authentication_requirements", description: "there is no sign-in here of the acr that claims asks for"}
 		}
 	}

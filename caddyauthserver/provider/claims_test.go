@@ -290,8 +290,9 @@ func TestACR(t *testing.T) {
 		`{"id_token":{"acr":{"value":"2"}}}`:                                  "code",
 		`{"userinfo":{"acr":{"essential":true,"value":"2"}}}`:                 "code", // it is of ID tokens
 		`{"id_token":{"acr":{"essential":false,"values":["2"]}}}`:             "code",
-		`{"id_token":{"acr":{"essential":true,"value":"2"}}}`:                 "unmet_authentication_requirements",
-		`{"id_token":{"acr":{"essential":true,"values":["2","urn:x:high"]}}}`: "unmet_authentication_requirements",
+		`{"id_token":{"acr":{"essential":true,"value":"2"}}}`:                 "interaction_required", // a second factor
+		`{"id_token":{"acr":{"essential":true,"values":["2","urn:x:high"]}}}`: "interaction_required",
+		`{"id_token":{"acr":{"essential":true,"value":"urn:x:high"}}}`:        "unmet_authentication_requirements",
 		`{"id_token":{"acr":{"essential":true,"value":1}}}`:                   "unmet_authentication_requirements",
 	} {
 		for _, more := range []string{"", "1", "2 1", "urn:x:high"} {
@@ -388,6 +389,6 @@ func TestPushedClaims(t *testing.T) {
 	}
 	q.Set("claims", `{"userinfo":`)
 	wantError(t, s.push(as("app", appSecret), q), 400, "invalid_request")
-	q.Set("claims", `{"id_token":{"acr":{"essential":true,"value":"2"}}}`)
+	q.Set("claims", `{"id_token":{"acr":{"essential":true,"value":"3"}}}`)
 	wantError(t, s.push(as("app", appSecret), q), 400, "unmet_authentication_requirements")
 }

@@ -17,18 +17,6 @@ const (
 	maxClaimsDepth = 6
 )
 
-// acrPassword is the authentication context class of who gave a password. Of more
-// than that, a second factor say, it will be "2".
-const acrPassword = "1"
-
-// amrOf says by which methods a class is reached (RFC 8176).
-func amrOf(acr string) []string {
-	if acr == acrPassword {
-		return []string{"pwd"}
-	}
-	return nil
-}
-
 // claimsRequest is the claims parameter of an authorization request (OpenID Connect
 // Core section 5.5). Claims that nobody knows, and members that section 5.5.1 does
 // not have, are ignored, as it says.

@@ -49,6 +49,9 @@ type Config struct {
 	// access token that an administrator made (RFC 7591). Default: false.
 	Registration bool
 
+	// SecondFactor says who must have a second factor. Default: nobody.
+	SecondFactor SecondFactorPolicy
+
 	// Brand is how pages look.
 	Brand webpage.Brand
 

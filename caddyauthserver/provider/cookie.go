@@ -13,8 +13,8 @@ import (
 // other hosts of the domain from setting them (RFC 6265bis section 4.1.3.2). On
 // plain http all ports of a host share one jar, so the port is in the name.
 type cookieNames struct {
-	session, csrf, device, language string
-	secure                          bool
+	session, csrf, device, language, pending string
+	secure                                   bool
 }
 
 func cookieNamesFor(issuer string) cookieNames {
@@ -27,7 +27,7 @@ func cookieNamesFor(issuer string) cookieNames {
 		}
 		base, secure = "caddyito-server-"+port, false
 	}
-	return cookieNames{session: base, csrf: base + "-csrf", device: base + "-device", language: base + "-language", secure: secure}
+	return cookieNames{session: base, csrf: base + "-csrf", device: base + "-device", language: base + "-language", pending: base + "-pending", secure: secure}
 }
 
 // macOf is a text's MAC, as it stands in cookies and URLs.

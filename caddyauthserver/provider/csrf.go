@@ -25,16 +25,24 @@ var staleForm = lang.T("This page was open for too long, or your browser keeps n
 // csrfToken is the token for a form of this purpose; it sets the cookie if the
 // browser has none yet.
 func (p *Provider) csrfToken(w http.ResponseWriter, r *http.Request, purpose string) string {
-	secret := cookie(r, p.cookies.csrf)
-	if len(secret) != 43 {
-		secret = store.NewSecret()
-		p.setCookie(w, p.cookies.csrf, secret, 0)
-	}
+	secret := p.browserSecret(w, r)
 	var salt [16]byte
 	rand.Read(salt[:]) // never fails (crypto/rand)
 	token := append(salt[:], p.csrfMAC(salt[:], "", purpose)...)
 	token = append(token, p.csrfMAC(salt[:], secret, purpose)...)
 	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+// browserSecret is the secret of the browser's cookie, which it gets now if it has
+// none. The request has it from then on, so that a page with several tokens sets one.
+func (p *Provider) browserSecret(w http.ResponseWriter, r *http.Request) string {
+	secret := cookie(r, p.cookies.csrf)
+	if len(secret) != secretLen {
+		secret = store.NewSecret()
+		p.setCookie(w, p.cookies.csrf, secret, 0)
+		r.AddCookie(&http.Cookie{Name: p.cookies.csrf, Value: secret})
+	}
+	return secret
 }
 
 // csrfValid says whether a post of this purpose comes from a form that this
@@ -59,7 +67,7 @@ func (p *Provider) csrfValid(r *http.Request, form url.Values, purpose string) b
 		return false
 	}
 	secret := cookie(r, p.cookies.csrf)
-	return len(secret) == 43 && hmac.Equal(keyed, p.csrfMAC(salt, secret, purpose))
+	return len(secret) == secretLen && hmac.Equal(keyed, p.csrfMAC(salt, secret, purpose))
 }
 
 // csrfMAC is over a purpose and, unless it is "", the cookie's secret.

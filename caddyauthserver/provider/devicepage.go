@@ -35,6 +35,9 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, p.loginForDevice(code))
 		return
 	}
+	if p.askForFactor(w, r, in, continueDevice(code), nil) {
+		return
+	}
 	ask := func(status int, problem lang.Text) {
 		p.pages.Device(w, status, pages.Device{Action: p.path("device"), UserCode: typed[:min(len(typed), 100)], UserName: in.user.Name(), Problem: problem})
 	}

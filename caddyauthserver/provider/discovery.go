@@ -55,7 +55,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"frontchannel_logout_supported":                  true,
 		"frontchannel_logout_session_supported":          true,
 		"claims_parameter_supported":                     true,
-		"acr_values_supported":                           []string{acrPassword},
+		"acr_values_supported":                           []string{acrPassword, acrMulti},
 		"claim_types_supported":                          []string{"normal"},
 		"request_parameter_supported":                    false,
 		"request_uri_parameter_supported":                false,

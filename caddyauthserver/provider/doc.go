@@ -11,6 +11,10 @@
 //	      |                         v
 //	      |                        steps, in turn; each returns only here
 //	      |                         |-- signed in?  -> /o/login    (login.go)
+//	      |                         |                    | has a second factor
+//	      |                         |                  /o/second-factor  (secondfactor.go)
+//	      |                         |-- second factor due? -> /o/second-factor, or
+//	      |                         |         /o/account/security to set one up (factorstep.go)
 //	      |                         |-- agreed?     -> /o/consent  (consent.go)
 //	      |                         v
 //	      |                        code -> the client's redirect URI (redirect.go)
@@ -34,6 +38,10 @@
 //
 // When a session ends, backchannel.go tells the clients that signed in by it, each
 // by a logout token (logouttoken.go), until they took it.
+//
+// Nobody has a session who did not give the second factor they have: between the
+// password and it, a ticket remembers who is half signed in. What a page in between
+// hands back, and so where it leads, is in continue.go.
 //
 // A file is an endpoint or what endpoints share: the browser's session
 // (session.go), CSRF tokens (csrf.go), passwords (checklogin.go) and how often one

@@ -73,7 +73,7 @@ func (p *Provider) signIDToken(ctx context.Context, b *bought) (string, error) {
 		Issuer: p.Issuer, Subject: strconv.FormatInt(b.family.UserID, 10), Audience: b.family.ClientID,
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(p.accessLifetime(b.client))),
 		AuthTime: jwt.NewNumericDate(b.family.AuthTime), Nonce: b.nonce, SID: b.family.SID,
-		AtHash: atHash(alg, b.access), ACR: b.family.ACR, AMR: amrOf(b.family.ACR), person: person,
+		AtHash: atHash(alg, b.access), ACR: b.family.ACR, AMR: amrOf(b.family), person: person,
 	})
 }
 

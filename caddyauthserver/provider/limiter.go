@@ -24,6 +24,11 @@ var (
 	overallLimit = limit{1000, 50 * time.Millisecond}
 )
 
+// factorLimit is of wrong codes of an app, for who has the right password. A guess is
+// right three times in a million, so in a day all the world has one chance in a
+// thousand.
+var factorLimit = limit{10, 5 * time.Minute}
+
 // Limits of links for a new password that are asked for.
 var (
 	resetAccountLimit = limit{3, 10 * time.Minute}

@@ -18,10 +18,9 @@ import (
 // disabled, and a wrong password.
 var wrongLogin = lang.T("Username or password is not right.")
 
-// login asks for username and password. It is a step of authorize, of device and of
-// administration, to which it returns and nowhere else: "continue" is an
-// authorization request, a user code or a page of administration, not a URL. Without
-// one it leads home.
+// login asks for username and password. It is a step of authorize and of others, to
+// which it returns and nowhere else (wayOn). Who has a second factor gives it next
+// (secondfactor.go), and is not signed in before.
 func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	values, ok := p.pageValues(w, r)
 	if !ok {
@@ -29,22 +28,13 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	}
 	page := pages.Login{Action: p.path("login"), ForgotURL: p.forgotURL(), Continue: values.Get("continue"), Username: values.Get("username"),
 		Add: values.Get("add") != "", Remember: r.Method != http.MethodPost || values.Get("remember") != ""}
-	back := p.url("")
-	if code, ok := forDevice(page.Continue); ok {
-		back = p.deviceURL(code)
-	} else if address, ok := p.forAdmin(page.Continue); ok {
-		back = address
-	} else if page.Continue != "" {
-		req, err := p.parseAuthRequest(r.Context(), page.Continue)
-		if p.refuseRequest(w, r, req, err) {
-			return
-		}
-		back = p.url("authorize") + "?" + req.query.Encode()
-		page.ClientName = req.client.displayName()
-		page.FormAction = []string{req.redirectURI}
-		if r.Method != http.MethodPost {
-			page.Username = req.loginHint
-		}
+	back, err := p.wayOn(r.Context(), page.Continue)
+	if p.refuseRequest(w, r, back.req, err) {
+		return
+	}
+	page.ClientName, page.FormAction = back.clientName(), back.formAction()
+	if back.req != nil && r.Method != http.MethodPost {
+		page.Username = back.req.loginHint
 	}
 	if len(page.Username) > 254 {
 		page.Username = ""
@@ -52,6 +42,10 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	show := func(status int, problem lang.Text) {
 		page.Error = problem
 		page.CSRF = p.csrfToken(w, r, "login")
+		if page.Passkey, err = p.passkeyForLogin(w, r); err != nil {
+			p.unavailable(w, r, "asking for a passkey", err)
+			return
+		}
 		p.pages.Login(w, status, page)
 	}
 	if r.Method != http.MethodPost {
@@ -62,12 +56,27 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusForbidden, staleForm)
 		return
 	}
+	if raw := values.Get("passkey"); raw != "" {
+		kept, err := p.loginByPasskey(r, raw, values.Get("remember") != "", values.Get("add") != "")
+		switch {
+		case errors.Is(err, errWrongPasskey):
+			show(http.StatusForbidden, lang.T("This passkey did not sign you in. Try again, or use your password."))
+		case errors.Is(err, errStaleChallenge):
+			show(http.StatusForbidden, staleForm)
+		case err != nil:
+			p.refuseLogin(w, r, err, show)
+		default:
+			p.letIn(w, r, kept)
+			seeOther(w, back.url)
+		}
+		return
+	}
 	in, err := p.checkLogin(r, values.Get("username"), values.Get("password"))
 	if err != nil {
 		p.refuseLogin(w, r, err, show)
 		return
 	}
-	kept, err := p.startLogin(r, in, values.Get("remember") != "", values.Get("add") != "")
+	kept, pending, err := p.startLogin(r, in, values.Get("remember") != "", values.Get("add") != "")
 	if errors.Is(err, errNotAnyMore) {
 		p.refuseLogin(w, r, errWrongLogin, show)
 		return
@@ -76,10 +85,26 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		p.unavailable(w, r, "signing in", err)
 		return
 	}
-	p.Logger.Info("signed in", "user_id", in.user.ID)
+	if pending != "" {
+		p.setCookie(w, p.cookies.pending, pending, pendingLifetime)
+		query := continueWith(page.Continue)
+		query.Set("login", "1")
+		seeOther(w, p.urlWith("second-factor", query))
+		return
+	}
+	p.letIn(w, r, kept)
+	seeOther(w, back.url)
+}
+
+// letIn has the browser keep what a sign-in that is complete gave.
+func (p *Provider) letIn(w http.ResponseWriter, r *http.Request, kept []*signedIn) {
+	in := kept[0]
+	p.Logger.Info("signed in", "user_id", in.user.ID, "methods", amrOfSession(in.session))
+	if _, known := p.knownBrowser(r, in.user.ID); !known && in.again {
+		p.tellOfSignIn(r, in.user)
+	}
 	p.keepSessions(w, kept)
 	p.rememberBrowser(w, r, in.user.ID)
-	seeOther(w, back)
 }
 
 var errWrongLogin = errors.New("wrong login")
@@ -103,11 +128,13 @@ func (p *Provider) refuseLogin(w http.ResponseWriter, r *http.Request, err error
 	p.unavailable(w, r, "checking password", err)
 }
 
-// startLogin writes the session, in one transaction with a last look at the
-// user and the password. It returns what the browser is to keep.
-func (p *Provider) startLogin(r *http.Request, in *provenLogin, remember, add bool) (kept []*signedIn, err error) {
+// startLogin writes the session, in one transaction with a last look at the user and
+// the password. It returns what the browser is to keep; or, for who has a second
+// factor to give yet, the token of the pending sign-in alone.
+func (p *Provider) startLogin(r *http.Request, in *provenLogin, remember, add bool) (kept []*signedIn, pending string, err error) {
 	s, id := p.newSession(r, in.user.ID, remember)
 	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+		kept, pending = nil, ""
 		u, err := activeUser(tx, in.user.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return errNotAnyMore
@@ -128,13 +155,32 @@ func (p *Provider) startLogin(r *http.Request, in *provenLogin, remember, add bo
 				return fmt.Errorf("writing credential: %w", err)
 			}
 		}
-		if err := p.recordLogin(tx, u, s.AuthTime); err != nil {
+		factors, err := tx.Factors(u.ID)
+		if err != nil {
+			return fmt.Errorf("reading factors: %w", err)
+		}
+		if len(factors) > 0 {
+			pending, err = p.putPending(tx, c, remember, add)
 			return err
 		}
-		kept, err = p.startSession(tx, r, s, id, add)
+		kept, err = p.openSession(tx, r, u, s, id, add)
 		return err
 	})
-	return kept, err
+	return kept, pending, err
+}
+
+// openSession writes the session of a sign-in that is complete.
+func (p *Provider) openSession(tx store.WriteTx, r *http.Request, u *store.User, s *store.Session, id string, add bool) ([]*signedIn, error) {
+	again := !u.LastLogin.IsZero()
+	if err := p.recordLogin(tx, u, s.AuthTime); err != nil {
+		return nil, err
+	}
+	kept, err := p.startSession(tx, r, s, id, add)
+	if err != nil {
+		return nil, err
+	}
+	kept[0].user, kept[0].again = u, again
+	return kept, nil
 }
 
 // recordLogin notes when the user last signed in, also of a user whom the schema

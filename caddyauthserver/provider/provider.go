@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/caddyito/caddyito/caddyauthserver/admin"
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/lang"
@@ -23,26 +25,29 @@ import (
 // Provider is an OpenID provider. It is safe for concurrent use.
 type Provider struct {
 	Config
-	messages   *webpage.Renderer
-	pages      *pages.Set
-	admin      *admin.Admin
-	passwords  *password.Hasher
-	keys       *keyring
-	origins    *follower[map[string]bool] // of the clients in the store
-	limits     *limiter
-	polls      *polls
-	sync       *usersync.Server
-	logouts    *notifier
-	resets     chan string        // names of people who asked for a new password
-	stopMail   context.CancelFunc // nil before StartMail
-	mailing    sync.WaitGroup
-	meter      meter
-	claims     []claim // about a person
-	cookies    cookieNames
-	routes     map[string]route
-	csrfKey    [32]byte
-	askedKey   [32]byte
-	browserKey [32]byte
+	messages  *webpage.Renderer
+	pages     *pages.Set
+	admin     *admin.Admin
+	passwords *password.Hasher
+	passkeys  *webauthn.WebAuthn // nil: there can be none
+	keys      *keyring
+	origins   *follower[map[string]bool] // of the clients in the store
+	limits    *limiter
+	polls     *polls
+	sync      *usersync.Server
+	logouts   *notifier
+	resets    chan string        // names of people who asked for a new password
+	stopMail  context.CancelFunc // nil before StartMail
+	mailing   sync.WaitGroup
+	meter     meter
+	claims    []claim // about a person
+	cookies   cookieNames
+	routes    map[string]route
+	csrfKey   [32]byte
+	askedKey  [32]byte
+	// challengeKey binds challenges to the page and browser they were for.
+	challengeKey [32]byte
+	browserKey   [32]byte
 	// jtiKey hides under what JWTs are kept.
 	jtiKey [32]byte
 	// successorKey makes refresh tokens of those they replace.
@@ -82,6 +87,7 @@ func New(c Config) (*Provider, error) {
 		askedKey:   c.MasterKey.Derive("provider/asked"),
 		browserKey: c.MasterKey.Derive("provider/device"), // as it was called first
 
+		challengeKey: c.MasterKey.Derive("provider/passkey-challenge"),
 		jtiKey:       c.MasterKey.Derive("provider/jti"),
 		successorKey: c.MasterKey.Derive("provider/refresh-successor"),
 	}
@@ -92,6 +98,9 @@ func New(c Config) (*Provider, error) {
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)
 	p.resets = make(chan string, resetQueue)
+	if p.passkeys, err = newPasskeys(c.Issuer, c.Brand.Name); err != nil {
+		return nil, fmt.Errorf("preparing passkeys: %w", err)
+	}
 	if p.admin, err = p.newAdmin(); err != nil {
 		return nil, fmt.Errorf("preparing pages: %w", err)
 	}
@@ -123,12 +132,19 @@ func New(c Config) (*Provider, error) {
 
 		p.path("account/apps"):     {p.accountPage("account/apps", p.showApps, p.removeApp), both, sameOrigin},
 		p.path("account/sessions"): {p.accountPage("account/sessions", p.showSessions, p.endNamed), both, sameOrigin},
-		p.path("admin"):            {p.admin.ServeHTTP, both, sameOrigin},
-		p.path("forgot"):           {p.forgot, both, sameOrigin},
-		p.path("reset"):            {p.reset, both, sameOrigin},
-		p.path("sync"):             {p.servePull, []string{"GET"}, sameOrigin},
+		p.path("second-factor"):    {p.secondFactor, both, sameOrigin},
+		p.path("account/security"): {p.securityPage(p.showFactors, p.changeFactors), both, sameOrigin},
+
+		p.path("account/security/app"): {p.securityPage(p.showNewApp, p.addApp), both, sameOrigin},
+		p.path("admin"):                {p.administer, both, sameOrigin},
+		p.path("forgot"):               {p.forgot, both, sameOrigin},
+		p.path("reset"):                {p.reset, both, sameOrigin},
+		p.path("sync"):                 {p.servePull, []string{"GET"}, sameOrigin},
 		// A client of format djangito asks as it starts.
 		p.path("get_admin_url"): {p.adminURL, get, sameOrigin},
+	}
+	if p.passkeys != nil {
+		p.routes[p.path("account/security/passkey")] = route{p.securityPage(p.showNewPasskey, p.addPasskey), both, sameOrigin}
 	}
 	if c.Registration {
 		p.routes[p.path("register")] = route{p.register, post, sameOrigin}

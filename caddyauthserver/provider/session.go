@@ -23,6 +23,7 @@ type signedIn struct {
 	user    *store.User
 	id      string // in the cookie
 	current bool
+	again   bool // who just signed in did so before
 }
 
 // currentSession is who the browser is signed in as, or nil.

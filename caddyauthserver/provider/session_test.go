@@ -21,7 +21,7 @@ func (b *browser) signedIn() bool {
 func (b *browser) sessionCookie() *http.Cookie {
 	u, _ := url.Parse(b.url)
 	for _, c := range b.jar.Cookies(u) {
-		if strings.HasPrefix(c.Name, "caddyito-server-") && !strings.HasSuffix(c.Name, "-csrf") && !strings.HasSuffix(c.Name, "-device") {
+		if strings.HasPrefix(c.Name, "caddyito-server-") && !strings.HasSuffix(c.Name, "-csrf") && !strings.HasSuffix(c.Name, "-device") && !strings.HasSuffix(c.Name, "-pending") {
 			return c
 		}
 	}

@@ -1,0 +1,37 @@
+package pages
+
+import (
+	"time"
+
+	"github.com/caddyito/caddyito/internal/lang"
+)
+
+// NoticeMail tells somebody of something that happened to their account, where, and
+// what to do if it was not they.
+type NoticeMail struct {
+	Brand   string // of the server; may be empty
+	Name    string // of the person
+	Subject lang.Text
+	What    lang.Text
+	// Browser, IP and At are by what it was done, and when.
+	Browser lang.Text
+	IP      string
+	At      time.Time
+	// Advice is what to do if it was not they, at Link.
+	Advice lang.Text
+	Link   string
+}
+
+// Where says by what it was done, and when.
+func (m NoticeMail) Where() []lang.Text {
+	return []lang.Text{
+		lang.T("Browser: %s", m.Browser),
+		lang.T("Address: %s", m.IP),
+		lang.T("Time: %s, %s", lang.Date(m.At), m.At.Format("15:04 MST")),
+	}
+}
+
+// Compose writes the mail.
+func (m NoticeMail) Compose(l *lang.Language) (MailText, error) {
+	return compose(l, "notice", m.Subject, m.Brand, m)
+}

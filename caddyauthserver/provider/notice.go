@@ -1,0 +1,50 @@
+package provider
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/caddyito/caddyito/caddyauthserver/pages"
+	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/mail"
+	"github.com/caddyito/caddyito/store"
+)
+
+// What happens to an account is told to its owner by mail, if the server sends any:
+// it may have been somebody else. Nothing waits for it.
+
+// noticeLifetime is how long it is worth telling.
+const noticeLifetime = 24 * time.Hour
+
+// tellOfFactor tells of a change of the second factors.
+func (p *Provider) tellOfFactor(r *http.Request, u *store.User, what lang.Text) {
+	p.tell(r, u, pages.NoticeMail{
+		Subject: lang.T("Your sign-in security was changed"), What: what,
+		Advice: lang.T("If it was not you, change your password at once, remove what you do not know, and tell whoever runs this server:"),
+		Link:   p.url("account/security"),
+	})
+}
+
+// tellOfSignIn tells of a sign-in from a browser that was not known for the person's.
+func (p *Provider) tellOfSignIn(r *http.Request, u *store.User) {
+	p.tell(r, u, pages.NoticeMail{
+		Subject: lang.T("New sign-in"), What: lang.T("Somebody signed in to your account from a browser that we do not know."),
+		Advice: lang.T("If it was not you, change your password at once; that signs out everybody else:"),
+		Link:   p.url("password"),
+	})
+}
+
+func (p *Provider) tell(r *http.Request, u *store.User, m pages.NoticeMail) {
+	if p.Mailer == nil || u.Email == "" {
+		return
+	}
+	m.Brand, m.Name, m.At = p.Brand.Name, u.Name(), p.now()
+	m.Browser, m.IP = browserName(r.UserAgent()), p.ClientIP(r)
+	text, err := m.Compose(lang.Choose(u.Language))
+	if err != nil {
+		p.Logger.Error("cannot write a mail", "error", err)
+		return
+	}
+	p.Mailer.Send(&mail.Message{To: u.Email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, DeliverBefore: time.Now().Add(noticeLifetime)})
+	p.Logger.Info("told the owner of an account by mail", "user_id", u.ID)
+}
