@@ -65,10 +65,30 @@ func (m *Manager) changeUser(tx store.WriteTx, p power, u *store.User, change fu
 	if err := store.SaveUser(tx, m.Schema, u); err != nil {
 		return err
 	}
+	if u.IsStaff && !before.IsStaff || u.IsSuperuser && !before.IsSuperuser {
+		if err := m.endLinks(tx, u.ID); err != nil {
+			return err
+		}
+	}
 	if u.IsActive {
 		return nil
 	}
 	return m.signOut(tx, u.ID)
+}
+
+// endLinks ends the links by which a user may choose a password: whoever made one
+// for a person would have it for one with rights. They count as long as the password
+// was not changed (provider/reset.go).
+func (m *Manager) endLinks(tx store.WriteTx, userID int64) error {
+	c, err := tx.Credential(userID)
+	if errors.Is(err, store.ErrNotFound) {
+		c, err = &store.Credential{UserID: userID}, nil
+	}
+	if err != nil {
+		return err
+	}
+	c.PasswordChangedAt = m.Now()
+	return tx.PutCredential(c)
 }
 
 // SetActive disables or enables a user, whatever the schema came to ask of them

@@ -45,6 +45,12 @@ type storedHash interface {
 	current(cost) bool
 }
 
+// CheckHash says what is wrong with a hash that was made elsewhere.
+func CheckHash(encoded string) error {
+	_, err := parse(encoded)
+	return err
+}
+
 func parse(encoded string) (storedHash, error) {
 	switch {
 	case len(encoded) > maxEncoded:

@@ -19,15 +19,19 @@ func secure(h http.Header, policy string) {
 }
 
 // policy is the Content-Security-Policy of a page: nothing but its own style,
-// embedded images, the script named by its hash if there is one, forms to this
+// embedded images, the script named by its hash if there is one, which may ask this
+// origin if it says so, forms to this
 // origin and those given, and frames of the origins given.
-func policy(styleHash, script string, formAction, frames []string) string {
+func policy(styleHash, script string, connect bool, formAction, frames []string) string {
 	var b strings.Builder
 	b.WriteString("default-src 'none'; style-src ")
 	b.WriteString(styleHash)
 	if script != "" {
 		b.WriteString("; script-src ")
 		b.WriteString(hashSource(script))
+	}
+	if connect {
+		b.WriteString("; connect-src 'self'")
 	}
 	b.WriteString("; img-src data:; form-action 'self'")
 	var sources []string

@@ -51,7 +51,7 @@ func FuzzFormSource(f *testing.F) {
 		if frameSource(target) != "" {
 			want++
 		}
-		if n := strings.Count(policy("'x'", "", []string{target}, []string{target}), ";"); n != want {
+		if n := strings.Count(policy("'x'", "", false, []string{target}, []string{target}), ";"); n != want {
 			t.Errorf("%q changes the number of directives to %d", target, n+1)
 		}
 	})

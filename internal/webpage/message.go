@@ -56,7 +56,7 @@ func problem(w http.ResponseWriter, status int, m Message) {
 		body = nil // strings and a number always encode
 	}
 	h := w.Header()
-	secure(h, policy("'none'", "", nil, nil))
+	secure(h, policy("'none'", "", false, nil, nil))
 	h.Set("Content-Type", "application/problem+json")
 	h.Set(contentLanguage, lang.English().Code())
 	w.WriteHeader(status)

@@ -124,6 +124,8 @@ type Head struct {
 	RefreshAfter time.Duration
 	// Script runs once the body is there. It must be a constant.
 	Script template.JS
+	// Connect lets the script ask this origin.
+	Connect bool
 	// Menu stands beside the page, which is a wide one then.
 	Menu *Menu
 }
@@ -178,13 +180,13 @@ func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 	}{l.Code(), l.Say(head.Title), v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, head.Menu, data})
 	if err != nil {
 		// Only a template that does not fit its view model comes here.
-		secure(w.Header(), policy("'none'", "", nil, nil))
+		secure(w.Header(), policy("'none'", "", false, nil, nil))
 		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
 	h.Add("Vary", "Accept-Language")
-	secure(h, policy(v.r.styleHash, string(head.Script), head.FormAction, head.Frames))
+	secure(h, policy(v.r.styleHash, string(head.Script), head.Connect, head.FormAction, head.Frames))
 	if head.RefreshURL != "" {
 		h.Set("Refresh", strconv.Itoa(int(head.RefreshAfter/time.Second))+"; url="+head.RefreshURL)
 	}
