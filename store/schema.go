@@ -126,7 +126,13 @@ func (s *Schema) Check() error {
 	return s.checkBegin()
 }
 
+// maxFields is how many a type may have; a mirror takes no record of a thousand.
+const maxFields = 500
+
 func (s *Schema) checkFields(typ string) error {
+	if n := len(s.Fields(typ)); n > maxFields {
+		return &SchemaError{typ, fmt.Sprintf("%d fields are more than %d", n, maxFields)}
+	}
 	seen := map[string]bool{}
 	for _, f := range s.Fields(typ) {
 		reserved := slices.Contains(builtIn, f.Name)
@@ -326,6 +332,7 @@ func (s *Schema) CheckUser(u *User) error {
 		bad("date_joined", "is missing")
 	}
 	u.Fields = s.checkRecordFields(UserType, u.Fields, bad)
+	s.checkSize(UserType, Fields{"groups": u.Groups}, u.Fields, bad)
 	return invalid(UserType, problems)
 }
 
@@ -345,9 +352,11 @@ func (s *Schema) CheckObject(o *Object) error {
 		return invalid(o.Type, []Problem{{"type", fmt.Sprintf("the schema declares no object type %q", o.Type)}})
 	}
 	var problems []Problem
-	o.Fields = s.checkRecordFields(o.Type, o.Fields, func(field, format string, args ...any) {
+	bad := func(field, format string, args ...any) {
 		problems = append(problems, Problem{field, fmt.Sprintf(format, args...)})
-	})
+	}
+	o.Fields = s.checkRecordFields(o.Type, o.Fields, bad)
+	s.checkSize(o.Type, nil, o.Fields, bad)
 	return invalid(o.Type, problems)
 }
 
@@ -378,6 +387,30 @@ func (s *Schema) checkRecordFields(typ string, values Fields, bad func(field, fo
 		out[f.Name] = v
 	}
 	return out
+}
+
+// maxRecord is how much text a record may hold in all, in bytes: as much as fits
+// into a batch of sync, however it is escaped there. One that did not would hold up
+// whatever comes after it.
+const maxRecord = 500_000
+
+// checkSize names the largest of the fields where they are too large in all.
+func (s *Schema) checkSize(typ string, builtIn, values Fields, bad func(field, format string, args ...any)) {
+	size, most, largest := 0, 0, ""
+	count := func(name string, n int) {
+		if size += n; n > most {
+			most, largest = n, name
+		}
+	}
+	for name := range builtIn {
+		count(name, len(builtIn.Text(name)))
+	}
+	for _, f := range s.Fields(typ) {
+		count(f.Name, len(values.Text(f.Name)))
+	}
+	if size > maxRecord {
+		bad(largest, "is too long beside the others: a record holds at most %d bytes of text in all", maxRecord)
+	}
 }
 
 // Read are the values of a record as they are to be read: of fields that the

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -35,6 +36,7 @@ func TestSchemaCheck(t *testing.T) {
 		`user: this object type is declared twice, or the name`: {Objects: []ObjectType{{Name: "user"}}},
 		`text: this object type is declared twice, or the name`: {Objects: []ObjectType{{Name: "text"}}},
 		`A B: the name of an object type is`:                    {Objects: []ObjectType{{Name: "A B"}}},
+		`user: 501 fields are more than 500`:                    {User: slices.Repeat([]Field{{Name: "a", Type: Text}}, 501)},
 		`company.id: the name`:                                  {Objects: []ObjectType{{Name: "company", Fields: []Field{{Name: "id", Type: Text}}}}},
 		`a.b: it is required, and so are the relations that lead back from b, so that no first a could be made`: between(
 			Field{Name: "b", Type: Relation, Target: "b", Required: true}, Field{Name: "a", Type: Relation, Target: "a", Required: true}),
@@ -141,6 +143,31 @@ func TestCheckUser(t *testing.T) {
 			if !ok || !slices.ContainsFunc(invalid.Problems, func(p Problem) bool { return p.Field == field }) {
 				t.Errorf("%s %d: %v", field, i, err)
 			}
+		}
+	}
+	long := &Schema{Objects: []ObjectType{{Name: "page"}}}
+	for i := range 60 {
+		f := Field{Name: fmt.Sprint("text", i), Type: Text}
+		long.User, long.Objects[0].Fields = append(long.User, f), append(long.Objects[0].Fields, f)
+	}
+	filled := func(n int) Fields {
+		values := Fields{"gone": strings.Repeat("x", 1_000_000)} // not declared any more, so it goes nowhere
+		for i := range n {
+			values[fmt.Sprint("text", i)] = strings.Repeat("x", 10_000)
+		}
+		return values
+	}
+	groups := make([]string, 4000)
+	for i := range groups {
+		groups[i] = fmt.Sprintf("%0150d", i)
+	}
+	for field, err := range map[string]error{
+		"":       long.CheckObject(&Object{Type: "page", Fields: filled(50)}),
+		"text":   long.CheckObject(&Object{Type: "page", Fields: filled(51)}),
+		"groups": long.CheckUser(&User{Username: "ann", DateJoined: time.Now(), Groups: groups}),
+	} {
+		if invalid, ok := errors.AsType[*InvalidError](err); ok != (field != "") || ok && (len(invalid.Problems) != 1 || !strings.HasPrefix(invalid.Problems[0].Field, field) || !strings.Contains(err.Error(), "500000 bytes")) {
+			t.Errorf("%q too long: %v", field, err)
 		}
 	}
 	// Every problem is named at once.

@@ -2,7 +2,9 @@ package usersync
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +62,56 @@ func TestMirrorHolds(t *testing.T) {
 		if v, there := u.Fields[name]; there {
 			t.Errorf("%s = %v left the server", name, v)
 		}
+	}
+}
+
+// A batch ends after 500 changes or 1 MB, and the largest record that there can be
+// fits into one, whatever is in it.
+func TestBatchLimits(t *testing.T) {
+	schema := &store.Schema{Objects: []store.ObjectType{{Name: "page"}}}
+	for i := range 50 {
+		schema.Objects[0].Fields = append(schema.Objects[0].Fields, store.Field{Name: "text" + strconv.Itoa(i), Type: store.Text})
+	}
+	all := NewView(schema, "wiki", "", nil)
+	s := openStore(t)
+	put := func(text string, bytes int) {
+		t.Helper()
+		page := &store.Object{Type: "page", Fields: store.Fields{}}
+		for i := 0; bytes > 0; i++ {
+			n := min(10_000, bytes/len(text))
+			page.Fields["text"+strconv.Itoa(i)], bytes = strings.Repeat(text, n), bytes-n*len(text)
+		}
+		update(t, s, func(tx store.WriteTx) error { return store.SaveObject(tx, schema, page) })
+	}
+	directory(t, s, 600)
+	for range 30 {
+		put("x", 100_000)
+	}
+	for _, text := range []string{"<", `"`, "😀", "x"} {
+		put(text, 500_000)
+	}
+	var sizes []int
+	m := newMirror(t, openStore(t))
+	for p, head := (Position{}), feedOf(t, s).Head; p.Upto < head; {
+		var b *Batch
+		view(t, s, func(tx store.ReadTx) (err error) {
+			b, err = nextBatch(tx, all, p)
+			return err
+		})
+		b.Issuer, b.Audience = issuer, "wiki"
+		token, err := Sign(b, key(t), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = m.Verify(token); err != nil {
+			t.Fatalf("after %d: %v", p.Upto, err)
+		}
+		sizes = append(sizes, len(b.Changes))
+		p, _ = apply(t, m, b)
+	}
+	same(t, m, s)
+	if want := []int{500, 111, 10, 10, 1, 1, 2}; !slices.Equal(sizes, want) {
+		t.Errorf("batches have %v changes; want %v", sizes, want)
 	}
 }
 
