@@ -100,8 +100,9 @@ type Handler struct {
 	// Directory lets the application read the users and objects that the gate
 	// knows, as JSON. Default: it cannot.
 	Directory *gate.Directory `json:"directory,omitempty"`
-	// KeepTokens leaves the access token alive at the issuer after sign-in.
-	// Default: false, it is revoked.
+	// KeepTokens keeps the access token of a sign-in for the upstream, as the
+	// placeholder {http.auth.user.access_token}, and renews it while the session
+	// lasts. Default: false, it is revoked after sign-in.
 	KeepTokens bool `json:"keep_tokens,omitempty"`
 	// CacheSize is how many sessions are held in memory; more exist in the
 	// store, and cost a read each. Default: 131072.
@@ -269,8 +270,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := g.Decide(r)
 	switch d.Verdict {
 	case gate.Pass:
+		tokens := g.TokensOf(r, d)
 		h.apply(g, r, d)
-		setIdentity(r, g, d.Identity)
+		setIdentity(r, g, d.Identity, tokens)
 		if d.Identity == nil {
 			return next.ServeHTTP(w, r)
 		}

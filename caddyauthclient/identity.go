@@ -1,6 +1,7 @@
 package caddyauthclient
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -17,13 +18,16 @@ const identityVar = "auth_client.identity"
 // gateVar is the *gate.Gate that it was.
 const gateVar = "auth_client.gate"
 
+// tokensVar are the *gate.Tokens of who passed it, where it keeps tokens.
+const tokensVar = "auth_client.tokens"
+
 const placeholders = "http.auth.user."
 
 // setIdentity tells what comes after the gate who passed it: the matcher
 // auth_user, and the placeholders {http.auth.user.*}. These are looked up when
 // somebody asks, all by one function, so that a request pays for none it does
 // not use.
-func setIdentity(r *http.Request, g *gate.Gate, id *gate.Identity) {
+func setIdentity(r *http.Request, g *gate.Gate, id *gate.Identity, tokens *gate.Tokens) {
 	ctx := r.Context()
 	vars, ok := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any)
 	if !ok {
@@ -31,6 +35,9 @@ func setIdentity(r *http.Request, g *gate.Gate, id *gate.Identity) {
 	}
 	_, again := vars[identityVar] // of two gates, the later one speaks
 	vars[identityVar], vars[gateVar] = id, g
+	if tokens != nil || again {
+		vars[tokensVar] = tokens
+	}
 	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
@@ -40,13 +47,13 @@ func setIdentity(r *http.Request, g *gate.Gate, id *gate.Identity) {
 		repl.DeleteByPrefix(placeholders)
 	}
 	if !again {
-		repl.Map(func(key string) (any, bool) { return placeholder(vars, key) })
+		repl.Map(func(key string) (any, bool) { return placeholder(ctx, vars, key) })
 	}
 }
 
 // placeholder is known for every key below http.auth.user, so that it is empty
 // rather than left as it stands where there is nobody, or no such field.
-func placeholder(vars map[string]any, key string) (any, bool) {
+func placeholder(ctx context.Context, vars map[string]any, key string) (any, bool) {
 	name, ok := strings.CutPrefix(key, placeholders)
 	if !ok {
 		return nil, false
@@ -57,6 +64,9 @@ func placeholder(vars map[string]any, key string) (any, bool) {
 	}
 	if name == "id" {
 		return id.ID(), true
+	}
+	if tokens, _ := vars[tokensVar].(*gate.Tokens); tokens != nil && name == "access_token" {
+		return tokens.AccessToken(ctx), true
 	}
 	v, _ := id.Value(name)
 	return v, true

@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,11 +25,11 @@ type npmIssuer struct {
 	shutDown func()
 }
 
-func startNpmIssuer(t *testing.T, options string) *npmIssuer {
+func startNpmIssuer(t *testing.T, options string, env ...string) *npmIssuer {
 	t.Helper()
 	i := &npmIssuer{t: t, port: freeport.ForTest(t), gate: "http://" + freeAddr(t), app: startApp(t)}
 	i.url = fmt.Sprintf("http://localhost:%d", i.port)
-	i.start()
+	i.start(env...)
 	i.caddy = startCaddy(t, fmt.Sprintf(`
 %s {
 	auth_client %s {
@@ -34,6 +37,7 @@ func startNpmIssuer(t *testing.T, options string) *npmIssuer {
 		client_secret %s
 		%s
 	}
+	request_header X-Access-Token {http.auth.user.access_token}
 	reverse_proxy %s
 }
 `, i.gate, i.url, npmSecret, options, i.app.addr))
@@ -123,4 +127,62 @@ func TestNpmOidcProvider(t *testing.T) {
 		p.open(i.gate+"/page").at(i.gate+"/page", 200) // whoever is signed in stays so
 		i.signIn(newPerson(t), "erin")
 	})
+}
+
+// The app behind the gate uses the person's access token, which lasts two seconds.
+// The issuer takes each refresh token once, and ends it all when one comes again.
+func TestNpmOidcProviderTokensKept(t *testing.T) {
+	t.Parallel()
+	i := startNpmIssuer(t, "tokens keep", "ACCESS_TOKEN_LIFETIME=2")
+	p := newPerson(t)
+	i.signIn(p, "alice")
+	worksFor := func(token string) string {
+		r, err := http.NewRequest("GET", i.url+"/me", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var who struct{ Sub string }
+		json.NewDecoder(resp.Body).Decode(&who)
+		return who.Sub
+	}
+	token := func() string {
+		p := p.tab()
+		p.open(i.gate+"/page").at(i.gate+"/page", 200)
+		return p.upstream().Header.Get("X-Access-Token")
+	}
+	last := ""
+	for range 3 {
+		waitFor(t, 30*time.Second, func() error {
+			if worksFor(last) != "" {
+				return errors.New("the access token does not end")
+			}
+			return nil
+		})
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if token() == "" {
+					t.Error("the app got no token")
+				}
+			})
+		}
+		wg.Wait()
+		before := last
+		waitFor(t, 30*time.Second, func() error { // on a busy machine one may end meanwhile
+			if last = token(); last == before || worksFor(last) != "alice" {
+				return fmt.Errorf("the app got %q after %q, good for %q", last, before, worksFor(last))
+			}
+			return nil
+		})
+	}
+	p.open(i.gate + "/oidc/logout")
+	if who := worksFor(last); who != "" {
+		t.Errorf("signed out, but the token still works for %s", who)
+	}
 }

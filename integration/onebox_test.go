@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // box is a server and a gate in one Caddy, and an app behind the gate.
@@ -240,4 +241,49 @@ func TestSetupLink(t *testing.T) {
 	if company, _ := me["company"].(map[string]any); me["email"] != "root@example.com" || company["name"] != "Initech" {
 		t.Errorf("/oidc/me says %v", me)
 	}
+}
+
+// The app calls the server in the person's name, with tokens that last four seconds.
+func TestOneBoxTokensKept(t *testing.T) {
+	t.Parallel()
+	server, gate, app := "http://"+freeAddr(t), "http://"+freeAddr(t), startApp(t)
+	c := startCaddy(t, fmt.Sprintf(`
+%s {
+	auth_server {
+		access_token_lifetime 4s
+	}
+}
+%s {
+	auth_client %s {
+		tokens keep
+	}
+	reverse_proxy %s {
+		header_up Authorization "Bearer {http.auth.user.access_token}"
+	}
+}
+`, server, gate, server, app.addr))
+	c.people()
+	p := newPerson(t)
+	p.open(gate+"/").onLogin(server).signIn("alice", password)
+	tokens := map[string]bool{}
+	waitFor(t, time.Minute, func() error {
+		token := p.open(gate+"/").at(gate+"/", 200).upstream().Header.Get("Authorization")
+		r, err := http.NewRequest("GET", server+"/o/userinfo", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", token)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			tokens[token] = true
+		}
+		if len(tokens) < 3 {
+			return fmt.Errorf("%d tokens were good; the last gets %s", len(tokens), resp.Status)
+		}
+		return nil
+	})
 }

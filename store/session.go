@@ -23,6 +23,9 @@ type Session struct {
 	// IDToken is kept by a gate to end the session at the server later
 	// (id_token_hint).
 	IDToken string `json:"id_token,omitempty"`
+	// Tokens are those that a gate keeps for its app, sealed by the gate under the
+	// id in the cookie, so that nobody opens them who has the store and all keys.
+	Tokens []byte `json:"tokens,omitempty"`
 
 	// Remember: the browser keeps it when it closes. Of the server's sessions only.
 	Remember bool `json:"remember,omitempty"`

@@ -113,7 +113,7 @@ func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is
 		g.exchangeFailed(w, r, is, a, err)
 		return
 	}
-	secret, err := g.beginSession(ctx, r, o, records, feed, idToken)
+	secret, err := g.beginSession(ctx, r, o, records, feed, idToken, token)
 	if errors.Is(err, errDisabled) {
 		g.log.Warn("refused a sign-in: the user is disabled", "user", records[0].ID)
 		g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
@@ -152,12 +152,8 @@ func (g *Gate) followFeed(tx store.WriteTx, feed string) error {
 }
 
 func (g *Gate) exchange(ctx context.Context, is *issuer, o *origin, a *attempt, code string) (*oauth2.Token, error) {
-	client := oauth2.Config{
-		ClientID:     g.cfg.ClientID,
-		ClientSecret: g.cfg.ClientSecret,
-		Endpoint:     is.endpoint,
-		RedirectURL:  o.redirectURI,
-	}
+	client := g.client(is)
+	client.RedirectURL = o.redirectURI
 	token, err := client.Exchange(ctx, code, oauth2.VerifierOption(a.codeVerifier()))
 	if err != nil {
 		return nil, fmt.Errorf("redeeming the code: %w", err)
@@ -166,6 +162,11 @@ func (g *Gate) exchange(ctx context.Context, is *issuer, o *origin, a *attempt, 
 		return nil, fmt.Errorf("redeeming the code: token of type %.40q, not Bearer", token.TokenType)
 	}
 	return token, nil
+}
+
+// client is the gate as the token endpoint knows it.
+func (g *Gate) client(is *issuer) *oauth2.Config {
+	return &oauth2.Config{ClientID: g.cfg.ClientID, ClientSecret: g.cfg.ClientSecret, Endpoint: is.endpoint}
 }
 
 // callbackQuery reads the parameters, each of which may stand there once
@@ -265,7 +266,7 @@ func (g *Gate) refusedByIssuer(w http.ResponseWriter, r *http.Request, a *attemp
 
 // exchangeFailed tells the person little and the log what to do.
 func (g *Gate) exchangeFailed(w http.ResponseWriter, r *http.Request, is *issuer, a *attempt, err error) {
-	if !codeRefused(err) {
+	if !grantRefused(err) {
 		is.doubted.Store(true)
 	}
 	if logTrouble(g.log, "a sign-in failed at the issuer", &g.cfg, err) {
@@ -275,9 +276,9 @@ func (g *Gate) exchangeFailed(w http.ResponseWriter, r *http.Request, is *issuer
 	g.loginFailed(w, r, a.path)
 }
 
-// codeRefused says whether the issuer merely did not like the code, which says
-// nothing about the issuer.
-func codeRefused(err error) bool {
+// grantRefused says whether the issuer merely did not like the code or the refresh
+// token, which says nothing about the issuer.
+func grantRefused(err error) bool {
 	var e *oauth2.RetrieveError
 	return errors.As(err, &e) && e.ErrorCode == "invalid_grant"
 }
@@ -287,8 +288,15 @@ var errDisabled = errors.New("the user is disabled")
 // beginSession writes, in one transaction, what the issuer says of the person
 // (the first record) and of what they refer to, and a session under a new id,
 // which it returns.
-func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, records []*store.Record, feed string, t *verified) (string, error) {
+func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, records []*store.Record, feed string, t *verified, token *oauth2.Token) (string, error) {
 	secret := store.NewSecret()
+	var tokens []byte
+	if g.cfg.KeepTokens {
+		var err error
+		if tokens, err = g.sealTokens(secret, token); err != nil {
+			return "", err
+		}
+	}
 	now := g.cfg.Now().UTC()
 	old, hasOld := secretCookie(r.Header, o.sessionCookie)
 	var refused error
@@ -326,6 +334,7 @@ func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, rec
 			Subject:       records[0].ID,
 			SID:           t.sid,
 			IDToken:       t.raw,
+			Tokens:        tokens,
 			CreatedAt:     now,
 			AuthTime:      t.authTime,
 			LastSeen:      now,

@@ -61,7 +61,8 @@ type Config struct {
 	OnDelete usersync.OnDelete
 	// Directory lets the app read the mirror. Default nil: it cannot.
 	Directory *Directory
-	// KeepTokens leaves the access token alive at the server after login.
+	// KeepTokens keeps the tokens of a login for the app (Tokens), instead of ending
+	// them at the issuer. The access token is renewed as long as the session lasts.
 	KeepTokens bool
 	// CacheSize is how many sessions (and users) are held in memory. Default
 	// 131,072. More exist in the store, and cost a read each.

@@ -40,10 +40,10 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 		})
 		return
 	}
-	var hint string
+	session := &store.Session{}
 	if signedIn {
 		var err error
-		if hint, err = g.endSession(r.Context(), hash); err != nil {
+		if session, err = g.endSession(r.Context(), hash); err != nil {
 			g.log.Error("cannot end the session; the person stays signed in", "error", err)
 			g.storeUnavailable(w, r)
 			return
@@ -51,13 +51,16 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 	}
 	o.setCookie(w, o.sessionCookie, "")
 	is, err := g.issuer.get()
+	if err == nil {
+		g.revokeKept(is, secret, session.Tokens)
+	}
 	switch {
 	case err != nil:
 		g.signedOut(w, r, lang.T("You are signed out here. The sign-in service does not answer, so there you may still be signed in."))
 	case is.endSession == "":
 		g.signedOut(w, r, lang.T("You are signed out here. At the sign-in service you may still be signed in."))
 	default:
-		g.redirect(w, http.StatusSeeOther, endSessionURL(is, g.cfg.ClientID, o, hint))
+		g.redirect(w, http.StatusSeeOther, endSessionURL(is, g.cfg.ClientID, o, session.IDToken))
 	}
 }
 
@@ -85,10 +88,10 @@ func (g *Gate) confirmation(hash store.Hash) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// endSession ends the session and returns the ID token it began with.
-func (g *Gate) endSession(ctx context.Context, hash store.Hash) (idToken string, err error) {
+// endSession ends the session and returns what it was, an empty one if it was gone.
+func (g *Gate) endSession(ctx context.Context, hash store.Hash) (session *store.Session, err error) {
 	err = g.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
-		idToken = ""
+		session = &store.Session{}
 		rec, err := tx.Session(g.cfg.Name, hash)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
@@ -96,10 +99,10 @@ func (g *Gate) endSession(ctx context.Context, hash store.Hash) (idToken string,
 		if err != nil {
 			return err
 		}
-		idToken = rec.IDToken
+		session = rec
 		return tx.DeleteSession(g.cfg.Name, hash)
 	})
-	return idToken, err
+	return session, err
 }
 
 // endSessionURL needs no state: nothing here waits for the browser to return.

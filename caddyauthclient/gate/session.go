@@ -18,13 +18,14 @@ type session struct {
 	idle    atomic.Int64 // when it ends if it is not used
 	seen    atomic.Int64 // as written, or about to be (touch.go)
 	used    atomic.Int64 // when the cache was last told that it is used
+	kept    *kept        // nil where the gate keeps no tokens
 	// identity of the subject, so that one look-up finds both. Whether it still
 	// is current, it knows.
 	identity atomic.Pointer[Identity]
 }
 
 func newSession(rec *store.Session) *session {
-	s := &session{subject: rec.Subject, expires: rec.ExpiresAt.UnixNano()}
+	s := &session{subject: rec.Subject, expires: rec.ExpiresAt.UnixNano(), kept: newKept(rec.Tokens)}
 	s.idle.Store(rec.IdleExpiresAt.UnixNano())
 	s.seen.Store(rec.LastSeen.UnixNano())
 	return s

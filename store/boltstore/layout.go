@@ -24,13 +24,17 @@ func encodeSession(head []byte, s *store.Session) []byte {
 	b = appendTime(b, s.ExpiresAt)
 	b = part(b, s.IP)
 	b = part(b, s.UserAgent)
-	more := flag(sessionRemember, s.Remember) | flag(sessionMethods, len(s.Methods) > 0 || !s.FactorTime.IsZero())
+	more := flag(sessionRemember, s.Remember) | flag(sessionMethods, len(s.Methods) > 0 || !s.FactorTime.IsZero()) |
+		flag(sessionTokens, len(s.Tokens) > 0)
 	if more == 0 {
 		return b
 	}
 	b = append(b, more)
 	if more&sessionMethods != 0 {
 		b = appendTime(appendList(b, s.Methods), s.FactorTime)
+	}
+	if more&sessionTokens != 0 {
+		b = part(b, string(s.Tokens))
 	}
 	return b
 }
@@ -39,6 +43,7 @@ func encodeSession(head []byte, s *store.Session) []byte {
 const (
 	sessionRemember = 1 << iota
 	sessionMethods
+	sessionTokens
 )
 
 func decodeSession(realm string, hash store.Hash, v []byte) (*store.Session, error) {
@@ -51,11 +56,16 @@ func decodeSession(realm string, hash store.Hash, v []byte) (*store.Session, err
 	}
 	if d.more() {
 		more := d.byte()
-		if s.Remember = more&sessionRemember != 0; more == 0 || more&^(sessionRemember|sessionMethods) != 0 {
+		if s.Remember = more&sessionRemember != 0; more == 0 || more&^(sessionRemember|sessionMethods|sessionTokens) != 0 {
 			d.fail()
 		}
 		if more&sessionMethods != 0 {
 			s.Methods, s.FactorTime = d.list(), d.time()
+		}
+		if more&sessionTokens != 0 {
+			if s.Tokens = []byte(d.string()); len(s.Tokens) == 0 {
+				d.fail()
+			}
 		}
 	}
 	if err := d.done(bSession); err != nil {

@@ -36,7 +36,7 @@ func testSession(t *testing.T, p *place) {
 	}
 	gone(p, "another realm", readSession("wiki", "a"))
 	gone(p, "another hash", readSession("server", "b"))
-	s.IDToken, s.UserAgent, s.Methods, s.FactorTime = "", "", []string{"pwd", "otp", "mfa"}, day.Add(time.Second)
+	s.IDToken, s.UserAgent, s.Methods, s.FactorTime, s.Tokens = "", "", []string{"pwd", "otp", "mfa"}, day.Add(time.Second), []byte{0, 255, 10}
 	putSession(p, s)
 	if got := must(p, readSession("server", "a")); !reflect.DeepEqual(got, s) {
 		t.Errorf("replaced: got %+v; want %+v", got, s)

@@ -31,6 +31,7 @@ const provider = new Provider(`http://localhost:${port}`, {
     claims: () => ({ sub: id, preferred_username: id, name: id + ' Archer', given_name: id, family_name: 'Archer', email: id + '@example.com', email_verified: true, groups: ['staff', 'wiki'] }),
   }),
   issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
+  rotateRefreshToken: true,
   ttl: { AccessToken: Number(process.env.ACCESS_TOKEN_LIFETIME ?? 600) },
   fetch: (url, { method, headers, body, signal }) => fetch(url, { method, headers, body, signal }), // also on loopback
   features: {
