@@ -182,7 +182,8 @@ func TestBrowserTwoBoxes(t *testing.T) {
 	browser := newBrowser(t)
 	b := startBoxes(t)
 	created := b.serverCaddy.authJSON("", "client", "create", "asks", "--name", "The <b>Asking</b> Wiki", "--redirect", b.gate+"/oidc/callback", "--post-logout", b.gate+"/")
-	if err := b.gateCaddy.reload(strings.ReplaceAll(b.gateWith(created["secret"].(string)), "client_id wiki", "client_id asks")); err != nil {
+	gateFile := strings.ReplaceAll(b.gateWith(created["secret"].(string)), "client_id wiki", "client_id asks")
+	if err := b.gateCaddy.reload(gateFile); err != nil {
 		t.Fatal(err)
 	}
 	deep := b.gate + "/pages/x?y=1"
@@ -196,6 +197,19 @@ func TestBrowserTwoBoxes(t *testing.T) {
 	screenshot(t, browser, "consent")
 	shows(t, browser, "The <b>Asking</b> Wiki")
 	do(t, browser, chromedp.Click(chromedp.CSS("button[name=decision][value=allow]")), reaches(deep))
+	shows(t, browser, `"Remote-User":["alice"]`)
+
+	// Nobody notices a reload, nor a restart of both.
+	if err := b.gateCaddy.reload(strings.Replace(gateFile, "client_id", "header Remote-User username\n\t\tclient_id", 1)); err != nil {
+		t.Fatal(err)
+	}
+	do(t, browser, chromedp.Reload(), reaches(deep))
+	shows(t, browser, `"Remote-User":["alice"]`)
+	b.gateCaddy.stop()
+	b.serverCaddy.stop()
+	b.serverCaddy.start(b.serverFile)
+	b.gateCaddy.start(gateFile)
+	do(t, browser, chromedp.Reload(), reaches(deep))
 	shows(t, browser, `"Remote-User":["alice"]`)
 
 	// Asked once.
