@@ -35,15 +35,22 @@ func (p *Provider) logFailure(r *http.Request, doing string, err error) {
 }
 
 // writeJSON answers a program.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only for types that are not JSON
-	}
+func writeJSON(w http.ResponseWriter, status int, v any) { writeEncoded(w, status, encodeJSON(v)) }
+
+// writeEncoded answers a program with what is JSON already.
+func writeEncoded(w http.ResponseWriter, status int, b []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
 	w.Write(b)
+}
+
+func encodeJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only for types that are not JSON
+	}
+	return b
 }
 
 // oauthError is an answer of RFC 6749 section 5.2.

@@ -12,10 +12,15 @@ const (
 	wellKnownOAuth  = "/.well-known/oauth-authorization-server"
 )
 
-// discovery says what this provider can do and where. Every URL rests on the
-// configured issuer, whatever host the request names.
+// discovery says what this provider can do and where.
 func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=300")
+	writeEncoded(w, http.StatusOK, p.metadata)
+}
+
+// describe is the document, which is the same as long as the provider lives. Every
+// URL rests on the configured issuer, whatever host a request names.
+func (p *Provider) describe() []byte {
 	clientAuth := []string{"client_secret_basic", "client_secret_post", "none"}
 	metadata := map[string]any{
 		"issuer":                 p.Issuer,
@@ -63,5 +68,5 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 	if p.Registration {
 		metadata["registration_endpoint"] = p.url("register")
 	}
-	writeJSON(w, http.StatusOK, metadata)
+	return encodeJSON(metadata)
 }

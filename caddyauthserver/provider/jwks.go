@@ -27,12 +27,19 @@ func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
 		p.oauthFailure(w, r, "reading signing keys", err)
 		return
 	}
+	w.Header().Set("Cache-Control", jwksCacheControl)
+	writeEncoded(w, http.StatusOK, keys.published)
+}
+
+var jwksCacheControl = fmt.Sprintf("public, max-age=%d", int(jwksCached/time.Second))
+
+// publish is the document with the public half of every key.
+func publish(keys []*signingKey) []byte {
 	set := make([]map[string]string, 0, len(keys))
 	for _, k := range keys {
 		set = append(set, jwk(k))
 	}
-	w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(jwksCached/time.Second)))
-	writeJSON(w, http.StatusOK, map[string]any{"keys": set})
+	return encodeJSON(map[string]any{"keys": set})
 }
 
 // jwk is the public half of k (RFC 7518 section 6, RFC 8037 section 2).

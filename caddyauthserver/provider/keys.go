@@ -31,11 +31,17 @@ type keyring struct {
 	store  store.Store
 	master store.MasterKey
 	now    func() time.Time
-	keys   *follower[[]*signingKey] // oldest first
+	keys   *follower[*keySet]
 	// tending ends what StartKeys began; nil if it did not.
 	tending func()
 
 	making sync.Mutex // held while a key is made, which takes long
+}
+
+// keySet is what the store had at one moment.
+type keySet struct {
+	keys      []*signingKey // oldest first
+	published []byte        // see jwks
 }
 
 func newKeyring(s store.Store, master store.MasterKey, now func() time.Time) *keyring {
@@ -51,10 +57,10 @@ func (k *keyring) close() {
 	k.keys.stop()
 }
 
-// all are the keys of the store, oldest first.
-func (k *keyring) all(ctx context.Context) ([]*signingKey, error) { return k.keys.get(ctx) }
+// all are the keys of the store.
+func (k *keyring) all(ctx context.Context) (*keySet, error) { return k.keys.get(ctx) }
 
-func (k *keyring) read(ctx context.Context) ([]*signingKey, error) {
+func (k *keyring) read(ctx context.Context) (*keySet, error) {
 	var stored []*store.SigningKey
 	err := k.store.View(ctx, func(tx store.ReadTx) (err error) {
 		stored, err = tx.SigningKeys()
@@ -69,7 +75,7 @@ func (k *keyring) read(ctx context.Context) ([]*signingKey, error) {
 			return nil, err
 		}
 	}
-	return keys, nil
+	return &keySet{keys, publish(keys)}, nil
 }
 
 func (k *keyring) open(s *store.SigningKey) (*signingKey, error) {
@@ -99,11 +105,11 @@ func (k *keyring) open(s *store.SigningKey) (*signingKey, error) {
 
 // byKID is the key of that name, or nil.
 func (k *keyring) byKID(ctx context.Context, kid string) (*signingKey, error) {
-	keys, err := k.all(ctx)
+	set, err := k.all(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
+	for _, key := range set.keys {
 		if key.kid == kid {
 			return key, nil
 		}
@@ -150,13 +156,13 @@ func (k *keyring) signer(ctx context.Context, alg string) (*signingKey, error) {
 }
 
 func (k *keyring) newest(ctx context.Context, alg string) (*signingKey, error) {
-	keys, err := k.all(ctx)
+	set, err := k.all(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := k.now()
 	var best *signingKey
-	for _, key := range keys {
+	for _, key := range set.keys {
 		if key.alg != alg || !key.retiredAt.IsZero() || key.active.After(now) {
 			continue
 		}

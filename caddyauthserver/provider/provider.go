@@ -41,6 +41,7 @@ type Provider struct {
 	mailing   sync.WaitGroup
 	meter     meter
 	claims    []claim // about a person
+	metadata  []byte  // see discovery
 	cookies   cookieNames
 	routes    map[string]route
 	csrfKey   [32]byte
@@ -95,6 +96,7 @@ func New(c Config) (*Provider, error) {
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
 	p.origins = follow(c.Store, store.EventClients, p.readOrigins)
 	p.claims = claimsFor(c.Schema)
+	p.metadata = p.describe()
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)
 	p.resets = make(chan string, resetQueue)
@@ -231,10 +233,12 @@ func (p *Provider) route(path string) (route, bool) {
 	if strings.HasPrefix(path, p.path("admin/")) {
 		path = p.path("admin")
 	}
-	if id, ok := strings.CutPrefix(path, p.path("register/")); ok && !strings.Contains(id, "/") {
-		path = p.path("register/")
-	}
 	rt, ok := p.routes[path]
+	if !ok {
+		if id, below := strings.CutPrefix(path, p.path("register/")); below && !strings.Contains(id, "/") {
+			rt, ok = p.routes[p.path("register/")]
+		}
+	}
 	return rt, ok
 }
 
