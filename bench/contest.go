@@ -14,6 +14,7 @@ import (
 type contest struct {
 	rounds   int
 	each     time.Duration // a turn
+	pieces   int           // of a turn, see parts
 	profiles string        // directory, or empty
 	progress io.Writer
 	rows     []*row
@@ -27,10 +28,7 @@ type row struct {
 	credentials []string // there is a request for each
 	load        *load
 	drive       func(context.Context, time.Duration) (*slice, error)
-	// long is how many times longer its turns are, which then are of one piece;
-	// 0 for turns as those of others.
-	long   int
-	rounds []round
+	rounds      []round
 	// resting is the memory of a Caddy that has not yet been asked anything,
 	// rested that after the whole run. Bytes.
 	resting, rested int64
@@ -63,14 +61,14 @@ func (c *contest) compete(ctx context.Context) error {
 	return nil
 }
 
-// parts are how many pieces a turn is cut into. The rows take their pieces in
-// turn, so that something else that needs the cores for a second hits all rows
-// and not one.
+// parts are how many pieces a turn is cut into where what is counted is short. The
+// rows take their pieces in turn, so that something else that needs the cores for a
+// second hits all rows and not one.
 const parts = 8
 
 // round lets every row have its turn.
 func (c *contest) round(ctx context.Context, profiled bool) error {
-	pieces := parts
+	pieces := c.pieces
 	if profiled {
 		pieces = 1 // a profile is of one piece
 	}
@@ -82,12 +80,6 @@ func (c *contest) round(ctx context.Context, profiled bool) error {
 			}
 			r := c.rows[i]
 			d := c.each / time.Duration(pieces)
-			if r.long > 0 {
-				if piece > 0 {
-					continue
-				}
-				d = c.each * time.Duration(r.long)
-			}
 			var profile string
 			if profiled {
 				profile = filepath.Join(c.profiles, r.fileName())

@@ -25,7 +25,7 @@ type gateBench struct {
 }
 
 func runGate(ctx context.Context, args []string, out, progress io.Writer) error {
-	b := &gateBench{contest: contest{progress: progress}}
+	b := &gateBench{contest: contest{progress: progress, pieces: parts}}
 	flags := flag.NewFlagSet("bench gate", flag.ContinueOnError)
 	flags.SetOutput(progress)
 	flags.IntVar(&b.rounds, "rounds", 8, "how many `times` each variant has its turn")

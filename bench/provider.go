@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 
 // providerBench is one run of "bench provider".
 type providerBench struct {
-	contest
+	contest                         // of what is short
+	logins                  contest // of what takes a password
 	conns, few, many, crowd int
 	dir                     string
 
@@ -66,7 +68,7 @@ const (
 )
 
 func runProvider(ctx context.Context, args []string, out, progress io.Writer) error {
-	b := &providerBench{contest: contest{progress: progress}}
+	b := &providerBench{contest: contest{progress: progress, pieces: parts}}
 	flags := flag.NewFlagSet("bench provider", flag.ContinueOnError)
 	flags.SetOutput(progress)
 	flags.IntVar(&b.rounds, "rounds", 6, "how many `times` each row has its turn")
@@ -81,6 +83,7 @@ func runProvider(ctx context.Context, args []string, out, progress io.Writer) er
 		return flag.ErrHelp
 	}
 	b.each = time.Duration(*seconds * float64(time.Second))
+	b.logins = contest{rounds: b.rounds, each: ofLogins * b.each, pieces: 1, profiles: b.profiles, progress: progress}
 	if flags.NArg() > 0 || min(b.rounds, b.conns, b.few, b.many, b.crowd) < 1 || b.each <= 0 || b.each > 10*time.Second {
 		return fmt.Errorf("provider takes flags only, all above 0, and turns of at most 10 seconds; -h lists them")
 	}
@@ -90,7 +93,7 @@ func runProvider(ctx context.Context, args []string, out, progress io.Writer) er
 	}
 	defer os.RemoveAll(b.dir)
 	defer b.stop()
-	for _, part := range []func(context.Context) error{b.start, b.prepare, b.compete, b.rushIn} {
+	for _, part := range []func(context.Context) error{b.start, b.prepare, b.compete, b.signIn, b.rushIn} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -238,15 +241,31 @@ func (b *providerBench) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	b.bare(few.caddy, hashName, opHash, ofLogins)
-	b.bare(few.caddy, signName, opSign, 0)
-	for _, r := range b.rows {
+	b.rows = append(b.rows, bare(few.caddy, signName, opSign))
+	b.logins.rows = append(b.logins.rows, bare(few.caddy, hashName, opHash))
+	for _, r := range b.all() {
 		if _, err := r.drive(ctx, b.each); err != nil {
 			return fmt.Errorf("%s, %s: %w", r.caddy.name, r.name, err)
 		}
 	}
 	return nil
 }
+
+// all are the rows of both contests.
+func (b *providerBench) all() []*row { return slices.Concat(b.rows, b.logins.rows) }
+
+// signIn lets those that take a password compete. What was written before is moved
+// from the store's log to its file until then: that is none of a login's cost.
+func (b *providerBench) signIn(ctx context.Context) error {
+	b.note("logins")
+	if err := pause(ctx, afterWrites); err != nil {
+		return err
+	}
+	return b.logins.compete(ctx)
+}
+
+// afterWrites is longer than the store leaves anything in its log.
+const afterWrites = 6 * time.Second
 
 func (b *providerBench) prepareServer(ctx context.Context, s *providerServer) error {
 	e, front := s.errands, frontOf(s.errands.seed.users)
@@ -269,17 +288,20 @@ func (b *providerBench) prepareServer(ctx context.Context, s *providerServer) er
 	jobs := []job{
 		{codesES256, e.redeem(clientES256)},
 		{refreshES256, e.refresh(clientES256, b.conns)},
-		{loginName, e.login(clientRS256)},
 	}
 	if s == b.servers[0] {
 		jobs = append(jobs, job{codesRS256, e.redeem(clientRS256)}, job{refreshRS256, e.refresh(clientRS256, b.conns)})
 	}
 	for _, j := range jobs {
-		if err := b.errand(ctx, s.caddy, front, j.name, j.do); err != nil {
+		r, err := b.errand(ctx, s.caddy, front, j.name, j.do)
+		if err != nil {
 			return err
 		}
+		b.rows = append(b.rows, r)
 	}
-	return nil
+	r, err := b.errand(ctx, s.caddy, front, loginName, e.login(clientRS256))
+	b.logins.rows = append(b.logins.rows, r)
+	return err
 }
 
 func frontOf(users int) string { return fmt.Sprintf("%d users", users) }
@@ -297,25 +319,23 @@ func (b *providerBench) requests(ctx context.Context, p *process, front, name st
 	return nil
 }
 
-func (b *providerBench) errand(ctx context.Context, p *process, front, name string, do errand) error {
+// errand is a row of what takes more than that.
+func (b *providerBench) errand(ctx context.Context, p *process, front, name string, do errand) (*row, error) {
 	l, err := dialLoad(ctx, p.addr, b.conns, 0, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b.loads = append(b.loads, l)
-	r := &row{front: front, name: name, caddy: p, drive: func(ctx context.Context, d time.Duration) (*slice, error) { return l.repeat(ctx, d, do) }}
-	if name == loginName {
-		r.long = ofLogins
-	}
-	b.rows = append(b.rows, r)
-	return nil
+	return &row{front: front, name: name, caddy: p, drive: func(ctx context.Context, d time.Duration) (*slice, error) {
+		return l.repeat(ctx, d, do)
+	}}, nil
 }
 
-// bare makes a row of what a server does without being asked by HTTP.
-func (b *providerBench) bare(p *process, name, op string, long int) {
-	b.rows = append(b.rows, &row{name: name, caddy: p, long: long, drive: func(_ context.Context, d time.Duration) (*slice, error) {
+// bare is a row of what a server does without being asked by HTTP.
+func bare(p *process, name, op string) *row {
+	return &row{name: name, caddy: p, drive: func(_ context.Context, d time.Duration) (*slice, error) {
 		begun := time.Now()
 		u, err := p.ask(fmt.Sprint(op, " ", d))
 		return &slice{requests: u.Done, elapsed: time.Since(begun)}, err
-	}})
+	}}
 }

@@ -45,8 +45,8 @@ var order = []string{
 }
 
 func (b *providerBench) row(front, name string) *row {
-	i := slices.IndexFunc(b.rows, func(r *row) bool { return r.front == front && r.name == name })
-	return b.rows[i]
+	all := b.all()
+	return all[slices.IndexFunc(all, func(r *row) bool { return r.front == front && r.name == name })]
 }
 
 func (b *providerBench) report() *providerReport {
@@ -55,7 +55,7 @@ func (b *providerBench) report() *providerReport {
 		Rounds: b.rounds, Seconds: b.each.Seconds(), Connections: b.conns, Rush: b.rush,
 	}
 	for _, name := range order {
-		for _, row := range b.rows {
+		for _, row := range b.all() {
 			if row.name == name {
 				r.Results = append(r.Results, newProviderResult(row))
 			}
