@@ -42,7 +42,7 @@ func userCommand() *cobra.Command {
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 
 	return group("user", "Administers users; <user> is a username, or an id",
-		create, list, remove, link, sessions,
+		create, list, remove, link, sessions, factorsCommand(),
 		command("apps <user>", "Lists which clients a user lets have something", cobra.ExactArgs(1), appsCmd),
 		command("revoke-app <user> <client>", "Takes back what a user let a client have", cobra.ExactArgs(2), revokeAppCmd),
 		command("show <user>", "Shows a user", cobra.ExactArgs(1), showUserCmd),

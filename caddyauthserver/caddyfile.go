@@ -71,6 +71,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //				<field> ...
 //			}
 //		}
+//		require_second_factor [group <name>...]
 //		smtp {
 //			server   <host>[:<port>]
 //			from     <address>
@@ -117,6 +118,7 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "client", Repeatable: true, Read: s.readClient},
 		{Name: "dynamic_registration", Read: directive.Flag(&s.DynamicRegistration)},
 		{Name: "schema", Read: s.readSchema},
+		{Name: "require_second_factor", Read: s.readSecondFactor},
 		{Name: "smtp", Read: s.readSMTP},
 		{Name: "session", Read: directive.Sessions(&s.Session)},
 		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},

@@ -54,6 +54,9 @@ type Server struct {
 	// same. Default: objects of type company, with name and primary_activity, and
 	// user.company.
 	DeclaredSchema *store.Schema `json:"schema,omitempty"`
+	// RequireSecondFactor says who must have a second factor, and is led to set one
+	// up when they next sign in. Default: nobody; who has one is asked for it.
+	RequireSecondFactor *SecondFactor `json:"require_second_factor,omitempty"`
 	// SMTP is the server by which mail is sent: links to people who forgot their
 	// password or were invited. Placeholders are replaced at start. Default: no mail
 	// is sent.
@@ -147,6 +150,9 @@ func (s *Server) Validate() error {
 		if err := s.DeclaredSchema.Check(); err != nil {
 			return fmt.Errorf("schema: %w", err)
 		}
+	}
+	if err := s.RequireSecondFactor.check(); err != nil {
+		return err
 	}
 	if err := s.checkSMTP(); err != nil {
 		return err

@@ -39,6 +39,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		SyncTransport:        env.SyncTransport,
 		PlainHosts:           s.plainHosts,
 		Registration:         s.DynamicRegistration,
+		SecondFactor:         s.RequireSecondFactor.policy(),
 		Brand:                s.Brand,
 		CodeLifetime:         time.Duration(s.Lifetimes.Code),
 		AccessTokenLifetime:  time.Duration(s.Lifetimes.AccessToken),

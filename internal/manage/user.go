@@ -157,16 +157,7 @@ func (m *Manager) EndAccess(ctx context.Context, by Actor, find Finder, clientID
 // signs in by password alone, and signs them out.
 func (m *Manager) ResetFactors(ctx context.Context, by Actor, find Finder) error {
 	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error {
-		factors, err := tx.Factors(u.ID)
-		if err != nil {
-			return err
-		}
-		for _, f := range factors {
-			if err := tx.DeleteFactor(u.ID, f.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-		}
-		if err := tx.PutRecoveryCodes(u.ID, nil); err != nil {
+		if _, err := store.ResetFactors(tx, u.ID); err != nil {
 			return err
 		}
 		return m.signOut(tx, u.ID)
