@@ -56,6 +56,7 @@ type ReadTx interface {
 	MirrorReader
 	LeaseReader
 	LogoutReader
+	AuditReader
 }
 
 // WriteTx is a transaction that reads what it wrote, and writes.
@@ -78,6 +79,7 @@ type WriteTx interface {
 	MirrorWriter
 	LeaseWriter
 	LogoutWriter
+	AuditWriter
 }
 
 // ErrNotFound says that the one thing asked for is not there.

@@ -250,3 +250,36 @@ func decodeRecord(v []byte) (*store.Record, error) {
 	}
 	return r, nil
 }
+
+func encodeAudit(a *store.AuditRecord) []byte {
+	b := part(newValue(nil), string(a.Action))
+	b = appendParty(appendParty(b, a.Actor), a.Target)
+	b = part(part(b, a.IP), a.UserAgent)
+	b = binary.AppendUvarint(b, uint64(max(a.Count, 0)))
+	b = binary.AppendUvarint(b, uint64(len(a.Changes)))
+	for _, c := range a.Changes {
+		b = part(part(part(b, c.Field), c.Old), c.New)
+	}
+	return b
+}
+
+func appendParty(b []byte, p store.AuditParty) []byte {
+	return part(part(part(b, p.Type), p.ID), p.Name)
+}
+
+func decodeAudit(key, v []byte) (*store.AuditRecord, error) {
+	at := auditCursor(key)
+	d := newDecoder(v)
+	party := func() store.AuditParty { return store.AuditParty{Type: d.string(), ID: d.string(), Name: d.string()} }
+	a := &store.AuditRecord{
+		ID: at.ID, Time: at.Time, Action: store.AuditAction(d.string()), Actor: party(), Target: party(),
+		IP: d.string(), UserAgent: d.string(), Count: int(uint32(d.uint())),
+	}
+	for range d.count() {
+		a.Changes = append(a.Changes, store.AuditChange{Field: d.string(), Old: d.string(), New: d.string()})
+	}
+	if err := d.done(bAudit); err != nil {
+		return nil, err
+	}
+	return a, nil
+}

@@ -40,6 +40,10 @@ var layouts = []struct {
 		func(v []byte) (any, error) { return decodeObject(v) }, layoutObject},
 	{"record", func() ([]byte, error) { return encodeRecord(layoutRecord) },
 		func(v []byte) (any, error) { return decodeRecord(v) }, layoutRecord},
+	{"audit", func() ([]byte, error) { return encodeAudit(layoutAudit), nil },
+		func(v []byte) (any, error) { return decodeAudit(auditKey(layoutDay, 7), v) }, layoutAudit},
+	{"audit, bare", func() ([]byte, error) { return encodeAudit(layoutAuditBare), nil },
+		func(v []byte) (any, error) { return decodeAudit(auditKey(layoutDay, 1<<64-1), v) }, layoutAuditBare},
 }
 
 var (
@@ -68,7 +72,13 @@ var (
 		Unique: []string{"text"},
 	}
 	layoutObject = &objectValue{Object: store.Object{Type: "company", ID: 7, Version: 8, Fields: layoutFields}, Unique: []string{"none"}}
-	layoutRecord = &store.Record{Type: "user", ID: "auth0|7", Version: 9, Deleted: true, Fields: layoutFields}
+	layoutAudit  = &store.AuditRecord{
+		ID: 7, Time: layoutDay, Action: store.ActionUserChange, Actor: store.AuditParty{Type: "operator"},
+		Target: store.AuditParty{Type: "user", ID: "7", Name: "ann"}, IP: "::1", UserAgent: "Firefox", Count: 3,
+		Changes: []store.AuditChange{{Field: "email", Old: "a@example.com", New: ""}, {Field: "groups", New: "ä b"}},
+	}
+	layoutAuditBare = &store.AuditRecord{ID: 1<<64 - 1, Time: layoutDay, Action: "x"}
+	layoutRecord    = &store.Record{Type: "user", ID: "auth0|7", Version: 9, Deleted: true, Fields: layoutFields}
 )
 
 func TestLayoutRoundTrip(t *testing.T) {
@@ -181,6 +191,10 @@ func FuzzLayout(f *testing.F) {
 				t.Fatal(err)
 			}
 			again, err := decodeObject(b)
+			same(t, x, again, err)
+		}
+		if x, err := decodeAudit(auditKey(layoutDay, 7), v); err == nil {
+			again, err := decodeAudit(auditKey(layoutDay, 7), encodeAudit(x))
 			same(t, x, again, err)
 		}
 		if x, err := decodeRecord(v); err == nil {

@@ -55,6 +55,9 @@ const (
 	bLease                          // name -> Lease
 	bSignIn                         // subject, sid, client id -> SignIn
 	bLogout                         // client id, number -> Logout
+	bAudit                          // time and id, turned round -> AuditRecord
+	bAuditOf                        // party, key of bAudit -> roles
+	bAuditCount                     // hour, action -> count
 	bExpiry                         // time, kind, key -> present, or where to go on
 	bucketCount
 )
@@ -62,7 +65,7 @@ const (
 var bucketNames = [bucketCount]string{
 	"meta", "counter", "user", "object", "unique", "reference", "superuser", "search", "group", "feed", "grave", "credential", "factor", "passkey", "recovery_code",
 	"client", "epoch", "grant", "token", "family_of_user", "ticket", "mark", "session", "session_of_subject",
-	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "mirror_change", "sync_state", "visit", "lease", "sign_in", "logout", "expiry",
+	"session_of_sid", "consent", "signing_key", "mirror", "mirror_record", "mirror_change", "sync_state", "visit", "lease", "sign_in", "logout", "audit", "audit_of", "audit_count", "expiry",
 }
 
 // present is the value of an index entry.
