@@ -40,6 +40,7 @@ const adminBase = "/auth/"
 //	GET                    /auth/sync
 //	POST                   /auth/sync/{client}/resync
 //	POST                   /auth/keys/rotate
+//	GET                    /auth/audit              ?user=&actor=&target=&action=&since=&until=&after=&limit=
 //	GET                    /auth/backup             the store, as application/octet-stream
 //
 // Bodies are JSON. An error is {"error": "...", "problems": [{field, message}]}.
@@ -79,6 +80,7 @@ func (api *adminAPI) routes() {
 	api.syncRoutes()
 	api.keyRoutes()
 	api.backupRoutes()
+	api.auditRoutes()
 	api.handle("/auth/", func(_ *App, r *http.Request) (any, error) {
 		return nil, refuse(http.StatusNotFound, "there is no %s %s here", r.Method, r.URL.Path)
 	})

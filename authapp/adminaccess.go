@@ -38,7 +38,10 @@ func (api *adminAPI) revokeApp(a *App, r *http.Request) (any, error) {
 		if errors.Is(err, store.ErrNotFound) {
 			return refuse(http.StatusNotFound, "user %s lets client %q have nothing", u.Username, id)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return store.Audit(tx, byOperator(), store.ActionConsentRevoke, store.UserParty(u), store.AuditChange{Field: "client", Old: id})
 	})
 }
 
@@ -84,6 +87,9 @@ func (api *adminAPI) endSessions(a *App, r *http.Request) (any, error) {
 	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
 		u, err := findUser(tx, r.PathValue("user"))
 		if err != nil {
+			return err
+		}
+		if err := store.Audit(tx, byOperator(), store.ActionSessionEndAll, store.UserParty(u)); err != nil {
 			return err
 		}
 		return a.signOut(tx, u.ID)

@@ -18,9 +18,13 @@ func (api *adminAPI) backupRoutes() {
 func (api *adminAPI) backup(w http.ResponseWriter, r *http.Request) {
 	out := &lateHeader{ResponseWriter: w}
 	_, err := api.answer(w, r, func(a *App, r *http.Request) (any, error) {
-		b, ok := a.Store().(store.Backuper)
+		b, ok := a.shared.Store.(store.Backuper)
 		if !ok {
 			return nil, refuse(http.StatusNotImplemented, "this kind of store cannot be copied from here; use its own tools")
+		}
+		err := a.audited(r, store.ActionBackup, store.AuditParty{})
+		if err != nil {
+			return nil, err
 		}
 		return nil, b.Backup(r.Context(), out)
 	})

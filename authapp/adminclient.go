@@ -145,6 +145,9 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		if err := store.Audit(tx, byOperator(), store.ActionClientCreate, store.PartyOfClient(&c), store.AuditChanges((*store.ClientSettings)(nil), &c.ClientSettings)...); err != nil {
+			return err
+		}
 		return tx.PutClient(&c)
 	})
 	if err != nil {
@@ -223,7 +226,11 @@ func (api *adminAPI) deleteClient(a *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		if _, err := findClient(tx, id); err != nil {
+		c, err := findClient(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := store.Audit(tx, byOperator(), store.ActionClientDelete, store.PartyOfClient(c)); err != nil {
 			return err
 		}
 		return tx.DeleteClient(id)
@@ -265,6 +272,9 @@ func (api *adminAPI) rotateSecret(a *App, r *http.Request) (any, error) {
 		}
 		c.Secrets = retire(c.Secrets, now, overlap)
 		secret = a.addSecret(c, now)
+		if err := store.Audit(tx, byOperator(), store.ActionClientRotate, store.PartyOfClient(c), store.AuditChange{Field: "overlap", New: overlap.String()}); err != nil {
+			return err
+		}
 		return tx.PutClient(c)
 	})
 	if err != nil {

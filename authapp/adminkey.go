@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // KeyServer is a server that signs.
 type KeyServer interface {
 	// RotateKeys makes a successor of every signing key in use and lists all keys.
-	RotateKeys(context.Context) ([]SigningKey, error)
+	RotateKeys(context.Context, store.AuditOrigin) ([]SigningKey, error)
 }
 
 // SigningKey is a key that signs ID tokens, without the key.
@@ -34,7 +36,7 @@ func (api *adminAPI) keyRoutes() {
 func (api *adminAPI) rotateKeys(a *App, r *http.Request) (any, error) {
 	for _, s := range a.servers {
 		if s, ok := s.(KeyServer); ok {
-			keys, err := s.RotateKeys(r.Context())
+			keys, err := s.RotateKeys(r.Context(), byOperator())
 			if err != nil {
 				return nil, err
 			}

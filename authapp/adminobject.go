@@ -102,7 +102,10 @@ func (api *adminAPI) createObject(a *App, r *http.Request) (any, error) {
 	var o *store.Object
 	err = a.Store().Update(r.Context(), func(tx store.WriteTx) error {
 		o = &store.Object{Type: typ, Fields: made.Fields.Clone()} // the function may run again
-		return store.SaveObject(tx, a.Schema(), o)
+		if err := store.SaveObject(tx, a.Schema(), o); err != nil {
+			return err
+		}
+		return store.Audit(tx, byOperator(), store.ActionObjectCreate, store.ObjectParty(o), store.AuditChanges((*store.Object)(nil), o)...)
 	})
 	return created{o}, err
 }
@@ -143,11 +146,15 @@ func (api *adminAPI) patchObject(a *App, r *http.Request) (any, error) {
 		if o, err = findObject(tx, ref); err != nil {
 			return err
 		}
+		was := &store.Object{Fields: o.Fields.Clone()}
 		o.Fields = a.Schema().Renew(ref.Type, o.Fields)
 		if err := v.apply(ref.Type, o, a.Schema()); err != nil {
 			return err
 		}
-		return store.SaveObject(tx, a.Schema(), o)
+		if err := store.SaveObject(tx, a.Schema(), o); err != nil {
+			return err
+		}
+		return store.Audit(tx, byOperator(), store.ActionObjectChange, store.ObjectParty(o), store.AuditChanges(was, o)...)
 	})
 	if err != nil {
 		return nil, err
@@ -161,9 +168,13 @@ func (api *adminAPI) deleteObject(a *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		if _, err := findObject(tx, ref); err != nil {
+		o, err := findObject(tx, ref)
+		if err != nil {
 			return err
 		}
-		return store.RemoveObject(tx, ref)
+		if err := store.RemoveObject(tx, ref); err != nil {
+			return err
+		}
+		return store.Audit(tx, byOperator(), store.ActionObjectDelete, store.ObjectParty(o))
 	})
 }

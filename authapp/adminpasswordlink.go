@@ -10,9 +10,9 @@ import (
 // PasswordLinker is a server where people choose a password by a link.
 type PasswordLinker interface {
 	// PasswordLink makes a link for an active user.
-	PasswordLink(ctx context.Context, userID int64) (string, error)
+	PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) (string, error)
 	// MailPasswordLink sends them one. That it cannot is a Conflict.
-	MailPasswordLink(ctx context.Context, userID int64) error
+	MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error
 }
 
 // passwordLink is what is answered: the link, or where it was sent.
@@ -46,9 +46,9 @@ func (api *adminAPI) passwordLinkOf(a *App, r *http.Request) (any, error) {
 			continue
 		}
 		if body.Mail {
-			return passwordLink{MailedTo: u.Email}, linker.MailPasswordLink(r.Context(), u.ID)
+			return passwordLink{MailedTo: u.Email}, linker.MailPasswordLink(r.Context(), byOperator(), u.ID)
 		}
-		link, err := linker.PasswordLink(r.Context(), u.ID)
+		link, err := linker.PasswordLink(r.Context(), byOperator(), u.ID)
 		return passwordLink{Link: link}, err
 	}
 	return nil, refuse(http.StatusNotFound, "the Caddy that runs here has no auth_server, so there is no page to choose a password")

@@ -63,6 +63,9 @@ func (api *adminAPI) createRegistration(a *App, r *http.Request) (any, error) {
 	now := time.Now().UTC()
 	v := &registrationView{Invitation: body.Invitation, Token: store.NewSecret(), ExpiresAt: now.Add(lifetime), Issuer: issuer}
 	err = a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		if err := store.Audit(tx, byOperator(), store.ActionRegistrationMake, store.AuditParty{}, store.AuditChange{Field: "expires_at", New: v.ExpiresAt.Format(time.RFC3339)}); err != nil {
+			return err
+		}
 		return tx.PutTicket(&store.Ticket{
 			Kind: store.InvitationKind, Hash: store.HashOf(v.Token), Data: string(data), CreatedAt: now, ExpiresAt: v.ExpiresAt,
 		})
@@ -93,5 +96,10 @@ func (a *App) registrationIssuer() (string, error) {
 
 // revokeRegistrations ends all tokens that were not used.
 func (api *adminAPI) revokeRegistrations(a *App, r *http.Request) (any, error) {
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error { return tx.DeleteTickets(store.InvitationKind) })
+	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
+		if err := store.Audit(tx, byOperator(), store.ActionRegistrationEnd, store.AuditParty{}); err != nil {
+			return err
+		}
+		return tx.DeleteTickets(store.InvitationKind)
+	})
 }

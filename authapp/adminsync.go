@@ -124,6 +124,9 @@ func (api *adminAPI) resync(a *App, r *http.Request) (any, error) {
 			return err
 		}
 		s.Resync = true
+		if err := store.Audit(tx, byOperator(), store.ActionSyncResync, store.AuditParty{Type: store.ClientParty, ID: id}); err != nil {
+			return err
+		}
 		return tx.PutSyncState(s)
 	})
 }

@@ -84,6 +84,9 @@ func (api *adminAPI) createUser(a *App, r *http.Request) (any, error) {
 		if err := store.SaveUser(tx, a.Schema(), u); err != nil {
 			return err
 		}
+		if err := store.Audit(tx, byOperator(), store.ActionUserCreate, store.UserParty(u), store.AuditChanges((*store.User)(nil), u)...); err != nil {
+			return err
+		}
 		if hash == "" {
 			return nil
 		}
@@ -146,7 +149,11 @@ func (api *adminAPI) changeUser(a *App, r *http.Request, save func(store.WriteTx
 		if u, err = findUser(tx, r.PathValue("user")); err != nil {
 			return err
 		}
+		was := u.Clone()
 		if err := save(tx, u); err != nil {
+			return err
+		}
+		if err := auditUser(tx, was, u); err != nil {
 			return err
 		}
 		if !u.IsActive {
@@ -206,6 +213,9 @@ func (api *adminAPI) deleteUser(a *App, r *http.Request) (any, error) {
 		if err := a.signOut(tx, u.ID); err != nil {
 			return err
 		}
+		if err := store.Audit(tx, byOperator(), store.ActionUserDelete, store.UserParty(u)); err != nil {
+			return err
+		}
 		return tx.DeleteUser(u.ID)
 	})
 }
@@ -232,8 +242,23 @@ func (api *adminAPI) putPassword(a *App, r *http.Request) (any, error) {
 		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: now}); err != nil {
 			return err
 		}
+		if err := store.Audit(tx, byOperator(), store.ActionPasswordSet, store.UserParty(u)); err != nil {
+			return err
+		}
 		return a.signOut(tx, u.ID)
 	})
+}
+
+// auditUser writes down how a user was changed.
+func auditUser(tx store.AuditWriter, was, u *store.User) error {
+	action := store.ActionUserChange
+	switch {
+	case was.IsActive && !u.IsActive:
+		action = store.ActionUserDisable
+	case !was.IsActive && u.IsActive:
+		action = store.ActionUserEnable
+	}
+	return store.Audit(tx, byOperator(), action, store.UserParty(u), store.AuditChanges(was, u)...)
 }
 
 // signOut ends the sessions of a user at the server and at the gates of this

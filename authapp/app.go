@@ -38,6 +38,10 @@ type App struct {
 	// in it can read along. Default: none; this machine needs no entry.
 	AllowHTTPSync []string `json:"allow_http_sync,omitempty"`
 
+	// AuditKeep is how long the audit log is kept, who did what to whom: at least
+	// 24h. Default: 90 days.
+	AuditKeep caddy.Duration `json:"audit_keep,omitempty"`
+
 	ctx   caddy.Context
 	log   *zap.Logger
 	guest StoreGuest
@@ -54,6 +58,8 @@ type App struct {
 	// syncTransport is that of servers to gates.
 	syncTransport *syncTransport
 	stopSweep     func()
+	audit         *auditTeller
+	stopEvents    func()
 	running       []func() // how to stop the members that were started, in order
 	ready         chan struct{}
 	failed        chan struct{}
@@ -86,6 +92,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.registerMetrics(ctx); err != nil {
 		return err
 	}
+	audit, err := newAuditTeller(ctx)
+	if err != nil {
+		return err
+	}
+	a.audit = audit
 	if a.StoreRaw == nil {
 		a.guest = new(BoltStore)
 		return nil
@@ -104,6 +115,9 @@ func (a *App) Validate() error {
 		if err := checkSyncHost(host); err != nil {
 			return err
 		}
+	}
+	if err := checkAuditKeep(a.AuditKeep); err != nil {
+		return err
 	}
 	return checkMasterKeySetting(a.MasterKey)
 }
@@ -176,7 +190,7 @@ func (a *App) whyNotStarted() string {
 
 // Store is the open store. It is there once the app is Ready, and stays: to a
 // request that outlives the last config with this store it says ErrClosed.
-func (a *App) Store() store.Store { return a.shared.Store }
+func (a *App) Store() store.Store { return auditedStore{a.shared.Store, a.audit} }
 
 // Key is the store's master key. It is there once the app is Ready.
 func (a *App) Key() store.MasterKey { return a.shared.key }
@@ -209,6 +223,7 @@ func (a *App) Start() (err error) {
 	if err != nil {
 		return err
 	}
+	a.stopEvents = a.audit.startEvents()
 	sites := findSites(http, a.members())
 	if err := a.startServers(sites); err != nil {
 		return err
@@ -216,7 +231,7 @@ func (a *App) Start() (err error) {
 	if err := a.startGates(http, sites); err != nil {
 		return err
 	}
-	a.stopSweep = startSweeper(a.shared.Store, a.log)
+	a.stopSweep = startSweeper(auditPruner{a.shared.Store, a.auditKeep()}, a.log)
 	close(a.ready)
 	return nil
 }
@@ -237,6 +252,10 @@ func (a *App) stopAll() {
 		a.running[i]()
 	}
 	a.running = nil
+	if a.stopEvents != nil {
+		a.stopEvents()
+		a.stopEvents = nil
+	}
 }
 
 // Cleanup gives back the store, if this instance took it. The last one closes

@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddyito/caddyito/authapp/directive"
 )
 
 func init() {
@@ -20,6 +22,7 @@ func init() {
 //		store <module> ...
 //		master_key <file>|<placeholder>
 //		allow_http_sync <host>...
+//		audit_keep <duration>
 //	}
 //
 // where the store is
@@ -69,8 +72,15 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 					return nil, d.Errf("auth: %v", err)
 				}
 			}
+		case "audit_keep":
+			if err := directive.Duration(&app.AuditKeep)(d); err != nil {
+				return nil, err
+			}
+			if err := checkAuditKeep(app.AuditKeep); err != nil {
+				return nil, d.Errf("auth: %v", err)
+			}
 		default:
-			return nil, d.Errf("auth: there is no option %q; there are store, master_key and allow_http_sync", option)
+			return nil, d.Errf("auth: there is no option %q; there are store, master_key, allow_http_sync and audit_keep", option)
 		}
 	}
 	return httpcaddyfile.App{Name: "auth", Value: caddyconfig.JSON(app, nil)}, nil

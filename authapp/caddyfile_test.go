@@ -21,6 +21,7 @@ func TestAuthOption(t *testing.T) {
 		"auth {\n master_key {env.MASTER_KEY}\n}":                    `{"master_key":"{env.MASTER_KEY}"}`,
 		"auth {\n master_key {file./run/secrets/key}\n}":             `{"master_key":"{file./run/secrets/key}"}`,
 		"auth {\n allow_http_sync wiki.internal 10.0.0.7 fd00::7\n}": `{"allow_http_sync":["wiki.internal","10.0.0.7","fd00::7"]}`,
+		"auth {\n audit_keep 30d\n}":                                 `{"audit_keep":2592000000000000}`,
 		"auth {\n master_key k\n store bbolt {\n }\n}":               `{"store":{"module":"bbolt"},"master_key":"k"}`,
 		"auth {\n store bbolt a.db # where\n master_key b\n}\n":      `{"store":{"module":"bbolt","path":"a.db"},"master_key":"b"}`,
 	} {
@@ -43,12 +44,15 @@ func TestAuthOptionMistakes(t *testing.T) {
 	key := "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	for caddyfile, want := range map[string]string{
 		"auth bbolt":                                `the auth option takes a block, and "bbolt" is not one: auth { store ... }, at Caddyfile:2`,
-		"auth {\n stores bbolt\n}":                  `auth: there is no option "stores"; there are store, master_key and allow_http_sync, at Caddyfile:3`,
+		"auth {\n stores bbolt\n}":                  `auth: there is no option "stores"; there are store, master_key, allow_http_sync and audit_keep, at Caddyfile:3`,
 		"auth {\n store\n}":                         `auth: store takes the kind of store; there are bbolt, at Caddyfile:3`,
 		"auth {\n store sqlite x\n}":                `auth: there is no store "sqlite"; there are bbolt, at Caddyfile:3`,
 		"auth {\n store bbolt a b\n}":               `store bbolt takes one path, and "b" is one too many, at Caddyfile:3`,
 		"auth {\n store bbolt a {\n  sync\n }\n}":   `store bbolt has no options; there is "sync", at Caddyfile:4`,
 		"auth {\n store bbolt a\n store bbolt b\n}": `auth: store is given twice, at Caddyfile:4`,
+		"auth {\n audit_keep\n}":                    `audit_keep`,
+		"auth {\n audit_keep 1h\n}":                 `audit_keep 1h0m0s: must be at least 24h`,
+		"auth {\n audit_keep x\n}":                  `audit_keep`,
 		"auth {\n allow_http_sync\n}":               `allow_http_sync takes the hosts`,
 		"auth {\n allow_http_sync http://wiki\n}":   `allow_http_sync http://wiki: name a host alone`,
 		"auth {\n allow_http_sync wiki:80\n}":       `allow_http_sync wiki:80: name a host alone`,

@@ -44,7 +44,7 @@ func (a *App) startServers(where sites) error {
 	for _, s := range servers {
 		at := where.of(s)
 		err := s.StartServer(ServerEnv{
-			Store: a.shared.Store, MasterKey: a.shared.key, Schema: a.Schema(), Origins: at.origins,
+			Store: a.Store(), MasterKey: a.shared.key, Schema: a.Schema(), Origins: at.origins,
 			Gate: a.gateOf(s), Gates: a.gatesOf(s), SyncTransport: a.syncTransport,
 		})
 		if err != nil {
@@ -122,7 +122,7 @@ func (a *App) startGates(app *caddyhttp.App, where sites) error {
 	for i, name := range names {
 		g := gates[i]
 		envs[g] = GateEnv{
-			Store: a.shared.Store, MasterKey: a.shared.key, Name: name, Shared: count(names, name) > 1,
+			Store: a.Store(), MasterKey: a.shared.key, Name: name, Shared: count(names, name) > 1,
 			Issuer: g.issuer, ClientID: g.clientID, ClientSecret: g.secret,
 			Origins: g.origins, Transport: a.transport,
 		}

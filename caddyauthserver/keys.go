@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/store"
 )
 
 // checkKeyLifetime says what is wrong with how long a key signs; 0 is the
@@ -21,8 +22,8 @@ func checkKeyLifetime(d caddy.Duration) error {
 }
 
 // RotateKeys has every signing key in use replaced, for the admin API.
-func (s *Server) RotateKeys(ctx context.Context) ([]authapp.SigningKey, error) {
-	keys, err := s.provider.Load().RotateKeys(ctx)
+func (s *Server) RotateKeys(ctx context.Context, by store.AuditOrigin) ([]authapp.SigningKey, error) {
+	keys, err := s.provider.Load().RotateKeys(ctx, by)
 	shown := make([]authapp.SigningKey, len(keys))
 	for i, k := range keys {
 		shown[i] = authapp.SigningKey{KID: k.KID, Alg: k.Alg, CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt}

@@ -6,17 +6,18 @@ import (
 
 	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/store"
 )
 
 // PasswordLink makes a link by which a person chooses a password, for the admin
 // API.
-func (s *Server) PasswordLink(ctx context.Context, userID int64) (string, error) {
-	return s.provider.Load().PasswordLink(ctx, userID)
+func (s *Server) PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) (string, error) {
+	return s.provider.Load().PasswordLink(ctx, by, userID)
 }
 
 // MailPasswordLink sends them one.
-func (s *Server) MailPasswordLink(ctx context.Context, userID int64) error {
-	err := s.provider.Load().MailPasswordLink(ctx, userID)
+func (s *Server) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error {
+	err := s.provider.Load().MailPasswordLink(ctx, by, userID)
 	if errors.Is(err, provider.ErrNoMail) {
 		return authapp.Conflict(err)
 	}

@@ -66,6 +66,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	p.StartSync(s.app.Ready()) // not before the gates of this process stand
 	p.StartLogouts(s.app.Ready())
 	p.StartMail()
+	p.StartAudit()
 	return nil
 }
 

@@ -26,7 +26,11 @@ const (
 	ActionPasswordReset    AuditAction = "password.reset"  // by a link
 	ActionPasswordSet      AuditAction = "password.set"    // for somebody, by an administrator
 	ActionPasswordLink     AuditAction = "password.link"   // made, or sent
-	ActionSetup            AuditAction = "setup.finish"    // the first superuser
+	ActionFactorAdd        AuditAction = "factor.add"
+	ActionFactorRemove     AuditAction = "factor.remove"
+	ActionFactorReset      AuditAction = "factor.reset" // all, by an administrator
+	ActionRecoveryCodes    AuditAction = "factor.recovery_codes"
+	ActionSetup            AuditAction = "setup.finish" // the first superuser
 	ActionConsentGrant     AuditAction = "consent.grant"
 	ActionConsentDeny      AuditAction = "consent.deny"
 	ActionConsentRevoke    AuditAction = "consent.revoke"

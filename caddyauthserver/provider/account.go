@@ -17,7 +17,7 @@ import (
 // form was posted, does what was asked and then shows it anew. With an error, show
 // has answered nothing.
 func (p *Provider) accountPage(path string, show func(w http.ResponseWriter, r *http.Request, in *signedIn, csrf string) error,
-	do func(store.WriteTx, *signedIn, url.Values) error) http.HandlerFunc {
+	do func(store.WriteTx, *http.Request, *signedIn, url.Values) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		in, err := p.currentSession(r)
 		if err != nil {
@@ -36,7 +36,7 @@ func (p *Provider) accountPage(path string, show func(w http.ResponseWriter, r *
 				return
 			}
 			if p.csrfValid(r, form, purpose) {
-				err := p.Store.Update(r.Context(), func(tx store.WriteTx) error { return do(tx, in, form) })
+				err := p.Store.Update(r.Context(), func(tx store.WriteTx) error { return do(tx, r, in, form) })
 				if err != nil && !errors.Is(err, store.ErrNotFound) { // it was done meanwhile
 					p.unavailable(w, r, "changing account", err)
 					return
@@ -81,13 +81,13 @@ func (p *Provider) showApps(w http.ResponseWriter, r *http.Request, in *signedIn
 }
 
 // removeApp takes back what the person gave a client.
-func (p *Provider) removeApp(tx store.WriteTx, in *signedIn, form url.Values) error {
+func (p *Provider) removeApp(tx store.WriteTx, r *http.Request, in *signedIn, form url.Values) error {
 	id := form.Get("client")
 	if err := store.EndAccess(tx, in.user.ID, id, p.now()); err != nil {
 		return err
 	}
 	p.Logger.Info("access taken back", "user_id", in.user.ID, "client_id", printable(id, 100))
-	return nil
+	return store.Audit(tx, p.byUser(r, in.user), store.ActionConsentRevoke, store.AuditParty{Type: store.ClientParty, ID: id})
 }
 
 // showSessions lists where the person is signed in.
@@ -116,7 +116,7 @@ func (p *Provider) showSessions(w http.ResponseWriter, r *http.Request, in *sign
 }
 
 // endNamed ends a session of the person, or all but this one.
-func (p *Provider) endNamed(tx store.WriteTx, in *signedIn, form url.Values) error {
+func (p *Provider) endNamed(tx store.WriteTx, r *http.Request, in *signedIn, form url.Values) error {
 	list, err := tx.SessionsOf(store.ServerRealm, in.session.Subject)
 	if err != nil {
 		return err
@@ -126,6 +126,10 @@ func (p *Provider) endNamed(tx store.WriteTx, in *signedIn, form url.Values) err
 			continue
 		}
 		if err := endSession(tx, s, p.now()); err != nil {
+			return err
+		}
+		if err := store.Audit(tx, p.byUser(r, in.user), store.ActionSessionEnd, store.UserParty(in.user),
+			store.AuditChange{Field: "session", Old: s.Name()}, store.AuditChange{Field: "browser", Old: s.UserAgent}); err != nil {
 			return err
 		}
 		p.Logger.Info("session ended from another", "user_id", in.user.ID)

@@ -30,6 +30,7 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 	attempts := p.attemptsOf(r, name, u)
 	if wait := p.limits.take(attempts...); wait > 0 {
 		p.meter.failedSignIns.Add(1)
+		p.failures.add(r, u)
 		p.Logger.Warn("too many attempts to sign in", "client_ip", p.ClientIP(r))
 		return nil, &tooManyError{wait}
 	}
@@ -49,6 +50,7 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 	}
 	if !ok || !u.IsActive {
 		p.meter.failedSignIns.Add(1)
+		p.failures.add(r, u)
 		p.Logger.Info("sign-in failed", "known_user", u != nil, "client_ip", p.ClientIP(r))
 		return nil, errWrongLogin
 	}

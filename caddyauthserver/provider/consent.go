@@ -50,6 +50,10 @@ func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
 		p.Logger.Info("consent given", "user_id", in.user.ID, "client_id", a.client.ID, "scopes", a.scopes)
 		seeOther(w, back)
 	case "deny":
+		if err := p.audit(r, p.byUser(r, in.user), store.ActionConsentDeny, a.client.party()); err != nil {
+			p.unavailable(w, r, "writing consent", err)
+			return
+		}
 		p.Logger.Info("consent denied", "user_id", in.user.ID, "client_id", a.client.ID)
 		p.respondError(w, r, req, &oauthError{code: "access_denied", description: "the person said no"})
 	default:
@@ -85,6 +89,9 @@ func pageScopes(scopes []string) (shown []pages.Scope) {
 // to before.
 func (p *Provider) remember(r *http.Request, a *authorization) error {
 	return p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+		if err := store.Audit(tx, p.byUser(r, a.in.user), store.ActionConsentGrant, a.client.party(), grantedScopes(a.scopes)...); err != nil {
+			return err
+		}
 		return agree(tx, a.in.user.ID, a.client.ID, slices.Concat(a.scopes, a.covering), p.now())
 	})
 }

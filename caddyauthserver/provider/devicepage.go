@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -69,7 +68,7 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	allowed := decision == "allow"
-	err = p.answerDevice(r.Context(), in, code, allowed)
+	err = p.answerDevice(r, in, code, allowed)
 	if errors.Is(err, errNotAnyMore) {
 		seeOther(w, p.deviceURL(code)) // which looks again
 		return
@@ -188,8 +187,8 @@ func (p *Provider) deviceByUserCode(tx store.ReadTx, code string) (*deviceReques
 // answerDevice spends the user code for the person's answer, in one transaction
 // with a last look at who says so. A yes writes the family from which the device
 // gets its tokens, so that signing out ends it already before.
-func (p *Provider) answerDevice(ctx context.Context, was *signedIn, code string, allowed bool) error {
-	return p.Store.Update(ctx, func(tx store.WriteTx) error {
+func (p *Provider) answerDevice(r *http.Request, was *signedIn, code string, allowed bool) error {
+	return p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		in, err := p.sessionIn(tx, was.session.Hash)
 		if err != nil {
 			return fmt.Errorf("reading session: %w", err)
@@ -202,6 +201,13 @@ func (p *Provider) answerDevice(ctx context.Context, was *signedIn, code string,
 			return errNotAnyMore
 		}
 		if _, err := tx.SpendTicket(userCodeTicket, store.HashOf(code)); err != nil {
+			return err
+		}
+		action := store.ActionDeviceAllow
+		if !allowed {
+			action = store.ActionDeviceDeny
+		}
+		if err := store.Audit(tx, p.byUser(r, in.user), action, c.party(), grantedScopes(d.Scopes)...); err != nil {
 			return err
 		}
 		if !allowed {

@@ -49,6 +49,10 @@
 // (bearer.go), reading forms strictly (params.go). asked.go is how a step that was
 // asked for anew is known to be done.
 //
+// What people and clients do is written to the audit log (audit.go) in the
+// transaction that does it; sign-ins that failed are collected first
+// (auditfailures.go).
+//
 // Without the scope offline_access, what a login bought ends when the person signs
 // out, and revoking its access token revokes all of it; with that scope it outlives
 // both.

@@ -175,6 +175,9 @@ func (p *Provider) changeFactors(w http.ResponseWriter, r *http.Request, v *fact
 			return err
 		}
 		name = f.Name
+		if err := store.Audit(tx, p.byUser(r, in.user), store.ActionFactorRemove, store.UserParty(in.user), store.AuditChange{Field: string(f.Kind), Old: name}); err != nil {
+			return err
+		}
 		return store.RemoveFactor(tx, in.user.ID, id)
 	})
 	switch {
@@ -197,6 +200,9 @@ func (p *Provider) renewCodes(w http.ResponseWriter, r *http.Request, v *factorV
 	err := p.changeAsSignedIn(r, v.in, func(tx store.WriteTx, in *signedIn, factors []*store.Factor) error {
 		if len(factors) == 0 {
 			return store.ErrNotFound
+		}
+		if err := store.Audit(tx, p.byUser(r, in.user), store.ActionRecoveryCodes, store.UserParty(in.user)); err != nil {
+			return err
 		}
 		return tx.PutRecoveryCodes(in.user.ID, kept)
 	})
@@ -261,6 +267,9 @@ func (p *Provider) addFactor(w http.ResponseWriter, r *http.Request, v *factorVi
 			return err
 		}
 		if err := tx.PutFactor(f); err != nil {
+			return err
+		}
+		if err := store.Audit(tx, p.byUser(r, in.user), store.ActionFactorAdd, store.UserParty(in.user), store.AuditChange{Field: string(f.Kind), New: f.Name}); err != nil {
 			return err
 		}
 		if first = len(factors) == 0; first {

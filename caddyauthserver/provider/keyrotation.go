@@ -40,8 +40,8 @@ func latest(keys []*store.SigningKey, alg string) *store.SigningKey {
 
 // RotateKeys makes a successor for every signing key in use and returns all keys.
 // A successor that waits for its time is enough: asking again makes no other.
-func (p *Provider) RotateKeys(ctx context.Context) ([]*store.SigningKey, error) {
-	return p.rotateKeys(ctx, func(last *store.SigningKey, now time.Time) bool {
+func (p *Provider) RotateKeys(ctx context.Context, by store.AuditOrigin) ([]*store.SigningKey, error) {
+	return p.rotateKeys(ctx, by, func(last *store.SigningKey, now time.Time) bool {
 		return !last.ActiveAt.After(now)
 	})
 }
@@ -50,7 +50,7 @@ func (p *Provider) RotateKeys(ctx context.Context) ([]*store.SigningKey, error) 
 // published before it signs, and deletes those of which nothing is shown any more.
 // Any number of nodes may do so at once.
 func (p *Provider) TendKeys(ctx context.Context) error {
-	_, err := p.rotateKeys(ctx, func(last *store.SigningKey, now time.Time) bool {
+	_, err := p.rotateKeys(ctx, store.AuditOrigin{Actor: store.AuditParty{Type: store.ServerParty}, Time: p.now()}, func(last *store.SigningKey, now time.Time) bool {
 		return !now.Before(last.ActiveAt.Add(p.SigningKeyLifetime - keyPublished))
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (p *Provider) TendKeys(ctx context.Context) error {
 	return p.deleteKeys(ctx)
 }
 
-func (p *Provider) rotateKeys(ctx context.Context, due func(last *store.SigningKey, now time.Time) bool) (keys []*store.SigningKey, err error) {
+func (p *Provider) rotateKeys(ctx context.Context, by store.AuditOrigin, due func(last *store.SigningKey, now time.Time) bool) (keys []*store.SigningKey, err error) {
 	p.keys.making.Lock()
 	defer p.keys.making.Unlock()
 	err = p.Store.View(ctx, func(tx store.ReadTx) (err error) {
@@ -97,6 +97,9 @@ func (p *Provider) rotateKeys(ctx context.Context, due func(last *store.SigningK
 			next := *key
 			next.CreatedAt, next.ActiveAt = now, now.Add(keyPublished)
 			if err := tx.PutSigningKey(&next); err != nil {
+				return err
+			}
+			if err := store.Audit(tx, by, store.ActionKeyRotate, store.AuditParty{}, store.AuditChange{Field: key.Alg, New: key.KID}); err != nil {
 				return err
 			}
 		}

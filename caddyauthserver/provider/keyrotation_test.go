@@ -164,7 +164,7 @@ func TestRotateKeysOnSeveralNodes(t *testing.T) {
 	for _, p := range []*provider.Provider{s.p, other} {
 		for range 4 {
 			wg.Go(func() {
-				if _, err := p.RotateKeys(context.Background()); err != nil {
+				if _, err := p.RotateKeys(context.Background(), store.AuditOrigin{Time: time.Now()}); err != nil {
 					t.Error(err)
 				}
 			})

@@ -66,7 +66,7 @@ func TestLanguageOfPages(t *testing.T) {
 func TestLanguageOfMail(t *testing.T) {
 	s, box := newMailing(t)
 	s.editUser(1, func(u *store.User) { u.Language = "de" })
-	if err := s.p.MailPasswordLink(context.Background(), 1); err != nil {
+	if err := s.p.MailPasswordLink(context.Background(), store.AuditOrigin{Time: s.clock.now()}, 1); err != nil {
 		t.Fatal(err)
 	}
 	m := <-box

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
@@ -173,6 +174,9 @@ func (p *Provider) startLogin(r *http.Request, in *provenLogin, remember, add bo
 func (p *Provider) openSession(tx store.WriteTx, r *http.Request, u *store.User, s *store.Session, id string, add bool) ([]*signedIn, error) {
 	again := !u.LastLogin.IsZero()
 	if err := p.recordLogin(tx, u, s.AuthTime); err != nil {
+		return nil, err
+	}
+	if err := store.Audit(tx, p.byUser(r, u), store.ActionSignIn, store.UserParty(u), store.AuditChange{Field: "method", New: strings.Join(amrOfSession(s), " ")}); err != nil {
 		return nil, err
 	}
 	kept, err := p.startSession(tx, r, s, id, add)

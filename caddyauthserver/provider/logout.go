@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -88,7 +87,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	case in != nil:
 		ending = []*signedIn{in}
 	}
-	frames, err := p.endAll(r.Context(), ending, req.hint)
+	frames, err := p.endAll(r, ending, req.hint)
 	if err != nil {
 		p.unavailable(w, r, "signing out", err)
 		return
@@ -119,11 +118,11 @@ func (req *logoutRequest) of(all []*signedIn) *signedIn {
 // endAll ends sessions of the browser, and what clients got through the session that
 // a hint names, if that is over: it may have ended by itself, before anybody signed
 // out. It returns the pages of clients that are to hear of it from the browser.
-func (p *Provider) endAll(ctx context.Context, ending []*signedIn, hint *idTokenClaims) (frames []string, err error) {
+func (p *Provider) endAll(r *http.Request, ending []*signedIn, hint *idTokenClaims) (frames []string, err error) {
 	if len(ending) == 0 && hint == nil {
 		return nil, nil
 	}
-	err = p.Store.Update(ctx, func(tx store.WriteTx) error {
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		frames = nil
 		for _, in := range ending {
 			pages, err := p.frontChannel(tx, in.session)
@@ -132,6 +131,9 @@ func (p *Provider) endAll(ctx context.Context, ending []*signedIn, hint *idToken
 			}
 			frames = append(frames, pages...)
 			if err := endSession(tx, in.session, p.now()); err != nil {
+				return err
+			}
+			if err := store.Audit(tx, p.byUser(r, in.user), store.ActionSignOut, store.UserParty(in.user)); err != nil {
 				return err
 			}
 		}

@@ -131,6 +131,9 @@ func (p *Provider) changePassword(r *http.Request, in *signedIn, proven *provenL
 		if err := tx.PutCredential(c); err != nil {
 			return fmt.Errorf("writing credential: %w", err)
 		}
+		if err := store.Audit(tx, p.byUser(r, in.user), store.ActionPasswordChange, store.UserParty(in.user)); err != nil {
+			return err
+		}
 		if kept, err = p.startSession(tx, r, s, id, false); err != nil {
 			return err
 		}

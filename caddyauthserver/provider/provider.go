@@ -36,6 +36,7 @@ type Provider struct {
 	polls     *polls
 	sync      *usersync.Server
 	logouts   *notifier
+	failures  *failures
 	resets    chan string        // names of people who asked for a new password
 	stopMail  context.CancelFunc // nil before StartMail
 	mailing   sync.WaitGroup
@@ -99,6 +100,7 @@ func New(c Config) (*Provider, error) {
 	p.metadata = p.describe()
 	p.sync = p.newSync()
 	p.logouts = newNotifier(p)
+	p.failures = newFailures(p)
 	p.resets = make(chan string, resetQueue)
 	if p.passkeys, err = newPasskeys(c.Issuer, c.Brand.Name); err != nil {
 		return nil, fmt.Errorf("preparing passkeys: %w", err)
@@ -174,6 +176,7 @@ func (p *Provider) Close() {
 	}
 	p.mailing.Wait()
 	p.logouts.close()
+	p.failures.close()
 	p.sync.Close()
 	p.origins.stop()
 	p.keys.close()

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -28,7 +27,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 		p.oauthFailure(w, r, "reading client metadata", err)
 		return
 	}
-	c, access, secret, err := p.registerClient(r.Context(), token, m)
+	c, access, secret, err := p.registerClient(r, token, m)
 	if errors.Is(err, store.ErrNotFound) { // somebody else spent it meanwhile
 		err = p.badRegistrationToken()
 	}
@@ -41,9 +40,9 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 }
 
 // registerClient spends the initial access token for a client.
-func (p *Provider) registerClient(ctx context.Context, token string, m *clientMetadata) (c *store.Client, access, secret string, err error) {
+func (p *Provider) registerClient(r *http.Request, token string, m *clientMetadata) (c *store.Client, access, secret string, err error) {
 	access = store.NewSecret()
-	err = p.Store.Update(ctx, func(tx store.WriteTx) error {
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		secret = ""
 		invitation, err := p.invitation(tx, token)
 		if err != nil {
@@ -69,6 +68,9 @@ func (p *Provider) registerClient(ctx context.Context, token string, m *clientMe
 			c.Secrets = []store.ClientSecret{sealed}
 		}
 		if _, err := tx.SpendTicket(store.InvitationKind, store.HashOf(token)); err != nil {
+			return err
+		}
+		if err := p.auditClient(tx, r, store.ActionClientRegister, nil, c); err != nil {
 			return err
 		}
 		return tx.PutClient(c)

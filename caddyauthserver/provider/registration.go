@@ -27,7 +27,11 @@ func (p *Provider) registration(w http.ResponseWriter, r *http.Request) {
 		c, err = p.updateRegistered(w, r, id, token)
 	case http.MethodDelete:
 		err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
-			if _, err := p.selfRegistered(tx, id, token); err != nil {
+			c, err := p.selfRegistered(tx, id, token)
+			if err != nil {
+				return err
+			}
+			if err := p.auditClient(tx, r, store.ActionClientDelete, &c.ClientSettings, &c.Client); err != nil {
 				return err
 			}
 			return tx.DeleteClient(id)
@@ -72,8 +76,12 @@ func (p *Provider) updateRegistered(w http.ResponseWriter, r *http.Request, id, 
 		if m.settings.Public != c.Public {
 			return invalidMetadata("token_endpoint_auth_method cannot be changed to or from none; register anew")
 		}
+		was := c.ClientSettings
 		m.applyTo(&c.Client)
 		if err := p.checkRegistered(&c.Client); err != nil {
+			return err
+		}
+		if err := p.auditClient(tx, r, store.ActionClientChange, &was, &c.Client); err != nil {
 			return err
 		}
 		return tx.PutClient(&c.Client)

@@ -122,7 +122,7 @@ func (p *Provider) mailReset(ctx context.Context, name string) error {
 		p.Logger.Warn("a new password was asked for too often", "user_id", u.ID)
 		return nil
 	}
-	return p.MailPasswordLink(ctx, u.ID)
+	return p.MailPasswordLink(ctx, p.byNobody(), u.ID)
 }
 
 // ErrNoMail says that a link cannot be sent: the server sends no mail, or the
@@ -130,11 +130,11 @@ func (p *Provider) mailReset(ctx context.Context, name string) error {
 var ErrNoMail = errors.New("cannot be sent by mail")
 
 // MailPasswordLink sends a person the link by which they choose a password.
-func (p *Provider) MailPasswordLink(ctx context.Context, userID int64) error {
+func (p *Provider) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error {
 	if p.Mailer == nil {
 		return fmt.Errorf("%w: auth_server has no smtp block", ErrNoMail)
 	}
-	link, u, invited, err := p.passwordLink(ctx, userID, true)
+	link, u, invited, err := p.passwordLink(ctx, by, userID, true)
 	if err != nil {
 		return err
 	}
@@ -150,14 +150,14 @@ func (p *Provider) MailPasswordLink(ctx context.Context, userID int64) error {
 }
 
 // PasswordLink makes such a link for an administrator to hand over.
-func (p *Provider) PasswordLink(ctx context.Context, userID int64) (string, error) {
-	link, _, _, err := p.passwordLink(ctx, userID, false)
+func (p *Provider) PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) (string, error) {
+	link, _, _, err := p.passwordLink(ctx, by, userID, false)
 	return link, err
 }
 
 // passwordLink makes a link, and says whether the person never had a password. One
 // that is mailed proves the address.
-func (p *Provider) passwordLink(ctx context.Context, userID int64, mailed bool) (link string, u *store.User, invited bool, err error) {
+func (p *Provider) passwordLink(ctx context.Context, by store.AuditOrigin, userID int64, mailed bool) (link string, u *store.User, invited bool, err error) {
 	token := store.NewSecret()
 	err = p.Store.Update(ctx, func(tx store.WriteTx) error {
 		var err error
@@ -177,6 +177,13 @@ func (p *Provider) passwordLink(ctx context.Context, userID int64, mailed bool) 
 		data.ChangedAt, invited = c.PasswordChangedAt, c.PasswordHash == ""
 		text, err := json.Marshal(data)
 		if err != nil {
+			return err
+		}
+		mailedTo := []store.AuditChange{}
+		if mailed {
+			mailedTo = append(mailedTo, store.AuditChange{Field: "mailed_to", New: data.Email})
+		}
+		if err := store.Audit(tx, by, store.ActionPasswordLink, store.UserParty(u), mailedTo...); err != nil {
 			return err
 		}
 		now := p.now()
@@ -274,15 +281,15 @@ func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if p.refuseReset(w, r, p.finishReset(r.Context(), token, hash)) {
+	if p.refuseReset(w, r, p.finishReset(r, token, hash)) {
 		return
 	}
 	p.Logger.Info("password chosen by a link", "user_id", u.ID)
 	p.pages.ResetDone(w, http.StatusOK, pages.ResetDone{LoginURL: p.path("login")})
 }
 
-func (p *Provider) finishReset(ctx context.Context, token, hash string) error {
-	return p.Store.Update(ctx, func(tx store.WriteTx) error {
+func (p *Provider) finishReset(r *http.Request, token, hash string) error {
+	return p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		u, c, data, err := p.resetOpen(tx, token)
 		if err != nil {
 			return err
@@ -302,6 +309,9 @@ func (p *Provider) finishReset(ctx context.Context, token, hash string) error {
 			if err := store.KeepUser(tx, p.Schema, u); err != nil {
 				return fmt.Errorf("writing user: %w", err)
 			}
+		}
+		if err := store.Audit(tx, p.byUser(r, u), store.ActionPasswordReset, store.UserParty(u)); err != nil {
+			return err
 		}
 		return endOthers(tx, u.ID, &store.Session{Subject: strconv.FormatInt(u.ID, 10), AuthTime: now}, "")
 	})

@@ -248,7 +248,7 @@ func TestResetProvesTheAddress(t *testing.T) {
 		return is
 	}
 	s.editUser(1, func(u *store.User) { u.EmailVerified = false })
-	link, err := s.p.PasswordLink(ctx, 1)
+	link, err := s.p.PasswordLink(ctx, store.AuditOrigin{Time: time.Now()}, 1)
 	if err != nil || !strings.HasPrefix(link, s.url) {
 		t.Fatal(link, err)
 	}
@@ -279,7 +279,7 @@ func TestInvitation(t *testing.T) {
 		id = u.ID
 		return err
 	})
-	if err := s.p.MailPasswordLink(context.Background(), id); err != nil {
+	if err := s.p.MailPasswordLink(context.Background(), store.AuditOrigin{Time: time.Now()}, id); err != nil {
 		t.Fatal(err)
 	}
 	msg := <-box
@@ -301,10 +301,10 @@ func TestNoMail(t *testing.T) {
 	if a := b.get("/o/forgot"); a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, "sends no mail") {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
-	if err := s.p.MailPasswordLink(context.Background(), 1); err == nil {
+	if err := s.p.MailPasswordLink(context.Background(), store.AuditOrigin{Time: time.Now()}, 1); err == nil {
 		t.Error("a mail was sent")
 	}
-	link, err := s.p.PasswordLink(context.Background(), 1)
+	link, err := s.p.PasswordLink(context.Background(), store.AuditOrigin{Time: time.Now()}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestNoMail(t *testing.T) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	for _, id := range []int64{3, 999} { // disabled, nobody
-		if _, err := s.p.PasswordLink(context.Background(), id); err == nil {
+		if _, err := s.p.PasswordLink(context.Background(), store.AuditOrigin{Time: time.Now()}, id); err == nil {
 			t.Errorf("a link for user %d", id)
 		}
 	}

@@ -29,7 +29,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	}
 	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		for kind, hash := range hashes {
-			err := revokeKind(tx, c, kind, hash)
+			err := p.revokeKind(tx, r, c, kind, hash)
 			if !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
@@ -43,7 +43,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func revokeKind(tx store.WriteTx, c *client, kind store.TokenKind, hash store.Hash) error {
+func (p *Provider) revokeKind(tx store.WriteTx, r *http.Request, c *client, kind store.TokenKind, hash store.Hash) error {
 	t, err := tx.Token(kind, hash)
 	if err != nil {
 		return err
@@ -54,6 +54,12 @@ func revokeKind(tx store.WriteTx, c *client, kind store.TokenKind, hash store.Ha
 	}
 	if kind == store.KindAccess && offline(f) {
 		return tx.DeleteToken(kind, hash)
+	}
+	// A gate revokes the access token of every login, which is nothing to tell of.
+	if kind == store.KindRefresh {
+		if err := store.Audit(tx, p.byClient(r, c), store.ActionTokenRevoke, partyOfFamily(f)); err != nil {
+			return err
+		}
 	}
 	return tx.DeleteFamily(f.ID)
 }

@@ -152,6 +152,7 @@ func (p *Provider) secondFactor(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusForbidden, staleForm)
 	case errors.Is(err, errWrongFactor), errors.Is(err, errWrongPasskey):
 		p.meter.failedSignIns.Add(1)
+		p.failures.add(r, who.user)
 		p.Logger.Info("second factor refused", "user_id", who.user.ID, "client_ip", p.ClientIP(r))
 		show(http.StatusForbidden, wrongFactor(values))
 	default:

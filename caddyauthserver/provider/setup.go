@@ -163,6 +163,9 @@ func (p *Provider) finishSetup(r *http.Request, form setupForm) (kept []*signedI
 		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: form.hash, PasswordChangedAt: now}); err != nil {
 			return fmt.Errorf("writing credential: %w", err)
 		}
+		if err := store.Audit(tx, p.byUser(r, u), store.ActionSetup, store.UserParty(u)); err != nil {
+			return err
+		}
 		s, id := p.newSession(r, u.ID, true)
 		kept, err = p.startSession(tx, r, s, id, false)
 		return err

@@ -164,8 +164,11 @@ func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, s
 						return err
 					}
 				}
-				replayed, err = killFamily(tx, c, spent.Family)
-				return err
+				if replayed, err = killFamily(tx, c, spent.Family); err != nil {
+					return err
+				}
+				return store.Audit(tx, store.AuditOrigin{Actor: c.party(), Time: now}, store.ActionTokenReplay, partyOfFamily(replayed),
+					store.AuditChange{Field: "kind", New: string(kind)})
 			}
 			if err == nil {
 				err = store.ErrNotFound

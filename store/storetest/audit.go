@@ -149,7 +149,10 @@ func testAuditCounts(t *testing.T, p *place) {
 		t.Helper()
 		return must(p, func(tx store.ReadTx) ([]store.AuditCount, error) { return tx.AuditCounts(from, to) })
 	}
-	want := []store.AuditCount{{hour, store.ActionSignInFailed, 40}, {hour, store.ActionSignIn, 2}, {hour.Add(time.Hour), store.ActionSignIn, 1}}
+	want := []store.AuditCount{
+		{Hour: hour, Action: store.ActionSignInFailed, Count: 40}, {Hour: hour, Action: store.ActionSignIn, Count: 2},
+		{Hour: hour.Add(time.Hour), Action: store.ActionSignIn, Count: 1},
+	}
 	if got := counts(hour.Add(time.Minute), hour.Add(48*time.Hour)); !reflect.DeepEqual(got, want) {
 		t.Errorf("counted %v; want %v", got, want)
 	}
