@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // Access logs know that somebody signed in, but not with what.
@@ -67,6 +69,7 @@ $GATE {
 		t.Fatalf("only %d secrets were seen; the journey is not what it was", len(secrets))
 	}
 
+	endLogs(t)
 	for file, want := range map[string]map[string]int{ // paths and how often
 		"server.log": {"/o/setup": 2, "/o/authorize": 1},
 		"gate.log":   {"/page": 2, "/oidc/callback": 2, "/open": 1},
@@ -122,6 +125,15 @@ $GATE {
 	}
 }
 
+// endLogs returns when all requests have been logged, which they are once they have
+// been answered: it stops Caddy, which waits for them.
+func endLogs(t *testing.T) {
+	t.Helper()
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What the site leaves out of its log stays out.
 func TestAccessLogSkip(t *testing.T) {
 	b := newBox(t)
@@ -140,6 +152,7 @@ $SERVER {
 	c := newBrowser(t)
 	c.get(b.server + "/o/authorize?state=x")
 	c.get(b.server + "/o/login?x=1")
+	endLogs(t)
 	data, err := os.ReadFile(filepath.Join(b.dir, "server.log"))
 	if err != nil {
 		t.Fatal(err)
