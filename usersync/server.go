@@ -51,8 +51,10 @@ type Server struct {
 	changed bell // the feed moved
 	clients bell // clients changed, or one is to be sent everything anew
 
-	mu      sync.Mutex // guards feeders and digests
+	mu      sync.Mutex // guards feeders, and is held while some of them are stopped
 	feeders map[string]*feeder
+
+	counted sync.Mutex               // guards digests: of feeders, which mu would keep from ending
 	digests map[string]countedDigest // by client, of views that are not whole
 
 	meters meters
@@ -209,9 +211,9 @@ func (s *Server) nextBatch(tx Reader, v *View, clientID string, at Position) (*B
 	if err != nil || b.Digest != nil || b.After != b.Head {
 		return b, err
 	}
-	s.mu.Lock()
+	s.counted.Lock()
 	known := s.digests[clientID]
-	s.mu.Unlock()
+	s.counted.Unlock()
 	if known.view != b.View || known.feed != b.Feed || known.head != b.Head {
 		feed, err := tx.Feed()
 		if err != nil {
@@ -222,9 +224,9 @@ func (s *Server) nextBatch(tx Reader, v *View, clientID string, at Position) (*B
 			return nil, err
 		}
 		known = countedDigest{b.View, b.Feed, b.Head, d}
-		s.mu.Lock()
+		s.counted.Lock()
 		s.digests[clientID] = known
-		s.mu.Unlock()
+		s.counted.Unlock()
 	}
 	b.Digest = &known.digest
 	return b, nil

@@ -321,3 +321,65 @@ func TestPullAddsUpLate(t *testing.T) {
 		t.Errorf("who waited in vain is told %+v, %v", b, err)
 	}
 }
+
+// pausing is a store that stops for a while where a digest is added up.
+type pausing struct {
+	store.Store
+	adding, goOn chan struct{}
+}
+
+func (p *pausing) View(ctx context.Context, fn func(store.ReadTx) error) error {
+	return p.Store.View(ctx, func(tx store.ReadTx) error { return fn(&pausingTx{tx, p}) })
+}
+
+type pausingTx struct {
+	store.ReadTx
+	p *pausing
+}
+
+func (tx *pausingTx) Changes(after uint64, limit int) ([]store.Change, error) {
+	if limit == digestPage {
+		tx.p.adding <- struct{}{}
+		<-tx.p.goOn
+	}
+	return tx.ReadTx.Changes(after, limit)
+}
+
+// Whoever ends a server while one of its feeders adds up a digest, which takes a
+// while, waits for that and not for ever.
+func TestCloseWhileAddingUp(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 3)
+	visit(t, s, 2)
+	c := wiki(g)
+	c.Sync = store.SyncGranted
+	p := &pausing{s, make(chan struct{}), make(chan struct{})}
+	srv := startServer(t, p, c)
+	await(t, "a digest is added up", func() bool {
+		srv.heard("wiki") // or it would be a minute
+		select {
+		case <-p.adding:
+			return true
+		default:
+			return false
+		}
+	})
+	closed := make(chan struct{})
+	go func() {
+		srv.Close()
+		close(closed)
+	}()
+	await(t, "the feeders are being stopped", func() bool {
+		if srv.mu.TryLock() {
+			srv.mu.Unlock()
+			return false
+		}
+		return true
+	})
+	close(p.goOn)
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it never ends")
+	}
+}
