@@ -7,6 +7,10 @@
 //	serverbasic_test.go    Basic OP and Form Post OP
 //	serverconfig_test.go   Config OP, and of Dynamic OP what needs no registration
 //	serverlogout_test.go   RP-Initiated Logout OP, Back-Channel Logout OP
+//	gateprovider_test.go   an OpenID provider that misbehaves on request, and gates before it
+//	gatebasic_test.go      Basic RP and Form Post RP
+//	gateconfig_test.go     Config RP: metadata and keys
+//	gatelogout_test.go     RP-Initiated Logout RP, Back-Channel Logout RP
 package oidc
 
 import (

@@ -54,7 +54,11 @@ func startServer(dir string) error {
 			told <- r
 		}))
 	}()
-	addrs, err := freeAddrs()
+	addrs, err := freeAddrs(2)
+	if err != nil {
+		return err
+	}
+	gates, err := gateSites()
 	if err != nil {
 		return err
 	}
@@ -102,7 +106,7 @@ func startServer(dir string) error {
 		}
 	}
 }
-`, admin, dir, issuer, secret, redirect, bye, back.Addr()), map[string]any{"filename": "Caddyfile"})
+%[8]s`, admin, dir, issuer, secret, redirect, bye, back.Addr(), gates), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		return err
 	}
@@ -146,14 +150,14 @@ func createUser(user map[string]any) error {
 	return nil
 }
 
-// freeAddrs are two addresses that are this process's alone.
-func freeAddrs() (addrs [2]string, err error) {
-	for i := range addrs {
+// freeAddrs are n addresses that are this process's alone.
+func freeAddrs(n int) (addrs []string, err error) {
+	for range n {
 		port, _, err := freeport.Reserve()
 		if err != nil {
-			return addrs, err
+			return nil, err
 		}
-		addrs[i] = fmt.Sprintf("localhost:%d", port)
+		addrs = append(addrs, fmt.Sprintf("localhost:%d", port))
 	}
 	return addrs, nil
 }
