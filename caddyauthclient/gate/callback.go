@@ -65,7 +65,7 @@ func (g *Gate) serveCallback(w http.ResponseWriter, r *http.Request, o *origin) 
 		g.startOver(w, r, o, a, "the login was used before")
 		return
 	}
-	is, err := g.issuer.get()
+	is, err := g.issuer.getAgain(r.Context())
 	if err != nil {
 		g.issuerUnavailable(w, r)
 		return

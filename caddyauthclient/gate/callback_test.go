@@ -452,8 +452,6 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			signedIn := newBrowser(h.gate)
-			other := newHouse(t)
-			_ = other
 			wantStatus(t, signedIn.signIn(h.issuer, "/page"), 303)
 			// A gate that never met its issuer, on the same store.
 			h.issuer.down = c.err
@@ -476,6 +474,36 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 			wantStatus(t, b.signIn(h.issuer, "/page"), 303)
 		})
 	}
+}
+
+// The issuer was down for a moment while somebody was away to sign in there, and the
+// gate, which was restarted, has just found that out.
+func TestBackFromAnIssuerThatWasDown(t *testing.T) {
+	h := newHouse(t)
+	b := newBrowser(h.gate)
+	callback := h.issuer.authorize(location(t, b.get("/page")))
+	h.issuer.down = syscall.ECONNREFUSED
+	b.g = h.newGate()
+	looked := h.issuer.count("/.well-known/openid-configuration")
+	wantStatus(t, newBrowser(b.g).get("/page"), 503)
+	h.clock.add(issuerPause - 10*time.Millisecond)
+	wantStatus(t, newBrowser(b.g).get("/page"), 503)
+	if n := h.issuer.count("/.well-known/openid-configuration") - looked; n != 1 {
+		t.Fatalf("strangers had the gate ask %d times within the pause", n)
+	}
+	h.issuer.down = nil
+	w := b.get(callback)
+	wantStatus(t, w, 303)
+	if to := location(t, w); to != "/page" {
+		t.Errorf("came back to %s", to)
+	}
+
+	// Where it is down still, they are told so, without being made to wait again.
+	again := newBrowser(h.gate)
+	callback = h.issuer.authorize(location(t, again.get("/page")))
+	h.issuer.down = syscall.ECONNREFUSED
+	again.g = h.newGate()
+	wantStatus(t, again.get(callback), 503)
 }
 
 // A code is spent when the issuer has it, so the gate waits as long as a disk

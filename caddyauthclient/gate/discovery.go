@@ -15,6 +15,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/caddyito/caddyito/internal/pace"
 )
 
 const (
@@ -109,6 +111,30 @@ func (d *discovery) get() (*issuer, error) {
 	d.failed = nil
 	d.current.Store(is)
 	return is, nil
+}
+
+// getAgain is get for somebody whom the issuer sent, so that it was there a moment
+// ago. What failed shortly before they came is not held against them: once the pause
+// is over the issuer is asked again.
+func (d *discovery) getAgain(ctx context.Context) (*issuer, error) {
+	came := d.cfg.Now()
+	is, err := d.get()
+	if err == nil {
+		return is, nil
+	}
+	d.mu.Lock()
+	failedAt := d.failedAt
+	d.mu.Unlock()
+	if !failedAt.Before(came) { // it was asked for them
+		return nil, err
+	}
+	pace.Wait(ctx, issuerPause-came.Sub(failedAt), nil)
+	d.mu.Lock()
+	if d.failedAt.Equal(failedAt) {
+		d.failed = nil
+	}
+	d.mu.Unlock()
+	return d.get()
 }
 
 func (is *issuer) fresh(now time.Time) bool {
