@@ -79,6 +79,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			password <text>
 //			tls      starttls|implicit|none
 //		}
+//		breached_passwords <file>
 //		session {
 //			idle     <duration>
 //			absolute <duration>
@@ -120,6 +121,7 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "schema", Read: s.readSchema},
 		{Name: "require_second_factor", Read: s.readSecondFactor},
 		{Name: "smtp", Read: s.readSMTP},
+		{Name: "breached_passwords", Read: directive.Text(&s.BreachedPasswords)},
 		{Name: "session", Read: directive.Sessions(&s.Session)},
 		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},
 		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyito/caddyito/authapp/directive"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/internal/mail"
+	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -61,6 +62,11 @@ type Server struct {
 	// password or were invited. Placeholders are replaced at start. Default: no mail
 	// is sent.
 	SMTP *mail.Config `json:"smtp,omitempty"`
+	// BreachedPasswords is a file of passwords that were stolen elsewhere and
+	// published, which nobody may choose here: that of haveibeenpwned.com, ordered by
+	// SHA-1 hash. It is searched where it lies, not read as a whole. Placeholders are
+	// replaced at start. Default: none.
+	BreachedPasswords string `json:"breached_passwords,omitempty"`
 	// Session limits how long somebody stays signed in at the server. Default:
 	// 24 hours unused, 30 days in all.
 	Session directive.Session `json:"session,omitzero"`
@@ -72,6 +78,7 @@ type Server struct {
 	log        *slog.Logger
 	access     *accesslog.Log
 	mailer     *mail.Mailer
+	breached   *password.Breached
 	provider   atomic.Pointer[provider.Provider]
 	issuer     string // once started
 }
@@ -109,6 +116,9 @@ func (s *Server) Provision(ctx caddy.Context) error {
 	s.log = ctx.Slogger()
 	s.access = accesslog.New(ctx)
 	if err := directive.Expand("issuer", &s.IssuerURL); err != nil {
+		return err
+	}
+	if err := directive.Expand("breached_passwords", &s.BreachedPasswords); err != nil {
 		return err
 	}
 	for i := range s.Clients {

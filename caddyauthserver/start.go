@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -27,7 +28,14 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	if err != nil {
 		return fmt.Errorf("auth_server %s: %w", issuer, err)
 	}
+	if s.BreachedPasswords != "" {
+		if s.breached, err = password.OpenBreached(s.BreachedPasswords); err != nil {
+			s.stopHelpers()
+			return fmt.Errorf("auth_server %s: breached_passwords: %w", issuer, err)
+		}
+	}
 	p, err := provider.New(provider.Config{
+		Breached:             s.breached,
 		Mailer:               mailer,
 		Issuer:               issuer,
 		Prefix:               s.Prefix,
@@ -52,7 +60,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		Logger:               s.log,
 	})
 	if err != nil {
-		s.stopMailer()
+		s.stopHelpers()
 		return fmt.Errorf("auth_server %s: %w", issuer, err)
 	}
 	s.issuer = issuer
@@ -83,7 +91,15 @@ func (s *Server) StopServer() {
 	if p := s.provider.Load(); p != nil {
 		p.Close()
 	}
+	s.stopHelpers()
+}
+
+// stopHelpers ends what the provider was given.
+func (s *Server) stopHelpers() {
 	s.stopMailer()
+	if s.breached != nil {
+		s.breached.Close()
+	}
 }
 
 // SyncTargets are the clients that are told of changes, and where.

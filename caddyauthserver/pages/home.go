@@ -13,7 +13,7 @@ type Home struct {
 	UserName, Email    string
 	LogoutAction, CSRF string
 	// Where else to go.
-	PasswordURL, SecurityURL, AppsURL, SessionsURL, AccountsURL string
+	ProfileURL, PasswordURL, SecurityURL, AppsURL, SessionsURL, AccountsURL, LanguageURL, DataURL string
 }
 
 // Home shows the page.

@@ -24,6 +24,8 @@ type Login struct {
 	// Passkey is what is asked of a passkey, as JSON; "" where there are none. The
 	// answer is posted as passkey.
 	Passkey string
+	// LanguageURL is where another language is chosen; empty if nowhere.
+	LanguageURL string
 	// FormAction are the URLs to which the form may be redirected.
 	FormAction []string
 }

@@ -72,3 +72,28 @@ func (m PasswordMail) Compose(l *lang.Language) (MailText, error) {
 	}
 	return compose(l, "password", subject, m.Brand, m)
 }
+
+// AddressMail is a mail with the link by which a person verifies their address.
+type AddressMail struct {
+	Brand          string // of the server; may be empty
+	Name, Username string // of the person
+	Link           string
+	Minutes        int // that the link works
+}
+
+// Compose writes the mail.
+func (m AddressMail) Compose(l *lang.Language) (MailText, error) {
+	return compose(l, "address", lang.T("Verify your e-mail address"), m.Brand, m)
+}
+
+// AddressChangedMail goes to an address that is no longer a person's.
+type AddressChangedMail struct {
+	Brand          string // of the server; may be empty
+	Name, Username string // of the person
+	Email          string // that is theirs now
+}
+
+// Compose writes the mail.
+func (m AddressChangedMail) Compose(l *lang.Language) (MailText, error) {
+	return compose(l, "address_changed", lang.T("Your e-mail address was changed"), m.Brand, m)
+}

@@ -37,7 +37,7 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 		out[name] = httptest.NewRecorder()
 		return out[name]
 	}
-	s.Login(page("login"), 200, Login{Action: "/o/login", CSRF: x, Continue: x, ClientName: x, FormAction: app})
+	s.Login(page("login"), 200, Login{Action: "/o/login", CSRF: x, Continue: x, ClientName: x, FormAction: app, LanguageURL: "/o/language"})
 	s.Login(page("login again"), 401, Login{Action: "/o/login", CSRF: x, Continue: x, Username: x, Error: words(x), ClientName: x, FormAction: app})
 	s.Consent(page("consent"), 200, Consent{Action: "/o/consent", CSRF: x, Request: x, ClientName: x, ClientOrigin: x, UserName: x, Scopes: []Scope{{x, words(x)}, {x, lang.Text{}}}, FormAction: app})
 	s.Logout(page("logout"), 200, Logout{Action: "/o/logout", CSRF: x, Request: x, ClientName: x, UserName: x, FormAction: app})
@@ -56,7 +56,14 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
 	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
 		Problems: map[string]lang.Text{"": words(x), "username": words(x), "email": words(x), "company": words(x), "password": words(x)}})
-	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password", AppsURL: "/o/account/apps", SessionsURL: "/o/account/sessions", AccountsURL: "/o/accounts"})
+	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password", AppsURL: "/o/account/apps", SessionsURL: "/o/account/sessions", AccountsURL: "/o/accounts",
+		ProfileURL: "/o/account/profile", LanguageURL: "/o/language", DataURL: "/o/account/data"})
+	s.Personal(page("name and e-mail"), 200, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, Unverified: true, Saved: true})
+	s.Personal(page("name and e-mail again"), 422, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, SentTo: x,
+		Problems: map[string]lang.Text{"": words(x), "first_name": words(x), "last_name": words(x), "email": words(x), "current_password": words(x)}})
+	s.Personal(page("name"), 200, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, Email: x})
+	s.ConfirmAddress(page("confirm address"), 200, ConfirmAddress{Action: "/o/account/email", CSRF: x, Token: x, Email: x, Username: x, HomeURL: "/o"})
+	s.Language(page("language"), 200, Language{Action: "/o/language", CSRF: x, Continue: x, BackURL: "/o", Languages: []LanguageChoice{{x, x}, {"de", "Deutsch"}}})
 	s.Password(page("password"), 200, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o"})
 	s.Password(page("password again"), 422, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o",
 		Problems: map[string]lang.Text{"": words(x), "current_password": words(x), "new_password": words(x), "new_password_again": words(x)}})

@@ -12,7 +12,7 @@ var templates embed.FS
 // Set is all pages in one brand. It is safe for concurrent use.
 type Set struct {
 	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost,
-	accounts, apps, sessions, forgot, forgotSent, reset, resetDone,
+	personal, confirmAddress, language, accounts, apps, sessions, forgot, forgotSent, reset, resetDone,
 	secondFactor, factors, newApp, newPasskey, recoveryCodes,
 	device, deviceConfirm, deviceAnswered *webpage.View
 }
@@ -39,6 +39,9 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"new_passkey.html":      &s.newPasskey,
 		"recovery_codes.html":   &s.recoveryCodes,
 		"accounts.html":         &s.accounts,
+		"personal.html":         &s.personal,
+		"confirm_address.html":  &s.confirmAddress,
+		"language.html":         &s.language,
 		"apps.html":             &s.apps,
 		"sessions.html":         &s.sessions,
 		"forgot.html":           &s.forgot,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/ownprefix"
+	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
@@ -43,6 +44,8 @@ type Config struct {
 	// Mailer sends links to people who forgot their password. nil: nobody is sent
 	// one.
 	Mailer Mailer
+	// Breached are passwords that nobody may choose. nil: none.
+	Breached *password.Breached
 	// PlainHosts may be told of changes and logouts over http.
 	PlainHosts []string
 	// Registration lets software register itself as a client, with an initial

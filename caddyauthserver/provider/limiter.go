@@ -33,6 +33,8 @@ var factorLimit = limit{10, 5 * time.Minute}
 var (
 	resetAccountLimit = limit{3, 10 * time.Minute}
 	resetNetworkLimit = limit{20, 30 * time.Second}
+	// Of links that verify an address, by who asks.
+	addressLimit = limit{5, 10 * time.Minute}
 )
 
 // Limits of what is wrong though it is too long to be guessed (guessing.go).

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,10 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(page.Username) > 254 {
 		page.Username = ""
+	}
+	page.LanguageURL = p.path("language")
+	if page.Continue != "" {
+		page.LanguageURL += "?" + url.Values{"continue": {page.Continue}}.Encode()
 	}
 	show := func(status int, problem lang.Text) {
 		page.Error = problem

@@ -13,8 +13,7 @@ import (
 )
 
 // password is where people who are signed in change their password. That takes
-// the current one, since who is at the browser may be somebody else by now; wrong
-// ones count like those of the sign-in page.
+// the current one; wrong ones count like those of the sign-in page.
 func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 	in, err := p.currentSession(r)
 	if err != nil {
@@ -44,23 +43,13 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusForbidden, map[string]lang.Text{"": staleForm})
 		return
 	}
-	pw, problems := newPassword(form)
+	pw, problems := p.newPassword(form, in.user)
 	if problems != nil {
 		show(http.StatusUnprocessableEntity, problems)
 		return
 	}
-	proven, err := p.checkLogin(r, in.user.Username, form.Get("current_password"))
-	if err == nil && proven.user.ID != in.user.ID {
-		err = errWrongLogin // the name is somebody else's by now
-	}
-	if err != nil {
-		p.refuseLogin(w, r, err, func(status int, problem lang.Text) {
-			if errors.Is(err, errWrongLogin) {
-				show(status, map[string]lang.Text{"current_password": lang.T("is not right")})
-				return
-			}
-			show(status, map[string]lang.Text{"": problem})
-		})
+	proven, ok := p.proveAgain(w, r, in, form, show)
+	if !ok {
 		return
 	}
 	hash, ok := p.hashPassword(w, r, pw, show)
@@ -81,17 +70,24 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{HomeURL: p.Prefix})
 }
 
-// newPassword is the password that the form chooses, or what is wrong with it by the
-// name of the field.
-func newPassword(form url.Values) (pw string, problems map[string]lang.Text) {
-	pw = form.Get("new_password")
-	if err := password.Check(pw); err != nil {
-		return "", map[string]lang.Text{"new_password": lang.Of(err)}
+// proveAgain checks the current password of who is signed in, since who is at the
+// browser may be somebody else by now. It answers what went wrong, and says whether
+// there is more to do.
+func (p *Provider) proveAgain(w http.ResponseWriter, r *http.Request, in *signedIn, form url.Values, show func(status int, problems map[string]lang.Text)) (proven *provenLogin, ok bool) {
+	proven, err := p.checkLogin(r, in.user.Username, form.Get("current_password"))
+	if err == nil && proven.user.ID != in.user.ID {
+		err = errWrongLogin // the name is somebody else's by now
 	}
-	if pw != form.Get("new_password_again") {
-		return "", map[string]lang.Text{"new_password_again": lang.T("is not the same")}
+	if err != nil {
+		p.refuseLogin(w, r, err, func(status int, problem lang.Text) {
+			if errors.Is(err, errWrongLogin) {
+				show(status, map[string]lang.Text{"current_password": lang.T("is not right")})
+				return
+			}
+			show(status, map[string]lang.Text{"": problem})
+		})
 	}
-	return pw, nil
+	return proven, err == nil
 }
 
 // hashPassword hashes a password that was chosen. It answers what went wrong, and

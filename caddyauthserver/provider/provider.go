@@ -134,6 +134,11 @@ func New(c Config) (*Provider, error) {
 		p.path("password"):    {p.password, both, sameOrigin},
 		p.path("accounts"):    {p.accounts, both, sameOrigin},
 
+		p.path("account"):          {p.home, get, sameOrigin},
+		p.path("account/profile"):  {p.personal, both, sameOrigin},
+		p.path("account/email"):    {p.confirmAddress, both, sameOrigin},
+		p.path("account/data"):     {p.downloadData, get, sameOrigin},
+		p.path("language"):         {p.language, both, sameOrigin},
 		p.path("account/apps"):     {p.accountPage("account/apps", p.showApps, p.removeApp), both, sameOrigin},
 		p.path("account/sessions"): {p.accountPage("account/sessions", p.showSessions, p.endNamed), both, sameOrigin},
 		p.path("second-factor"):    {p.secondFactor, both, sameOrigin},

@@ -272,7 +272,7 @@ func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusForbidden, map[string]lang.Text{"": staleForm})
 		return
 	}
-	pw, problems := newPassword(values)
+	pw, problems := p.newPassword(values, u)
 	if problems != nil {
 		show(http.StatusUnprocessableEntity, problems)
 		return
