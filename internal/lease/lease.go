@@ -83,7 +83,7 @@ func (k *Keeper) hold(ctx context.Context, until time.Time, work func(context.Co
 			return
 		default:
 			k.failed(err)
-			wait = pause
+			wait = min(pause, until.Sub(k.Now()))
 		}
 	}
 }
