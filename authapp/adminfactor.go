@@ -55,6 +55,9 @@ func (api *adminAPI) resetFactors(a *App, r *http.Request) (any, error) {
 		if _, err := store.ResetFactors(tx, u.ID); err != nil {
 			return err
 		}
+		if err := store.Audit(tx, byOperator(), store.ActionFactorReset, store.UserParty(u)); err != nil {
+			return err
+		}
 		return a.signOut(tx, u.ID)
 	})
 }

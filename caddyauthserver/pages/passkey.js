@@ -47,6 +47,10 @@
 
   button.hidden = false;
   button.addEventListener("click", () => ask({}));
+  if (options.user) form.addEventListener("submit", (event) => { // Enter in the field of the name
+    event.preventDefault();
+    ask({});
+  });
   if (form.hasAttribute("data-autofill") && PublicKeyCredential.isConditionalMediationAvailable) {
     PublicKeyCredential.isConditionalMediationAvailable().then((can) => {
       if (can && !waiting) ask({ mediation: "conditional" });

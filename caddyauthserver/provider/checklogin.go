@@ -55,7 +55,6 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 		return nil, errWrongLogin
 	}
 	p.limits.refund(attempts...)
-	p.meter.signIns.Add(1)
 	proven := &provenLogin{user: u, verified: hash}
 	if outdated {
 		if proven.rehashed, err = p.passwords.Hash(ctx, pw); err != nil {

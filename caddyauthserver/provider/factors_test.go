@@ -111,6 +111,7 @@ func TestAddAndRemoveApp(t *testing.T) {
 	if a := other.giveOTP(pending, codes[0]); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("a recovery code: %d", a.StatusCode)
 	}
+	<-sent // of the code
 	if m := <-sent; !strings.Contains(m.Subject, "New sign-in") {
 		t.Errorf("mailed: %+v", m)
 	}

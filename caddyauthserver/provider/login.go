@@ -105,6 +105,9 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 // letIn has the browser keep what a sign-in that is complete gave.
 func (p *Provider) letIn(w http.ResponseWriter, r *http.Request, kept []*signedIn) {
 	in := kept[0]
+	if !in.raised {
+		p.meter.signIns.Add(1)
+	}
 	p.Logger.Info("signed in", "user_id", in.user.ID, "methods", amrOfSession(in.session))
 	if _, known := p.knownBrowser(r, in.user.ID); !known && in.again {
 		p.tellOfSignIn(r, in.user)

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
@@ -31,6 +32,20 @@ func (p *Provider) tellOfSignIn(r *http.Request, u *store.User) {
 		Subject: lang.T("New sign-in"), What: lang.T("Somebody signed in to your account from a browser that we do not know."),
 		Advice: lang.T("If it was not you, change your password at once; that signs out everybody else:"),
 		Link:   p.url("password"),
+	})
+}
+
+// tellOfGuessing tells that somebody who has the password guesses at the second
+// factor; not for each guess.
+func (p *Provider) tellOfGuessing(r *http.Request, u *store.User) {
+	if p.limits.take(attempt{resetAccountLimit, "guessing " + strconv.FormatInt(u.ID, 10)}) > 0 {
+		return
+	}
+	p.tell(r, u, pages.NoticeMail{
+		Subject: lang.T("Somebody knows your password"),
+		What:    lang.T("Somebody gave your password and then many wrong codes. They were not let in."),
+		Advice:  lang.T("If it was not you, change your password at once:"),
+		Link:    p.url("password"),
 	})
 }
 

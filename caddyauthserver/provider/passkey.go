@@ -317,6 +317,7 @@ func (p *Provider) loginByPasskey(r *http.Request, raw string, remember, add boo
 	if err != nil {
 		if errors.Is(err, errWrongPasskey) {
 			p.meter.failedSignIns.Add(1)
+			p.failures.add(r, nil) // whose it says that it is, proves nothing
 		}
 		return nil, err
 	}
@@ -337,8 +338,5 @@ func (p *Provider) loginByPasskey(r *http.Request, raw string, remember, add boo
 		kept, err = p.openSession(tx, r, u, s, id, add)
 		return err
 	})
-	if err == nil {
-		p.meter.signIns.Add(1)
-	}
 	return kept, err
 }

@@ -140,6 +140,9 @@ func (p *Provider) secondFactor(w http.ResponseWriter, r *http.Request) {
 			if who.in == nil {
 				p.setCookie(w, p.cookies.pending, "", -1)
 			}
+			if proof.recovery {
+				p.tellOfFactor(r, who.user, lang.T("One of your recovery codes was used. It does not work any more."))
+			}
 			p.letIn(w, r, kept)
 			seeOther(w, way.url)
 			return
@@ -231,8 +234,9 @@ func wrongFactor(values url.Values) lang.Text {
 // factorProof is a second factor that was found right, and what is to be written when
 // it is accepted: errWrongFactor if it was used meanwhile.
 type factorProof struct {
-	method string // of amr
-	use    func(tx store.WriteTx, now time.Time) error
+	method   string // of amr
+	recovery bool   // by a recovery code
+	use      func(tx store.WriteTx, now time.Time) error
 }
 
 // checkFactor finds out what was given. Codes of an app are short, so attempts at
@@ -248,6 +252,9 @@ func (p *Provider) checkFactor(r *http.Request, who *asking, values url.Values) 
 	attempts := p.factorAttempts(r, who.user)
 	if wait := p.limits.take(attempts...); wait > 0 {
 		p.Logger.Warn("too many attempts at a second factor", "user_id", who.user.ID, "client_ip", p.ClientIP(r))
+		if who.in == nil {
+			p.tellOfGuessing(r, who.user)
+		}
 		return nil, &tooManyError{wait}
 	}
 	proof, err := p.checkTOTP(who, typed)
@@ -282,7 +289,7 @@ func (p *Provider) checkPasskeyFactor(r *http.Request, who *asking, raw string) 
 		return nil, err
 	}
 	p.limits.refund(attempts...)
-	return &factorProof{a.method(), a.accept}, nil
+	return &factorProof{method: a.method(), use: a.accept}, nil
 }
 
 func (p *Provider) checkRecoveryCode(r *http.Request, who *asking, code store.Hash) (*factorProof, error) {
@@ -293,7 +300,7 @@ func (p *Provider) checkRecoveryCode(r *http.Request, who *asking, code store.Ha
 	if !found {
 		return nil, p.slowDown(errWrongFactor, attempt{grantLimit, "recovery " + networkOf(p.ClientIP(r))})
 	}
-	return &factorProof{amrOTP, func(tx store.WriteTx, _ time.Time) error {
+	return &factorProof{method: amrOTP, recovery: true, use: func(tx store.WriteTx, _ time.Time) error {
 		err := tx.SpendRecoveryCode(who.user.ID, code)
 		if errors.Is(err, store.ErrNotFound) {
 			return errWrongFactor
@@ -352,6 +359,6 @@ func (p *Provider) raiseSession(tx store.WriteTx, r *http.Request, in *signedIn,
 	if err != nil {
 		return nil, err
 	}
-	kept[0].user = old.user
+	kept[0].user, kept[0].raised = old.user, true
 	return kept, nil
 }

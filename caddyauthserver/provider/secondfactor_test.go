@@ -12,6 +12,7 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -221,7 +222,8 @@ func TestCodeOnce(t *testing.T) {
 }
 
 func TestRecoveryCodeSignsIn(t *testing.T) {
-	s := newServer(t)
+	sent := make(mailbox, 10)
+	s := newServer(t, func(c *provider.Config) { c.Mailer = sent })
 	s.addTOTP(1)
 	codes := s.addRecoveryCodes(1)
 	bobs := s.addRecoveryCodes(2)
@@ -237,6 +239,9 @@ func TestRecoveryCodeSignsIn(t *testing.T) {
 	if a := b.giveOTP(page, strings.ToLower(codes[3])); a.StatusCode != http.StatusSeeOther || !b.signedIn() {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
+	if m := <-sent; !strings.Contains(m.Text, "One of your recovery codes was used.") {
+		t.Errorf("mailed: %+v", m)
+	}
 	other := s.browser()
 	page = other.password(other.get("/o/login"))
 	if a := other.giveOTP(page, codes[3]); a.StatusCode != http.StatusForbidden || other.signedIn() {
@@ -247,7 +252,8 @@ func TestRecoveryCodeSignsIn(t *testing.T) {
 // TestGuessingCodes: who has the password and guesses is slowed down; the owner gets
 // in from their own browser, and by a recovery code from anywhere.
 func TestGuessingCodes(t *testing.T) {
-	s := newServer(t)
+	sent := make(mailbox, 10)
+	s := newServer(t, func(c *provider.Config) { c.Mailer = sent })
 	owner := s.browser().signIn("alice", alicePassword) // before there was a factor
 	secret, codes := s.addTOTP(1), s.addRecoveryCodes(1)
 	thief := s.browser()
@@ -260,6 +266,9 @@ func TestGuessingCodes(t *testing.T) {
 	a := thief.giveOTP(page, s.otp(secret, 0))
 	if a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" || thief.signedIn() {
 		t.Errorf("the eleventh, though right: %d", a.StatusCode)
+	}
+	if m := <-sent; m.Subject != "Somebody knows your password" || m.To != "alice@example.com" {
+		t.Errorf("mailed: %+v", m)
 	}
 	owner.become("")
 	page = owner.password(owner.get("/o/login"))

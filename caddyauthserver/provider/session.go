@@ -24,6 +24,7 @@ type signedIn struct {
 	id      string // in the cookie
 	current bool
 	again   bool // who just signed in did so before
+	raised  bool // they were signed in, and proved more
 }
 
 // currentSession is who the browser is signed in as, or nil.

@@ -42,7 +42,7 @@ func (p *Provider) checkTOTP(who *asking, typed string) (*factorProof, error) {
 		if !ok || step <= f.LastStep {
 			continue
 		}
-		return &factorProof{amrOTP, func(tx store.WriteTx, now time.Time) error {
+		return &factorProof{method: amrOTP, use: func(tx store.WriteTx, now time.Time) error {
 			err := store.UseTOTP(tx, f.UserID, f.ID, step, now)
 			if errors.Is(err, store.ErrSpent) || errors.Is(err, store.ErrNotFound) {
 				return errWrongFactor
