@@ -16,7 +16,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The plan oidcc-client-basic-certification-test-plan.
+// The plan oidcc-client-basic-certification-test-plan. Beside its modules stand
+// others, named in their manner.
 func TestBasicRP(t *testing.T) { basicRP(t, gates["usual"], op.url+"/usual") }
 
 // The plan oidcc-client-formpost-basic-certification-test-plan: the same, answered by
@@ -44,6 +45,7 @@ func basicRP(t *testing.T, gate, issuer string) {
 	now := time.Now().Unix()
 
 	good("oidcc-client-test", nil)
+	good("oidcc-client-test-idtoken-sig-rs256", nil)
 	good("oidcc-client-test-client-secret-basic", nil) // the provider takes no other
 	good("oidcc-client-test-userinfo-bearer-header", nil)
 	good("oidcc-client-test-scope-userinfo-claims", nil)

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -45,6 +46,24 @@ func TestConfigRP(t *testing.T) {
 	t.Run("oidcc-client-test-signing-key-withdrawn", func(t *testing.T) {
 		behave(t, func(b *behaviour) { b.keys = []jose.JSONWebKey{aKey(t, "RS256", "other").Public()} })
 		signsNobodyIn(t, gate, http.StatusBadGateway)
+	})
+
+	// Somebody begins at the issuer (OpenID Connect Core section 4), who may choose a
+	// page of the site, and nothing else.
+	t.Run("oidcc-client-test-3rd-party-init-login", func(t *testing.T) {
+		behave(t, nil)
+		for target, want := range map[string]string{gate + "/there?y=2": "/there?y=2", "https://evil.example/": "/"} {
+			p := newParty(t, "")
+			a := p.visit(gate, "/oidc/login?"+url.Values{"iss": {op.url + "/usual"}, "target_link_uri": {target}}.Encode())
+			if a.StatusCode != 200 || a.body != "hello ann ann@example.com" || a.Request.URL.String() != gate+want {
+				t.Errorf("to %s: at %s: %s %s", target, a.Request.URL, a.Status, a.body)
+			}
+		}
+		p := newParty(t, "")
+		if a := p.visit(gate, "/oidc/login?iss=https://evil.example"); a.StatusCode != http.StatusBadRequest {
+			t.Errorf("for another issuer: %s", a.Status)
+		}
+		p.stranger(gate)
 	})
 
 	// An issuer that does not say that it names itself need not (RFC 9207 section 2.4).

@@ -3,6 +3,7 @@ package oidc
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,19 +12,39 @@ import (
 
 // The plan oidcc-client-rp-initiated-logout-certification-test-plan.
 func TestRPInitiatedLogoutRP(t *testing.T) {
-	t.Run("oidcc-client-test-rp-init-logout", func(t *testing.T) {
+	gate := gates["usual"]
+	leaves := func(t *testing.T) *party {
 		behave(t, nil)
-		gate := gates["usual"]
 		p := signsIn(t, gate)
 		a := p.send("GET", gate+"/oidc/logout", nil, "Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 		p.browse("GET", a.Header.Get("Location"), nil)
 		p.stranger(gate)
+		return p
+	}
+
+	t.Run("oidcc-client-test-rp-init-logout", func(t *testing.T) {
+		leaves(t)
 		op.mu.Lock()
 		defer op.mu.Unlock()
 		if claims := jwtPart(t, op.ended.Get("id_token_hint"), 1); claims["sub"] != "u-1" || op.ended.Get("post_logout_redirect_uri") != gate+"/" || op.ended.Get("client_id") != "gate-usual" {
 			t.Errorf("the provider was asked %v", op.ended)
 		}
 	})
+
+	// The gate sends no state, and whatever comes back with the person signs nobody
+	// in again.
+	for name, back := range map[string]string{
+		"oidcc-client-test-rp-init-logout-no-state":    "/",
+		"oidcc-client-test-rp-init-logout-other-state": "/?state=another",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := leaves(t)
+			if a := p.browse("GET", gate+back, nil); a.StatusCode != http.StatusFound || !strings.HasPrefix(a.Header.Get("Location"), op.url+"/usual/authorize?") {
+				t.Errorf("back at %s: %s %s", back, a.Status, a.body)
+			}
+			p.stranger(gate)
+		})
+	}
 }
 
 // The plan oidcc-client-backchannel-rp-initiated-logout-certification-test-plan.
@@ -85,7 +106,7 @@ func TestBackchannelLogoutRP(t *testing.T) {
 	bad("oidcc-client-test-rp-backchannel-rpinitlogout-wrong-aud", claim("aud", "another"), nil)
 	bad("oidcc-client-test-rp-backchannel-rpinitlogout-no-event", claim("events", nil), nil)
 	bad("oidcc-client-test-rp-backchannel-rpinitlogout-wrong-event", claim("events", map[string]any{"http://schemas.openid.net/event/another": map[string]any{}}), nil)
-	bad("oidcc-client-test-rp-backchannel-rpinitlogout-nonce", claim("nonce", "x"), nil)
+	bad("oidcc-client-test-rp-backchannel-rpinitlogout-with-nonce", claim("nonce", "x"), nil)
 	bad("oidcc-client-test-rp-backchannel-rpinitlogout-expired", claim("exp", time.Now().Unix()-120), nil)
 	bad("oidcc-client-test-rp-backchannel-rpinitlogout-no-iat", claim("iat", nil), nil)
 	bad("oidcc-client-test-rp-backchannel-rpinitlogout-no-jti", claim("jti", nil), nil)

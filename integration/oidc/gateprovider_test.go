@@ -267,11 +267,11 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// visit is somebody who goes to a page of the gate and on to where that leads, over
-// redirects and forms that post themselves.
-func (p *party) visit(gate string) *page {
+// visit is somebody who goes to an address of the gate and on to where that leads,
+// over redirects and forms that post themselves.
+func (p *party) visit(gate, path string) *page {
 	p.t.Helper()
-	a := p.browse("GET", gate+"/page?x=1", nil)
+	a := p.browse("GET", gate+path, nil)
 	for range 8 {
 		to := a.Header.Get("Location")
 		switch {
@@ -294,7 +294,7 @@ func (p *party) visit(gate string) *page {
 func signsIn(t *testing.T, gate string) *party {
 	t.Helper()
 	p := newParty(t, "")
-	if a := p.visit(gate); a.StatusCode != 200 || a.body != "hello ann ann@example.com" || a.Request.URL.String() != gate+"/page?x=1" {
+	if a := p.visit(gate, "/page?x=1"); a.StatusCode != 200 || a.body != "hello ann ann@example.com" || a.Request.URL.String() != gate+"/page?x=1" {
 		t.Fatalf("at %s: %s %s", a.Request.URL, a.Status, a.body)
 	}
 	return p
@@ -305,7 +305,7 @@ func signsIn(t *testing.T, gate string) *party {
 func signsNobodyIn(t *testing.T, gate string, status int) {
 	t.Helper()
 	p := newParty(t, "")
-	if a := p.visit(gate); a.StatusCode != status || strings.Contains(a.body, "hello") {
+	if a := p.visit(gate, "/page?x=1"); a.StatusCode != status || strings.Contains(a.body, "hello") {
 		t.Errorf("at %s: %s %s", a.Request.URL, a.Status, a.body)
 	}
 	p.stranger(gate)
