@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -277,4 +279,26 @@ func TestNoTokensWhereNoneAreKept(t *testing.T) {
 	if token := b.accessToken(t); token != "" {
 		t.Errorf("got %q", token)
 	}
+}
+
+// What is stored opens only as it was sealed.
+func FuzzOpenTokens(f *testing.F) {
+	g := bareGate(f)
+	secret := store.NewSecret()
+	sealed, err := g.sealTokens(secret, &oauth2.Token{AccessToken: "a", RefreshToken: "r", ExpiresIn: 300})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed)
+	f.Add(sealed[:keptHead])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if k := newKept(b); k != nil {
+			k.due(g.cfg.Now())
+			k.over(g.cfg.Now())
+		}
+		if text, err := g.openTokens(secret, b); err == nil && (text != keptText{"a", "r"} || !bytes.Equal(b, sealed)) {
+			t.Errorf("opened %q", b)
+		}
+	})
 }

@@ -5,8 +5,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // Each token opens one door: everything that is a secret here, shown at every
@@ -36,6 +40,43 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 		bob.answer(d, "allow")
 		return d
 	}
+	s.update(func(tx store.WriteTx) error {
+		return tx.PutClient(&store.Client{ID: "jwtbot", ClientSettings: store.ClientSettings{
+			GrantTypes: []string{store.GrantClientCredentials}, Resources: []string{api}, Scopes: []string{"invoices:read"}, AccessTokenFormat: store.AccessTokenJWT,
+		}, Secrets: []store.ClientSecret{{Sealed: s.key.Seal(store.ClientSecretPurpose("jwtbot"), []byte("jwtbot-secret"))}}})
+	})
+	key, kid := signingKeyOf(t, s)
+	logoutToken := func() string {
+		token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+			"iss": s.issuer, "aud": "app", "sub": "1", "sid": "x", "jti": store.NewSecret(), "iat": s.clock.now().Unix(), "exp": s.clock.now().Add(time.Minute).Unix(),
+			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+		})
+		token.Header["kid"], token.Header["typ"] = kid, "logout+jwt"
+		signed, err := token.SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	batch := func() string {
+		signs, err := usersync.Key(appSecret, s.issuer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := usersync.Sign(&usersync.Batch{Issuer: s.issuer, Audience: "app", Feed: "f"}, signs, s.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(signed)
+	}
+	reset := func() string {
+		link, err := s.p.PasswordLink(t.Context(), store.AuditOrigin{Time: s.clock.now()}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, token, _ := strings.Cut(link, "token=")
+		return token
+	}
 	// kinds makes one of each, anew, since a door may spend what it is shown.
 	kinds := func() map[string]string {
 		tok := b.tokens(scope)
@@ -55,6 +96,11 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 
 			"initial access token":      s.invite(store.Invitation{}),
 			"registration access token": registration,
+
+			"logout token":            logoutToken(),
+			"sync batch":              batch(),
+			"reset link":              reset(),
+			"access token for an API": s.credentials("jwtbot", "resource", api).decode(t)["access_token"].(string),
 
 			"nothing": "",
 		}
@@ -109,6 +155,12 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 		}},
 		{"setup", "setup ticket", func(x string) bool {
 			return s.browser().get("/o/setup?token="+url.QueryEscape(x)).StatusCode == http.StatusOK
+		}},
+		{"reset", "reset link", func(x string) bool {
+			return s.browser().get("/o/reset?token="+url.QueryEscape(x)).StatusCode == http.StatusOK
+		}},
+		{"introspection by the API's client", "access token for an API", func(x string) bool {
+			return s.standsFor("jwtbot", x)["active"] == true
 		}},
 		{"registration", "initial access token", func(x string) bool {
 			return s.register(x, shopMetadata).StatusCode == http.StatusCreated
