@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/caddyito/caddyito/internal/registration"
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -128,41 +128,22 @@ func (api *adminAPI) createClient(a *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
-	c := store.Client{ID: body.ID, ClientSettings: body.ClientSettings, CreatedAt: time.Now().UTC()}
-	if err := a.checkClient(&c); err != nil {
-		return nil, err
-	}
-	if u := a.unstored()[c.ID]; u != nil {
-		return nil, refuse(http.StatusConflict, "there is a client %q already: %s", c.ID, whereFrom(u))
-	}
-	secret := ""
-	if !c.Public {
-		secret = a.addSecret(&c, c.CreatedAt)
-	}
-	err := a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		if _, err := tx.Client(c.ID); err == nil {
-			return &store.ConflictError{Type: "client", Field: "id", Value: c.ID}
-		} else if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if err := store.Audit(tx, byOperator(), store.ActionClientCreate, store.PartyOfClient(&c), store.AuditChanges((*store.ClientSettings)(nil), &c.ClientSettings)...); err != nil {
-			return err
-		}
-		return tx.PutClient(&c)
-	})
+	c := store.Client{ID: body.ID, ClientSettings: body.ClientSettings}
+	made, secret, err := a.clients().Create(r.Context(), manage.Actor{}, &c)
 	if err != nil {
 		return nil, err
 	}
-	v := viewOf(&c, sourceStore)
+	v := viewOf(made, sourceStore)
 	v.Secret, v.Issuer = secret, a.issuer()
 	return created{v}, nil
 }
 
-// addSecret makes a secret and seals it.
-func (a *App) addSecret(c *store.Client, now time.Time) string {
-	secret, sealed := store.NewClientSecret(a.Key(), c.ID, now)
-	c.Secrets = append(c.Secrets, sealed)
-	return secret
+// clients does what is asked of clients.
+func (a *App) clients() *manage.Clients {
+	return &manage.Clients{
+		Manager: &manage.Manager{Store: a.Store(), Schema: a.Schema(), Now: func() time.Time { return time.Now().UTC() }},
+		Key:     a.Key(), PlainHosts: a.AllowHTTPSync, Elsewhere: a.storedOnly,
+	}
 }
 
 // issuer is the one of this process, if it is one.
@@ -171,14 +152,6 @@ func (a *App) issuer() string {
 		return issuers[0]
 	}
 	return ""
-}
-
-func (a *App) checkClient(c *store.Client) error {
-	rules := registration.Rules{Schema: a.Schema(), PlainHosts: a.AllowHTTPSync}
-	if problems := rules.Check(c); len(problems) > 0 {
-		return &store.InvalidError{Type: "client", Problems: problems}
-	}
-	return nil
 }
 
 func (api *adminAPI) showClient(a *App, r *http.Request) (any, error) {
@@ -208,7 +181,7 @@ func findClient(tx store.ClientReader, id string) (*store.Client, error) {
 // storedOnly refuses to change what the config says.
 func (a *App) storedOnly(id string) error {
 	if u := a.unstored()[id]; u != nil {
-		return refuse(http.StatusConflict, "client %q cannot be changed here: %s", id, whereFrom(u))
+		return refuse(http.StatusConflict, "there is a client %q already that is not changed here: %s", id, whereFrom(u))
 	}
 	return nil
 }
@@ -222,23 +195,19 @@ func whereFrom(u *clientView) string {
 
 func (api *adminAPI) deleteClient(a *App, r *http.Request) (any, error) {
 	id := r.PathValue("id")
-	if err := a.storedOnly(id); err != nil {
-		return nil, err
-	}
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		c, err := findClient(tx, id)
-		if err != nil {
-			return err
-		}
-		if err := store.Audit(tx, byOperator(), store.ActionClientDelete, store.PartyOfClient(c)); err != nil {
-			return err
-		}
-		return tx.DeleteClient(id)
-	})
+	return nil, clientError(id, a.clients().Delete(r.Context(), manage.Actor{}, id))
 }
 
-// maxOverlap is how long a rotated secret may stay in force.
-const maxOverlap = 90 * 24 * time.Hour
+// clientError says which client is not there, or has no secret.
+func clientError(id string, err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return refuse(http.StatusNotFound, "there is no client %q", id)
+	case errors.Is(err, manage.ErrPublic):
+		return refuse(http.StatusConflict, "client %q is public: it has no secret", id)
+	}
+	return err
+}
 
 // rotateSecret adds a secret and lets the others end after the overlap, so that
 // both are in force while the client's config is changed. No overlap ends them
@@ -252,50 +221,14 @@ func (api *adminAPI) rotateSecret(a *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	overlap, err := time.ParseDuration(cmp.Or(body.Overlap, "0s"))
-	if err != nil || overlap < 0 || overlap > maxOverlap {
+	if err != nil || overlap < 0 || overlap > manage.MaxOverlap {
 		return nil, refuse(http.StatusBadRequest, "overlap %q: it is a time from 0s to 2160h, as in 24h", body.Overlap)
 	}
-	if err := a.storedOnly(id); err != nil {
-		return nil, err
-	}
-	now := time.Now().UTC()
-	var (
-		c      *store.Client
-		secret string
-	)
-	err = a.Store().Update(r.Context(), func(tx store.WriteTx) (err error) {
-		if c, err = findClient(tx, id); err != nil {
-			return err
-		}
-		if c.Public {
-			return refuse(http.StatusConflict, "client %q is public: it has no secret", id)
-		}
-		c.Secrets = retire(c.Secrets, now, overlap)
-		secret = a.addSecret(c, now)
-		if err := store.Audit(tx, byOperator(), store.ActionClientRotate, store.PartyOfClient(c), store.AuditChange{Field: "overlap", New: overlap.String()}); err != nil {
-			return err
-		}
-		return tx.PutClient(c)
-	})
+	c, secret, err := a.clients().Rotate(r.Context(), manage.Actor{}, id, overlap)
 	if err != nil {
-		return nil, err
+		return nil, clientError(id, err)
 	}
 	v := viewOf(c, sourceStore)
 	v.Secret, v.Issuer = secret, a.issuer()
 	return v, nil
-}
-
-// retire ends secrets after overlap, or sooner where that was said before.
-func retire(secrets []store.ClientSecret, now time.Time, overlap time.Duration) []store.ClientSecret {
-	end := now.Add(overlap)
-	var kept []store.ClientSecret
-	for _, s := range secrets {
-		if s.ExpiresAt.IsZero() || s.ExpiresAt.After(end) {
-			s.ExpiresAt = end
-		}
-		if s.ExpiresAt.After(now) {
-			kept = append(kept, s)
-		}
-	}
-	return kept
 }

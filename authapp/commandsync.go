@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/caddyito/caddyito/usersync"
 )
 
 func syncCommand() *cobra.Command {
@@ -23,7 +25,7 @@ func syncCommand() *cobra.Command {
 }
 
 func syncStatusCmd(s *session, _ []string) error {
-	var v syncView
+	var v usersync.Status
 	if err := s.call(http.MethodGet, "/auth/sync", nil, &v); err != nil {
 		return err
 	}
@@ -34,12 +36,12 @@ func syncStatusCmd(s *session, _ []string) error {
 			if c.Lag > 0 {
 				lag = fmt.Sprintf("%d, %ds", c.Lag, c.LagSeconds)
 			}
-			row(w, c.ClientID, c.Seq, v.Head, lag, when(c.PushedAt), when(c.PulledAt), c.state(), c.lastError())
+			row(w, c.ClientID, c.Seq, v.Head, lag, when(c.PushedAt), when(c.PulledAt), stateOf(c), lastError(c))
 		}
 	})
 }
 
-func (c *syncClientView) lastError() string {
+func lastError(c *usersync.ClientStatus) string {
 	switch c.LastError {
 	case "":
 		return ""
@@ -49,28 +51,14 @@ func (c *syncClientView) lastError() string {
 	return when(c.LastErrorAt) + " " + c.LastError
 }
 
-// asks says whether a client that pushes do not reach has everything because it
-// asks for it, as one behind a firewall does. That is noted once a minute.
-func (c *syncClientView) asks() bool {
-	return c.Error != "" && c.Lag == 0 && !c.Resync && c.FailedAt.Sub(c.PulledAt) < 2*time.Minute
-}
-
-func (c *syncClientView) state() string {
-	switch {
-	case c.asks():
-		return "follows by asking; pushes fail: " + c.Error
-	case c.Parked:
-		return "parked: " + c.Error
-	case c.Error != "":
-		return "failing: " + c.Error
-	case c.Resync:
-		return "to be filled anew"
-	case c.Lag > 0:
-		return "behind"
-	case c.PushedAt.IsZero() && c.PulledAt.IsZero():
-		return "never heard of"
+// stateOf is what a client does, and why where it is in trouble.
+func stateOf(c *usersync.ClientStatus) string {
+	switch s := c.State(); s {
+	case usersync.Asks, usersync.Parked, usersync.Failing:
+		return string(s) + ": " + c.Error
+	default:
+		return string(s)
 	}
-	return "follows"
 }
 
 func resyncCmd(s *session, args []string) error {
@@ -102,18 +90,18 @@ func (s *session) onTerminal() bool {
 func (s *session) awaitResync(id string) error {
 	p := &progress{out: s.out, overwrite: s.onTerminal(), silent: s.json}
 	for {
-		var v syncView
+		var v usersync.Status
 		if err := s.call(http.MethodGet, "/auth/sync", nil, &v); err != nil {
 			return err
 		}
-		i := slices.IndexFunc(v.Clients, func(c *syncClientView) bool { return c.ClientID == id })
+		i := slices.IndexFunc(v.Clients, func(c *usersync.ClientStatus) bool { return c.ClientID == id })
 		if i < 0 {
 			return fmt.Errorf("client %s is not told of changes any more", id)
 		}
 		c := v.Clients[i]
 		switch {
 		case c.Resync && c.Error != "":
-			p.show(id + " waits: " + c.state())
+			p.show(id + " waits: " + stateOf(c))
 		case c.Resync:
 			p.show(id + " waits: it has not begun yet")
 		case c.Lag == 0:
@@ -126,7 +114,7 @@ func (s *session) awaitResync(id string) error {
 		default:
 			line := fmt.Sprintf("%s: %d%%, %d of %d", id, 100*c.Seq/v.Head, c.Seq, v.Head)
 			if c.Error != "" { // it may ask for the rest
-				line += "; " + c.state()
+				line += "; " + stateOf(c)
 			}
 			p.show(line)
 		}

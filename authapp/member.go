@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // ServerModule is what the app needs of an auth_server handler. The handler
@@ -34,13 +35,7 @@ type ClientLister interface {
 // SyncServer is a ServerModule that tells clients of changes.
 type SyncServer interface {
 	// SyncTargets lists them. It may be asked once StartServer returned.
-	SyncTargets(context.Context) ([]SyncTarget, error)
-}
-
-// SyncTarget is a client that is told of changes, and where.
-type SyncTarget struct {
-	ClientID string
-	URL      string
+	SyncTargets(context.Context) ([]usersync.Target, error)
 }
 
 // ServerEnv is what a server is started with.

@@ -9,21 +9,24 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // syncingServer is a server that tells clients of changes.
 type syncingServer struct {
 	*fakeServer
-	targets []SyncTarget
+	targets []usersync.Target
 }
 
-func (s *syncingServer) SyncTargets(context.Context) ([]SyncTarget, error) { return s.targets, nil }
+func (s *syncingServer) SyncTargets(context.Context) ([]usersync.Target, error) {
+	return s.targets, nil
+}
 
 func TestAdminSync(t *testing.T) {
 	a := newAPI(t)
 	a.app.servers = []ServerModule{&syncingServer{
 		a.app.servers[0].(*fakeServer),
-		[]SyncTarget{{"wiki", "https://wiki.example.com/oidc/sync"}, {"blog", "https://blog.example.com/oidc/sync"}},
+		[]usersync.Target{{ClientID: "wiki", URL: "https://wiki.example.com/oidc/sync"}, {ClientID: "blog", URL: "https://blog.example.com/oidc/sync"}},
 	}}
 	for range 3 {
 		a.do("POST", "/auth/objects/company", `{"name":"Acme"}`, 201, nil)
@@ -36,12 +39,12 @@ func TestAdminSync(t *testing.T) {
 	a.update(func(tx store.WriteTx) error {
 		return tx.PutSyncState(&store.SyncState{ClientID: "wiki", FeedID: feed.ID, Seq: 2, CurrentAt: time.Now().Add(-time.Minute), PushedAt: time.Now(), Error: "it answers 500", Parked: true})
 	})
-	var v syncView
+	var v usersync.Status
 	a.do("GET", "/auth/sync", "", 200, &v)
-	if v.Head != 3 || len(v.Clients) != 2 || v.Clients[0].ClientID != "blog" || v.Clients[0].Lag != 3 || v.Clients[0].state() != "behind" {
+	if v.Head != 3 || len(v.Clients) != 2 || v.Clients[0].ClientID != "blog" || v.Clients[0].Lag != 3 || stateOf(v.Clients[0]) != "behind" {
 		t.Errorf("the status is %+v", v)
 	}
-	if w := v.Clients[1]; w.Seq != 2 || w.Lag != 1 || w.LagSeconds < 55 || !w.Parked || w.state() != "parked: it answers 500" || w.Resync {
+	if w := v.Clients[1]; w.Seq != 2 || w.Lag != 1 || w.LagSeconds < 55 || !w.Parked || stateOf(w) != "parked: it answers 500" || w.Resync {
 		t.Errorf("wiki: %+v", w)
 	}
 	a.do("POST", "/auth/sync/wiki/resync", "", 204, nil)
@@ -64,27 +67,27 @@ func TestAdminSync(t *testing.T) {
 func TestSyncStates(t *testing.T) {
 	now := time.Now()
 	for _, c := range []struct {
-		client    syncClientView
+		client    usersync.ClientStatus
 		state     string
 		lastError string
 	}{
-		{syncClientView{}, "never heard of", ""},
-		{syncClientView{Lag: 3}, "behind", ""},
-		{syncClientView{PushedAt: now, LastError: "refused", LastErrorAt: now}, "follows", when(now) + " refused"},
-		{syncClientView{PulledAt: now}, "follows", ""},
-		{syncClientView{PushedAt: now, Resync: true}, "to be filled anew", ""},
-		{syncClientView{Error: "refused", FailedAt: now, LastError: "refused", LastErrorAt: now}, "failing: refused", when(now)},
-		{syncClientView{Error: "no gate", Parked: true, FailedAt: now}, "parked: no gate", ""},
-		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now.Add(-time.Minute)}, "follows by asking; pushes fail: refused", ""},
-		{syncClientView{Error: "no gate", Parked: true, FailedAt: now, PulledAt: now.Add(time.Minute)}, "follows by asking; pushes fail: no gate", ""},
-		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now.Add(-time.Hour)}, "failing: refused", ""},
-		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now, Lag: 1}, "failing: refused", ""},
-		{syncClientView{Error: "refused", FailedAt: now, PulledAt: now, Resync: true}, "failing: refused", ""},
+		{usersync.ClientStatus{}, "never heard of", ""},
+		{usersync.ClientStatus{Lag: 3}, "behind", ""},
+		{usersync.ClientStatus{PushedAt: now, LastError: "refused", LastErrorAt: now}, "follows", when(now) + " refused"},
+		{usersync.ClientStatus{PulledAt: now}, "follows", ""},
+		{usersync.ClientStatus{PushedAt: now, Resync: true}, "to be filled anew", ""},
+		{usersync.ClientStatus{Error: "refused", FailedAt: now, LastError: "refused", LastErrorAt: now}, "failing: refused", when(now)},
+		{usersync.ClientStatus{Error: "no gate", Parked: true, FailedAt: now}, "parked: no gate", ""},
+		{usersync.ClientStatus{Error: "refused", FailedAt: now, PulledAt: now.Add(-time.Minute)}, "follows by asking; pushes fail: refused", ""},
+		{usersync.ClientStatus{Error: "no gate", Parked: true, FailedAt: now, PulledAt: now.Add(time.Minute)}, "follows by asking; pushes fail: no gate", ""},
+		{usersync.ClientStatus{Error: "refused", FailedAt: now, PulledAt: now.Add(-time.Hour)}, "failing: refused", ""},
+		{usersync.ClientStatus{Error: "refused", FailedAt: now, PulledAt: now, Lag: 1}, "failing: refused", ""},
+		{usersync.ClientStatus{Error: "refused", FailedAt: now, PulledAt: now, Resync: true}, "failing: refused", ""},
 	} {
-		if got := c.client.state(); got != c.state {
+		if got := stateOf(&c.client); got != c.state {
 			t.Errorf("%+v: %q; want %q", c.client, got, c.state)
 		}
-		if got := c.client.lastError(); got != c.lastError {
+		if got := lastError(&c.client); got != c.lastError {
 			t.Errorf("%+v: the last error is %q; want %q", c.client, got, c.lastError)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // StartServer makes the provider, and shows the setup link if one is needed.
@@ -103,17 +104,12 @@ func (s *Server) stopHelpers() {
 }
 
 // SyncTargets are the clients that are told of changes, and where.
-func (s *Server) SyncTargets(ctx context.Context) ([]authapp.SyncTarget, error) {
+func (s *Server) SyncTargets(ctx context.Context) ([]usersync.Target, error) {
 	p := s.provider.Load()
 	if p == nil {
 		return nil, nil
 	}
-	clients, err := p.SyncClients(ctx)
-	var targets []authapp.SyncTarget
-	for _, c := range clients {
-		targets = append(targets, authapp.SyncTarget{ClientID: c.ID, URL: c.URL})
-	}
-	return targets, err
+	return p.SyncTargets(ctx)
 }
 
 // endPolls is called when the site begins to shut down, which waits for

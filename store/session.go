@@ -64,6 +64,9 @@ type SessionReader interface {
 	SessionsOf(realm, subject string) ([]*Session, error)
 	// SessionsBySID lists the sessions with that sid.
 	SessionsBySID(realm, sid string) ([]*Session, error)
+	// CountSessions counts those of a realm, up to limit; also those that expired
+	// and are yet to be swept.
+	CountSessions(realm string, limit int) (int, error)
 }
 
 // SessionWriter writes sessions.

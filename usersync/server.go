@@ -113,6 +113,9 @@ func (s *Server) Start(ready <-chan struct{}) {
 // nobody has to wait for them who wants to shut down.
 func (s *Server) EndPolls() { s.closeOnce.Do(func() { close(s.closing) }) }
 
+// Ending is closed by EndPolls.
+func (s *Server) Ending() <-chan struct{} { return s.closing }
+
 // Close ends everything and waits for it.
 func (s *Server) Close() {
 	s.EndPolls()

@@ -31,6 +31,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the time as stores keep it.
 	Now func() time.Time
+
+	Operations Operations
 }
 
 // Admin is the administration of a server. It is safe for concurrent use.
@@ -68,10 +70,15 @@ const partsFile = "templates/parts.html"
 func (a *Admin) pages() {
 	a.page("", staff, a.home, nil)
 	a.page("users", staff, a.listUsers, nil)
+	a.operationPages()
 }
 
 // home leads to where one begins.
-func (a *Admin) home(w http.ResponseWriter, _ *http.Request, _ *visit) error {
+func (a *Admin) home(w http.ResponseWriter, _ *http.Request, v *visit) error {
+	if v.User.IsSuperuser {
+		a.goTo(w, "overview", nil)
+		return nil
+	}
 	a.goTo(w, "users", nil)
 	return nil
 }
@@ -82,12 +89,11 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	clean.Path, clean.RawPath = strings.TrimSuffix(clean.Path, "/"), ""
 	own := *r
 	own.URL = &clean
-	h, pattern := a.mux.Handler(&own)
-	if pattern == "" {
+	if _, pattern := a.mux.Handler(&own); pattern == "" {
 		a.message(w, r, http.StatusNotFound, webpage.Message{
 			Title: lang.T("Page not found"), Text: lang.T("There is nothing at this address."),
 		})
 		return
 	}
-	h.ServeHTTP(w, &own)
+	a.mux.ServeHTTP(w, &own)
 }

@@ -13,7 +13,11 @@ func (a *Admin) menu(v *visit, current string) *webpage.Menu {
 	add := func(name string, text lang.Text) {
 		m.Items = append(m.Items, webpage.MenuItem{Text: text, URL: a.path(name), Current: name == current})
 	}
+	if v.User.IsSuperuser {
+		add("overview", lang.T("Overview"))
+	}
 	add("users", lang.T("Users"))
+	operationMenu(v, add)
 	return m
 }
 

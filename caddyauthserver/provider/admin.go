@@ -1,12 +1,15 @@
 package provider
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
 
 	"github.com/caddyito/caddyito/caddyauthserver/admin"
+	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // door lets people in to administration.
@@ -18,7 +21,30 @@ func (p *Provider) newAdmin() (*admin.Admin, error) {
 	return admin.New(admin.Config{
 		Path: p.path("admin"), AccountURL: p.Prefix,
 		Door: door{p}, Store: p.Store, Schema: p.Schema, Pages: p.messages, Logger: p.Logger, Now: p.now,
+		Operations: admin.Operations{
+			Issuer: p.Issuer, Endpoint: p.url, MasterKey: p.MasterKey, PlainHosts: p.PlainHosts,
+			ConfiguredClients: p.configuredClients, SyncTargets: p.SyncTargets, Stopping: p.sync.Ending(),
+		},
 	})
+}
+
+// configuredClients are those that are not of the store.
+func (p *Provider) configuredClients() (list []store.Client) {
+	if p.StaticClients != nil {
+		for _, c := range p.StaticClients() {
+			list = append(list, c.Client)
+		}
+	}
+	return list
+}
+
+// SyncTargets are the clients that are told of changes, and where.
+func (p *Provider) SyncTargets(ctx context.Context) (targets []usersync.Target, err error) {
+	clients, err := p.SyncClients(ctx)
+	for _, c := range clients {
+		targets = append(targets, usersync.Target{ClientID: c.ID, URL: c.URL})
+	}
+	return targets, err
 }
 
 func (d door) Visitor(r *http.Request) (*admin.Visitor, error) {

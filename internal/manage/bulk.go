@@ -61,6 +61,7 @@ func (m *Manager) regroupIn(tx store.WriteTx, p power, u *store.User, change fun
 	if err := p.touch(u); err != nil {
 		return err
 	}
+	before := u.Clone()
 	u.Groups = change(slices.Clone(u.Groups))
 	for _, g := range u.Groups {
 		if err := store.CheckGroup(g); err != nil {
@@ -69,7 +70,10 @@ func (m *Manager) regroupIn(tx store.WriteTx, p power, u *store.User, change fun
 	}
 	slices.Sort(u.Groups)
 	u.Groups = slices.Compact(u.Groups)
-	return store.KeepUser(tx, m.Schema, u)
+	if err := store.KeepUser(tx, m.Schema, u); err != nil {
+		return err
+	}
+	return m.auditChange(tx, p, before, u)
 }
 
 // regroupStep is how many members are moved in one transaction.

@@ -8,34 +8,45 @@ import (
 
 // CreateObject writes a new object and returns it as it is kept; o is not changed.
 func (m *Manager) CreateObject(ctx context.Context, by Actor, o *store.Object) (made *store.Object, err error) {
-	err = m.act(ctx, by, func(tx store.WriteTx, _ power) error {
+	err = m.act(ctx, by, func(tx store.WriteTx, p power) error {
 		made = &store.Object{Type: o.Type, Fields: o.Fields.Clone()}
-		return store.SaveObject(tx, m.Schema, made)
+		if err := store.SaveObject(tx, m.Schema, made); err != nil {
+			return err
+		}
+		return store.Audit(tx, m.origin(p), store.ActionObjectCreate, store.ObjectParty(made), store.AuditChanges((*store.Object)(nil), made)...)
 	})
 	return made, err
 }
 
 // ChangeObject changes an object and returns it as it is kept.
 func (m *Manager) ChangeObject(ctx context.Context, by Actor, ref store.Ref, change func(*store.Object) error) (o *store.Object, err error) {
-	err = m.act(ctx, by, func(tx store.WriteTx, _ power) error {
+	err = m.act(ctx, by, func(tx store.WriteTx, p power) error {
 		if o, err = tx.Object(ref); err != nil {
 			return err
 		}
+		before := &store.Object{Fields: o.Fields.Clone()}
 		o.Fields = m.Schema.Renew(ref.Type, o.Fields)
 		if err := change(o); err != nil {
 			return err
 		}
-		return store.SaveObject(tx, m.Schema, o)
+		if err := store.SaveObject(tx, m.Schema, o); err != nil {
+			return err
+		}
+		return store.Audit(tx, m.origin(p), store.ActionObjectChange, store.ObjectParty(o), store.AuditChanges(before, o)...)
 	})
 	return o, err
 }
 
 // DeleteObject deletes an object. A *store.ReferencedError says who refers to it.
 func (m *Manager) DeleteObject(ctx context.Context, by Actor, ref store.Ref) error {
-	return m.act(ctx, by, func(tx store.WriteTx, _ power) error {
-		if _, err := tx.Object(ref); err != nil {
+	return m.act(ctx, by, func(tx store.WriteTx, p power) error {
+		o, err := tx.Object(ref)
+		if err != nil {
 			return err
 		}
-		return store.RemoveObject(tx, ref)
+		if err := store.RemoveObject(tx, ref); err != nil {
+			return err
+		}
+		return store.Audit(tx, m.origin(p), store.ActionObjectDelete, store.ObjectParty(o))
 	})
 }

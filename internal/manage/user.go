@@ -34,7 +34,10 @@ func (m *Manager) createUser(tx store.WriteTx, p power, u *store.User, hash stri
 	if err := p.touch(u); err != nil {
 		return err
 	}
-	if err := store.SaveUser(tx, m.Schema, u); err != nil || hash == "" {
+	if err := store.SaveUser(tx, m.Schema, u); err != nil {
+		return err
+	}
+	if err := m.audit(tx, p, store.ActionUserCreate, u, store.AuditChanges((*store.User)(nil), u)...); err != nil || hash == "" {
 		return err
 	}
 	return tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: m.Now()})
@@ -70,6 +73,9 @@ func (m *Manager) changeUser(tx store.WriteTx, p power, u *store.User, change fu
 			return err
 		}
 	}
+	if err := m.auditChange(tx, p, before, u); err != nil {
+		return err
+	}
 	if u.IsActive {
 		return nil
 	}
@@ -103,7 +109,10 @@ func (m *Manager) SetActive(ctx context.Context, by Actor, find Finder, active b
 		if err := p.change(before, u); err != nil {
 			return err
 		}
-		if err := store.KeepUser(tx, m.Schema, u); err != nil || active {
+		if err := store.KeepUser(tx, m.Schema, u); err != nil {
+			return err
+		}
+		if err := m.auditChange(tx, p, before, u); err != nil || active {
 			return err
 		}
 		return m.signOut(tx, u.ID)
@@ -120,6 +129,9 @@ func (m *Manager) DeleteUser(ctx context.Context, by Actor, find Finder) error {
 		if err := m.signOut(tx, u.ID); err != nil {
 			return err
 		}
+		if err := m.audit(tx, p, store.ActionUserDelete, u); err != nil {
+			return err
+		}
 		return tx.DeleteUser(u.ID)
 	})
 }
@@ -127,8 +139,11 @@ func (m *Manager) DeleteUser(ctx context.Context, by Actor, find Finder) error {
 // SetPassword gives a user a password and ends every session: whoever knew the old
 // one may hold some.
 func (m *Manager) SetPassword(ctx context.Context, by Actor, find Finder, hash string) error {
-	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
 		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: m.Now()}); err != nil {
+			return err
+		}
+		if err := m.audit(tx, p, store.ActionPasswordSet, u); err != nil {
 			return err
 		}
 		return m.signOut(tx, u.ID)
@@ -138,17 +153,30 @@ func (m *Manager) SetPassword(ctx context.Context, by Actor, find Finder, hash s
 // SignOut ends every session and token of a user, also those for while they are
 // away.
 func (m *Manager) SignOut(ctx context.Context, by Actor, find Finder) error {
-	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error { return m.signOut(tx, u.ID) })
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
+		if err := m.audit(tx, p, store.ActionSessionEndAll, u); err != nil {
+			return err
+		}
+		return m.signOut(tx, u.ID)
+	})
 }
 
 // EndSession ends the session of that Name.
 func (m *Manager) EndSession(ctx context.Context, by Actor, find Finder, name string) error {
-	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error { return m.endSession(tx, u.ID, name) })
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
+		if err := m.audit(tx, p, store.ActionSessionEnd, u, store.AuditChange{Field: "session", Old: name}); err != nil {
+			return err
+		}
+		return m.endSession(tx, u.ID, name)
+	})
 }
 
 // EndAccess takes back what a user gave a client. ErrNotFound if that is nothing.
 func (m *Manager) EndAccess(ctx context.Context, by Actor, find Finder, clientID string) error {
-	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
+		if err := m.audit(tx, p, store.ActionConsentRevoke, u, store.AuditChange{Field: "client", Old: clientID}); err != nil {
+			return err
+		}
 		return store.EndAccess(tx, u.ID, clientID, m.Now())
 	})
 }
@@ -156,8 +184,11 @@ func (m *Manager) EndAccess(ctx context.Context, by Actor, find Finder, clientID
 // ResetFactors takes away the second factors and recovery codes of a user, who then
 // signs in by password alone, and signs them out.
 func (m *Manager) ResetFactors(ctx context.Context, by Actor, find Finder) error {
-	return m.onUser(ctx, by, find, func(tx store.WriteTx, _ power, u *store.User) error {
+	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
 		if _, err := store.ResetFactors(tx, u.ID); err != nil {
+			return err
+		}
+		if err := m.audit(tx, p, store.ActionFactorReset, u); err != nil {
 			return err
 		}
 		return m.signOut(tx, u.ID)

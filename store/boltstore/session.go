@@ -63,6 +63,17 @@ func (r *readTx) sessions(index bucket, realm, name string) ([]*store.Session, e
 	return sessions, nil
 }
 
+func (r *readTx) CountSessions(realm string, limit int) (n int, err error) {
+	r.scan(bSession, part(nil, realm), nil, func(_, _ []byte) bool {
+		if n >= limit {
+			return false
+		}
+		n++
+		return true
+	})
+	return n, nil
+}
+
 func (w *writeTx) PutSession(s *store.Session) error {
 	if err := check("the realm or subject of a session", s.Realm, s.Subject); err != nil {
 		return err

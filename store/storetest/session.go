@@ -98,6 +98,11 @@ func testSessionLists(t *testing.T, p *place) {
 	add("server", "other", "77", "s3", 0)
 	add("wiki", "gate", "7", "s1", 0)
 	add("wiki", "nosid", "8", "", 0)
+	for limit, want := range map[int]int{100: 4, 3: 3, 0: 0} {
+		if n := must(p, func(tx store.ReadTx) (int, error) { return tx.CountSessions("server", limit) }); n != want {
+			t.Errorf("counted %d sessions of at most %d; want %d", n, limit, want)
+		}
+	}
 	list := func(what, a, b string) (secrets []string) {
 		t.Helper()
 		sessions := must(p, func(tx store.ReadTx) ([]*store.Session, error) {

@@ -1,0 +1,146 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/store"
+)
+
+// clientsPage lists clients: those of the config, then those of the store.
+type clientsPage struct {
+	frame
+	Clients []clientRow
+	// First and Next lead to the first page and the next, "" where there is no need.
+	First, Next string
+}
+
+type clientRow struct {
+	store.Client
+	Label      string
+	Configured bool
+}
+
+func (a *Admin) listClients(_ http.ResponseWriter, r *http.Request, v *visit) error {
+	page := clientsPage{frame: v.frame()}
+	after := r.URL.Query().Get("after")
+	configured := a.configuredClients()
+	if after == "" {
+		for _, c := range configured {
+			page.Clients = append(page.Clients, clientRow{c, labelOf(&c), true})
+		}
+	} else {
+		page.First = a.path("clients")
+	}
+	var stored []*store.Client
+	err := a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
+		stored, err = tx.Clients(after, pageSize)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range stored {
+		if !slices.ContainsFunc(configured, func(other store.Client) bool { return other.ID == c.ID }) { // which go first
+			page.Clients = append(page.Clients, clientRow{*c, labelOf(c), false})
+		}
+	}
+	if len(stored) == pageSize {
+		page.Next = a.pathOfClients(stored[pageSize-1].ID)
+	}
+	return v.show(http.StatusOK, "clients", lang.T("Apps"), "clients", page)
+}
+
+func labelOf(c *store.Client) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ID
+}
+
+// clientPage is one client, and its secret when it was just made.
+type clientPage struct {
+	frame
+	clientRow
+	Secret string
+	// Rotated: the earlier secrets go on for a time.
+	Rotated bool
+	// Hint is that of the preset it was made by.
+	Hint      string
+	Issuer    string
+	Endpoints []endpoint
+	// Gate is the block of the Caddyfile for one that is a gate, or "".
+	Gate       string
+	SyncTarget string
+	Scopes     string
+	Groups     string
+}
+
+// endpoint is an address that the settings of some apps ask for.
+type endpoint struct {
+	Name lang.Text
+	URL  string
+}
+
+// findClient is a client of the config or of the store.
+func (a *Admin) findClient(r *http.Request) (row clientRow, err error) {
+	id := r.PathValue("id")
+	if c := a.configuredClient(id); c != nil {
+		return clientRow{*c, labelOf(c), true}, nil
+	}
+	err = a.Store.View(r.Context(), func(tx store.ReadTx) error {
+		c, err := tx.Client(id)
+		if err == nil {
+			row = clientRow{*c, labelOf(c), false}
+		}
+		return err
+	})
+	return row, err
+}
+
+func (a *Admin) showClient(_ http.ResponseWriter, r *http.Request, v *visit) error {
+	row, err := a.findClient(r)
+	if err != nil {
+		return err
+	}
+	return v.showClient(row, "", false, "")
+}
+
+func (v *visit) showClient(row clientRow, secret string, rotated bool, hint string) error {
+	o := v.a.Operations
+	page := clientPage{
+		frame: v.frame(), clientRow: row, Secret: secret, Rotated: rotated, Hint: hint, Issuer: o.Issuer,
+		SyncTarget: row.SyncTarget(), Scopes: strings.Join(row.Client.Scopes, " "), Groups: strings.Join(row.AllowGroups, ", "),
+		Endpoints: []endpoint{
+			{lang.T("Discovery document"), o.Issuer + "/.well-known/openid-configuration"},
+			{lang.T("Authorization endpoint"), o.Endpoint("authorize")},
+			{lang.T("Token endpoint"), o.Endpoint("token")},
+			{lang.T("User info endpoint"), o.Endpoint("userinfo")},
+			{lang.T("Key set (JWKS)"), o.Endpoint("jwks")},
+			{lang.T("Sign-out endpoint"), o.Endpoint("logout")},
+		},
+	}
+	if !row.Configured {
+		page.Gate = gateBlock(&row.Client, o.Issuer, secret)
+	}
+	return v.show(http.StatusOK, "client", lang.Text{Key: row.ID}, "clients", page)
+}
+
+// gateBlock is what to paste into the Caddyfile of a gate, which is known by its
+// redirect URI.
+func gateBlock(c *store.Client, issuer, secret string) string {
+	if len(c.RedirectURIs) == 0 || c.Public || c.Format != "" {
+		return ""
+	}
+	site, ok := strings.CutSuffix(c.RedirectURIs[0], "/oidc/callback")
+	if !ok || strings.Count(site, "/") != 2 {
+		return ""
+	}
+	if secret == "" {
+		secret = "{env.AUTH_CLIENT_SECRET}"
+	}
+	return strings.TrimPrefix(site, "https://") + " {\n\tauth_client " + issuer + " {\n\t\tclient_id " + c.ID +
+		"\n\t\tclient_secret " + secret + "\n\t}\n\treverse_proxy localhost:3000\n}\n"
+}
