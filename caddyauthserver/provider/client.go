@@ -21,24 +21,65 @@ type client struct {
 // errUnknownClient says that there is no such client, or that it is disabled.
 var errUnknownClient = errors.New("unknown client")
 
-// findClient looks in the config, then in the store.
+// findClient looks in the config, then among the clients that are known, then in the
+// store. What it returns is shared, and must not be changed.
 func (p *Provider) findClient(ctx context.Context, id string) (*client, error) {
 	if c, ok := p.staticClient(id); ok {
 		return c, disabledIsUnknown(c)
 	}
-	var c *client
-	err := p.Store.View(ctx, func(tx store.ReadTx) (err error) {
-		c, err = p.clientIn(tx, id)
+	known, err := p.known.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := known.Get(id); ok {
+		return s.at(p.now())
+	}
+	// Only what was committed is kept, so it is read here and not in a transaction
+	// that may come to nothing.
+	var s *storedClient
+	err = p.Store.View(ctx, func(tx store.ReadTx) (err error) {
+		s, err = p.readClient(tx, id)
 		return err
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	known.Add(id, s)
+	return s.at(p.now())
 }
 
-// clientIn is findClient within a transaction.
+// clientIn is findClient within a transaction. It sees what that wrote.
 func (p *Provider) clientIn(tx store.ClientReader, id string) (*client, error) {
 	if c, ok := p.staticClient(id); ok {
 		return c, disabledIsUnknown(c)
 	}
+	s, err := p.readClient(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.at(p.now())
+}
+
+// knownClient is clientIn for a transaction that does not write clients.
+func (p *Provider) knownClient(tx store.ClientReader, id string) (*client, error) {
+	if c, ok := p.staticClient(id); ok {
+		return c, disabledIsUnknown(c)
+	}
+	known, err := p.known.get(context.Background()) // makes at most an empty one
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := known.Get(id); ok {
+		return s.at(p.now())
+	}
+	s, err := p.readClient(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.at(p.now())
+}
+
+func (p *Provider) readClient(tx store.ClientReader, id string) (*storedClient, error) {
 	if store.CheckClientID(id) != nil {
 		return nil, errUnknownClient
 	}
@@ -49,22 +90,7 @@ func (p *Provider) clientIn(tx store.ClientReader, id string) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading client: %w", err)
 	}
-	c := &client{Client: *sc}
-	if err := disabledIsUnknown(c); err != nil {
-		return nil, err
-	}
-	now := p.now()
-	for _, s := range sc.Secrets {
-		if !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt) {
-			continue
-		}
-		b, err := p.MasterKey.Open(store.ClientSecretPurpose(sc.ID), s.Sealed)
-		if err != nil {
-			return nil, fmt.Errorf("secret of client %s: %w", sc.ID, err)
-		}
-		c.secrets = append(c.secrets, string(b))
-	}
-	return c, nil
+	return p.openClient(sc)
 }
 
 // view is what a client is told of users and objects.
@@ -178,7 +204,7 @@ func (p *Provider) liveFamily(tx store.ReadTx, id string, now time.Time) (*store
 			return nil, nil, nil, err
 		}
 	}
-	c, err := p.clientIn(tx, f.ClientID)
+	c, err := p.knownClient(tx, f.ClientID)
 	switch {
 	case errors.Is(err, errUnknownClient),
 		err == nil && u != nil && !c.Admits(u),

@@ -32,6 +32,7 @@ type Provider struct {
 	passkeys  *webauthn.WebAuthn // nil: there can be none
 	keys      *keyring
 	origins   *follower[map[string]bool] // of the clients in the store
+	known     *follower[*knownClients]
 	limits    *limiter
 	polls     *polls
 	sync      *usersync.Server
@@ -96,6 +97,7 @@ func New(c Config) (*Provider, error) {
 	p.meter.countGrants()
 	p.keys = newKeyring(c.Store, c.MasterKey, c.Now)
 	p.origins = follow(c.Store, store.EventClients, p.readOrigins)
+	p.known = p.knowClients()
 	p.claims = claimsFor(c.Schema)
 	p.metadata = p.describe()
 	p.sync = p.newSync()
@@ -184,6 +186,7 @@ func (p *Provider) Close() {
 	p.failures.close()
 	p.sync.Close()
 	p.origins.stop()
+	p.known.stop()
 	p.keys.close()
 }
 
