@@ -255,7 +255,16 @@ type directoryAnswer struct {
 	body []byte
 }
 
-var errOtherFeed = errors.New("the gate follows another feed than that now, and its numbers mean other changes: read everything anew")
+// feedName names what the numbers are of: a feed, as far as the gate is told of it.
+// Told of other users or fields, it has changes that no number tells.
+func feedName(s store.MirrorState) string {
+	if s.View == "" {
+		return s.FeedID
+	}
+	return s.FeedID + "." + s.View
+}
+
+var errOtherFeed = errors.New("the gate follows another feed than that now, or is told of other users or fields: read everything anew")
 
 func (g *Gate) readDirectory(ctx context.Context, typ, id string, q *directoryQuery, known []string) (a directoryAnswer, err error) {
 	err = g.cfg.Store.View(ctx, func(tx store.ReadTx) error {
@@ -263,7 +272,7 @@ func (g *Gate) readDirectory(ctx context.Context, typ, id string, q *directoryQu
 		if err != nil {
 			return err
 		}
-		if q.feed != "" && q.feed != state.FeedID {
+		if q.feed != "" && q.feed != feedName(state) {
 			return errOtherFeed
 		}
 		a.etag = g.directoryTag(state)

@@ -111,6 +111,16 @@ func TestDirectoryPages(t *testing.T) {
 	if w := h.ask("/oidc/users", header("If-None-Match", `"x", W/`+tag)); tag == "" || w.Code != 304 || w.Body.Len() > 0 {
 		t.Errorf("with ETag %s: %d", tag, w.Code)
 	}
+	h.update(func(tx store.WriteTx) error {
+		return tx.PutMirrorState("wiki", store.MirrorState{FeedID: "f", View: "other fields", Seq: 100})
+	})
+	if w := h.ask("/oidc/users?feed=f&updated_after=100"); w.Code != 410 {
+		t.Errorf("the gate is told of other fields: %d", w.Code)
+	}
+	if w := h.ask("/oidc/users?feed=f.other+fields&updated_after=100"); w.Code != 200 || !strings.Contains(w.Body.String(), `"feed":"f.other fields"`) {
+		t.Errorf("and by their name: %d %s", w.Code, w.Body)
+	}
+	tag = h.ask("/oidc/users").Header().Get("ETag")
 	h.setUser("1", func(*store.Record) {})
 	if w := h.ask("/oidc/users", header("If-None-Match", tag)); w.Code != 200 {
 		t.Errorf("after a change: %d", w.Code)

@@ -182,7 +182,7 @@ func (d *directoryReader) one(typ, id string, q *directoryQuery) (any, error) {
 }
 
 func (d *directoryReader) page(typ string, q *directoryQuery, path string) (*directoryPage, error) {
-	p := &directoryPage{Feed: d.state.FeedID, Seq: d.state.Seq, Items: []json.RawMessage{}}
+	p := &directoryPage{Feed: feedName(d.state), Seq: d.state.Seq, Items: []json.RawMessage{}}
 	if q.after != "" {
 		p.Seq = min(p.Seq, q.seq)
 	}
@@ -245,7 +245,7 @@ func (d *directoryReader) next(q *directoryQuery, seq uint64, path, typ string) 
 	}
 	v.Set("after", cursor(seq, after))
 	if d.state.FeedID != "" {
-		v.Set("feed", d.state.FeedID)
+		v.Set("feed", feedName(d.state))
 	}
 	if typ != store.UserType {
 		path += "/objects/" + typ
