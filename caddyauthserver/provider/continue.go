@@ -28,6 +28,9 @@ func (p *Provider) wayOn(ctx context.Context, handedBack string) (way, error) {
 	if address, ok := p.forFactors(handedBack); ok {
 		return way{url: address}, nil
 	}
+	if address, ok := p.forOwnPage(handedBack); ok {
+		return way{url: address}, nil
+	}
 	req, err := p.parseAuthRequest(ctx, handedBack)
 	if err != nil {
 		return way{req: req}, err

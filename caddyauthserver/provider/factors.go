@@ -27,6 +27,7 @@ type factorVisit struct {
 	values url.Values
 	goOn   string // handed back; see wayOn
 	next   string // its address, "" without
+	must   bool   // they need a second factor to get there
 }
 
 func (v *factorVisit) purpose() string { return "account/security\x00" + string(v.in.session.Hash[:]) }
@@ -48,6 +49,7 @@ func (p *Provider) securityPage(show func(http.ResponseWriter, *http.Request, *f
 				return
 			}
 			v.next = way.url
+			v.must = way.req != nil && mustBeMulti(way.req.acr())
 		}
 		var err error
 		if v.in, err = p.currentSession(r); err != nil {
@@ -120,7 +122,7 @@ func (p *Provider) securityURL(page, goOn string) string {
 func (p *Provider) showFactors(w http.ResponseWriter, r *http.Request, v *factorVisit, problem lang.Text) error {
 	page := pages.Factors{
 		Action: p.path("account/security"), Continue: v.goOn, HomeURL: p.Prefix, Error: problem,
-		AppURL: p.securityURL("/app", v.goOn), PasskeyURL: p.passkeyURL(v.goOn), Required: p.SecondFactor.covers(v.in.user), Codes: store.RecoveryCodeCount,
+		AppURL: p.securityURL("/app", v.goOn), PasskeyURL: p.passkeyURL(v.goOn), Required: v.must || p.SecondFactor.covers(v.in.user), Codes: store.RecoveryCodeCount,
 	}
 	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
 		page.Factors = nil

@@ -3,6 +3,7 @@ package provider
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -49,11 +50,14 @@ func (p *Provider) dueOf(r *http.Request, in *signedIn, acr []string) (factorDue
 		return nothingDue, fmt.Errorf("reading factors: %w", err)
 	case len(factors) > 0:
 		return factorToGive, nil
-	case p.SecondFactor.covers(in.user), len(acr) > 0 && !slices.Contains(acr, acrPassword):
+	case p.SecondFactor.covers(in.user), mustBeMulti(acr):
 		return factorToSetUp, nil
 	}
 	return nothingDue, nil
 }
+
+// mustBeMulti says whether none of the classes is had by a password alone.
+func mustBeMulti(acr []string) bool { return len(acr) > 0 && !slices.Contains(acr, acrPassword) }
 
 // acr are the classes of which the client must have one; none is any.
 func (a *authRequest) acr() []string {
@@ -122,6 +126,47 @@ func (p *Provider) stepUp(w http.ResponseWriter, r *http.Request, in *signedIn, 
 	query.Set("username", in.user.Username)
 	seeOther(w, p.urlWith("login", query))
 	return true
+}
+
+// ownPages are those of somebody's account that ask for the second factor first: a
+// browser that was signed in before there was one, by somebody who knew the password,
+// say, changes nothing there.
+var ownPages = []string{"password", "account/apps", "account/sessions", "account/profile", "account/email", "account/data"}
+
+// ownPage answers one of them.
+func (p *Provider) ownPage(page string, serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		in, err := p.currentSession(r)
+		if err != nil {
+			p.unavailable(w, r, "reading session", err)
+			return
+		}
+		if in != nil {
+			due, err := p.dueOf(r, in, nil)
+			if err != nil {
+				p.unavailable(w, r, "reading factors", err)
+				return
+			}
+			if due == factorToGive {
+				seeOther(w, p.urlWith("second-factor", continueWith(url.Values{"page": {page}}.Encode())))
+				return
+			}
+		}
+		serve(w, r)
+	}
+}
+
+// forOwnPage says whether what is handed back is one of them, and is its address; of
+// a page that is none, home.
+func (p *Provider) forOwnPage(handedBack string) (address string, ok bool) {
+	q, err := url.ParseQuery(handedBack)
+	if err != nil || !q.Has("page") || q.Has("client_id") {
+		return "", false
+	}
+	if page := q.Get("page"); slices.Contains(ownPages, page) {
+		return p.url(page), true
+	}
+	return p.url(""), true
 }
 
 // administer has those who come to administration give their second factor first.

@@ -108,6 +108,7 @@ func (p *Provider) hashPassword(w http.ResponseWriter, r *http.Request, pw strin
 // a last look at what it rests on.
 func (p *Provider) changePassword(r *http.Request, in *signedIn, proven *provenLogin, hash string) (kept []*signedIn, err error) {
 	s, id := p.newSession(r, in.user.ID, in.session.Remember)
+	s.Methods, s.FactorTime = in.session.Methods, in.session.FactorTime
 	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		now, err := p.sessionIn(tx, in.session.Hash)
 		if err != nil {

@@ -154,6 +154,11 @@ func New(c Config) (*Provider, error) {
 		// A client of format djangito asks as it starts.
 		p.path("get_admin_url"): {p.adminURL, get, sameOrigin},
 	}
+	for _, page := range ownPages {
+		rt := p.routes[p.path(page)]
+		rt.serve = p.ownPage(page, rt.serve)
+		p.routes[p.path(page)] = rt
+	}
 	if p.passkeys != nil {
 		p.routes[p.path("account/security/passkey")] = route{p.securityPage(p.showNewPasskey, p.addPasskey), both, sameOrigin}
 	}

@@ -302,7 +302,9 @@ func TestStepUp(t *testing.T) {
 	}
 	secret := s.addTOTP(1)
 	cookieBefore := b.sessionCookie().Value
-	for _, path := range []string{"/o/admin", "/o/device", "/o/account/security"} {
+	for _, path := range []string{
+		"/o/admin", "/o/device", "/o/account/security", "/o/password", "/o/account/apps", "/o/account/sessions", "/o/account/profile", "/o/account/email?token=x", "/o/account/data",
+	} {
 		if a := b.get(path); a.location().Path != "/o/second-factor" {
 			t.Errorf("%s: %d to %s", path, a.StatusCode, a.Header.Get("Location"))
 		}
@@ -338,19 +340,64 @@ func TestDemandedClass(t *testing.T) {
 	s := newServer(t)
 	b := s.browser().signIn("alice", alicePassword)
 	must := authQuery("app", appRedirect, "claims", `{"id_token":{"acr":{"essential":true,"value":"2"}}}`)
-	if a := b.authorize(must); a.location().Path != "/o/account/security" {
+	a := b.authorize(must)
+	if a.location().Path != "/o/account/security" {
 		t.Errorf("without a factor: %d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	if list := b.get(a.Header.Get("Location")); strings.Contains(list.body, `id="go-on"`) || !strings.Contains(list.body, "Set up a second factor to go on.") {
+		t.Error("the page leads on without one")
 	}
 	if id := b.idTokenOf(b.authorize(authQuery("app", appRedirect, "acr_values", "2")), must); id["acr"] != "1" {
 		t.Errorf("acr_values is a wish: %v", id["acr"])
 	}
 	secret := s.addTOTP(1)
-	a := b.giveOTP(b.get(b.authorize(must).Header.Get("Location")), s.otp(secret, 0))
+	a = b.giveOTP(b.get(b.authorize(must).Header.Get("Location")), s.otp(secret, 0))
 	if id := b.idTokenOf(a, must); id["acr"] != "2" {
 		t.Errorf("acr %v", id["acr"])
 	}
 	low := authQuery("app", appRedirect, "claims", `{"id_token":{"acr":{"essential":true,"value":"1"}}}`)
 	if id := b.idTokenOf(b.authorize(low), low); id["acr"] != "1" {
 		t.Errorf("who must have 1 is told %v", id["acr"])
+	}
+}
+
+// TestOwnPagesComeBack: the page of the account that asked for the factor is where it
+// leads, and no other address.
+func TestOwnPagesComeBack(t *testing.T) {
+	s := newServer(t)
+	b := s.browser().signIn("alice", alicePassword)
+	secret := s.addTOTP(1)
+	a := b.giveOTP(b.get(b.get("/o/account/sessions").Header.Get("Location")), s.otp(secret, 0))
+	if a.location().Path != "/o/account/sessions" || b.get("/o/account/sessions").StatusCode != http.StatusOK {
+		t.Errorf("%d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	s.clock.add(time.Minute)
+	for _, evil := range []string{"https://evil.example.com", "../evil", "//evil", "admin"} {
+		other := s.browser().signInWith(secret)
+		page := other.get("/o/second-factor?" + url.Values{"continue": {url.Values{"page": {evil}}.Encode()}}.Encode())
+		if a := other.giveOTP(page, s.otp(secret, 0)); a.Header.Get("Location") != s.issuer+"/o/" && a.StatusCode == http.StatusSeeOther {
+			t.Errorf("%q leads to %s", evil, a.Header.Get("Location"))
+		}
+		s.clock.add(time.Minute)
+	}
+}
+
+// signInWith signs alice in by password and code.
+func (b *browser) signInWith(secret string) *browser {
+	b.t.Helper()
+	if a := b.giveOTP(b.password(b.get("/o/login")), b.otp(secret, 0)); a.StatusCode != http.StatusSeeOther {
+		b.t.Fatalf("cannot sign in: %d %s", a.StatusCode, a.body)
+	}
+	b.clock.add(time.Minute)
+	return b
+}
+
+// TestPasswordChangeKeepsFactor: who changes the password has proved as much as before.
+func TestPasswordChangeKeepsFactor(t *testing.T) {
+	s := newServer(t)
+	b := s.browser().signInWith(s.addTOTP(1))
+	b.changePassword("current_password", alicePassword, "new_password", newPassword, "new_password_again", newPassword)
+	if a := b.get("/o/account/sessions"); a.StatusCode != http.StatusOK {
+		t.Errorf("%d to %s", a.StatusCode, a.Header.Get("Location"))
 	}
 }
