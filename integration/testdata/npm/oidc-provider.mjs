@@ -32,6 +32,7 @@ const provider = new Provider(`http://localhost:${port}`, {
   }),
   issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,
+  clockTolerance: 0,
   ttl: { AccessToken: Number(process.env.ACCESS_TOKEN_LIFETIME ?? 600) },
   fetch: (url, { method, headers, body, signal }) => fetch(url, { method, headers, body, signal }), // also on loopback
   features: {
