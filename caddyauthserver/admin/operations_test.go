@@ -336,7 +336,7 @@ func TestAuditPage(t *testing.T) {
 		return nil
 	})
 	b := s.as("root")
-	rows := func(a *answer) int { return strings.Count(a.body, `<th scope="row">`) }
+	rows := func(a *answer) int { return strings.Count(a.body, `<th scope="row" class="word">`) }
 	first := b.get("/o/admin/audit?user=ada&action=consent.")
 	older := regexp.MustCompile(`href="(/o/admin/audit\?[^"]*after=[^"]+)"`).FindStringSubmatch(first.body)
 	if rows(first) != 50 || older == nil {
