@@ -34,16 +34,29 @@ func (s *server) user(id int64) (u *store.User) {
 	return u
 }
 
-// nextMail is the next that is sent.
+// nextMail is the next that is sent of addresses.
 func (m mailbox) nextMail(t *testing.T) *mail.Message {
 	t.Helper()
-	select {
-	case msg := <-m:
-		return msg
-	case <-time.After(time.Minute):
-		t.Fatal("no mail came")
-		return nil
+	for {
+		select {
+		case msg := <-m:
+			if strings.Contains(msg.Subject, "e-mail address") {
+				return msg
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("no mail came")
+		}
 	}
+}
+
+// addressMails is how many of those wait.
+func (m mailbox) addressMails() (n int) {
+	for len(m) > 0 {
+		if msg := <-m; strings.Contains(msg.Subject, "e-mail address") {
+			n++
+		}
+	}
+	return n
 }
 
 var addressLink = regexp.MustCompile(`http://\S+?(/o/account/email\?token=[A-Za-z0-9_-]+)`)
@@ -106,7 +119,7 @@ func TestProfileForms(t *testing.T) {
 		"made up":           strings.Repeat("A", 107),
 	} {
 		a := alice.post(profilePath, url.Values{"csrf": {csrf}, "first_name": {"Mallory"}, "email": {"m@example.com"}, "current_password": {alicePassword}})
-		if a.StatusCode != http.StatusForbidden || s.user(1).FirstName == "Mallory" || len(box) > 0 {
+		if a.StatusCode != http.StatusForbidden || s.user(1).FirstName == "Mallory" || box.addressMails() > 0 {
 			t.Errorf("a token %s: %d", name, a.StatusCode)
 		}
 		alice.post("/o/language", url.Values{"csrf": {csrf}, "language": {"de"}})
@@ -127,7 +140,7 @@ func TestProfileAddress(t *testing.T) {
 	s, box := newMailing(t)
 	alice, bob := s.browser().signIn("alice", alicePassword), s.browser().signIn("bob", "bob's password")
 	old := s.user(1).Email
-	if a := alice.editProfile("email", "new@example.com", "current_password", "wrong"); a.StatusCode != http.StatusForbidden || len(box) > 0 {
+	if a := alice.editProfile("email", "new@example.com", "current_password", "wrong"); a.StatusCode != http.StatusForbidden || box.addressMails() > 0 {
 		t.Fatalf("without the password: %d", a.StatusCode)
 	}
 	a := alice.editProfile("email", "new@example.com", "current_password", alicePassword)
@@ -211,10 +224,7 @@ func TestProfileAddressTellsNothing(t *testing.T) {
 	sent := 0
 	for range 20 {
 		alice.editProfile("email", "victim@example.com", "current_password", alicePassword)
-		for len(box) > 0 {
-			<-box
-			sent++
-		}
+		sent += box.addressMails()
 	}
 	if sent > 5 {
 		t.Errorf("%d links were sent", sent)
