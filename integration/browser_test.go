@@ -4,118 +4,33 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/caddyito/caddyito/internal/browsertest"
 )
 
-// newBrowser starts chromium with a profile of its own, or skips the test.
-func newBrowser(t *testing.T) context.Context {
+// The helpers of browsertest under the names that they have here.
+var (
+	newBrowser = browsertest.Start
+	do         = browsertest.Do
+	screenshot = browsertest.Screenshot
+	reaches    = browsertest.Reaches
+)
+
+func get[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CADDYITO_E2E") == "required" {
-			t.Fatal("there is no chromium, and CADDYITO_E2E is required")
-		}
-		t.Skip("SKIPPED: there is no chromium; the journeys through a browser were not tried")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.WSURLReadTimeout(2*time.Minute), chromedp.WindowSize(1280, 800),
-	)
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("starting %s: %v", path, err)
-	}
-	return ctx
+	return browsertest.Get(t, ctx, action)
 }
 
-// do runs the actions, and fails with where the browser was.
-func do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	step, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	if err := chromedp.Do(step, actions...); err != nil {
-		look, cancel := context.WithTimeout(ctx, 20*time.Second)
-		defer cancel()
-		at, _ := chromedp.Run(look, chromedp.Location())
-		text, _ := chromedp.Run(look, chromedp.Text(chromedp.CSS("body")))
-		t.Fatalf("%v\nat %s:\n%s", err, at, text)
-	}
-}
-
-// get runs the action and returns its value.
-func get[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) (v T) {
-	t.Helper()
-	do(t, ctx, func(ctx context.Context, target *chromedp.Target) (_ chromedp.Void, err error) {
-		v, err = action(ctx, target)
-		return chromedp.Void{}, err
-	})
-	return v
-}
-
-// screenshot keeps what the browser shows, where CADDYITO_SCREENSHOTS says.
-func screenshot(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	dir := os.Getenv("CADDYITO_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	png := get(t, ctx, chromedp.CaptureScreenshot())
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// command sends a command of the browser's protocol that answers nothing.
 func command[P any](cmd cdp.Command[P, cdp.Empty], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, cmd, params)
-		return err
-	})
-}
-
-// reaches waits until the browser shows that address.
-func reaches(address string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		for {
-			at, err := chromedp.Location()(ctx, target)
-			if err != nil {
-				return err
-			}
-			if at == address {
-				_, err := chromedp.WaitReady(chromedp.CSS("body"))(ctx, target)
-				return err
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("the browser is at %s, not at %s", at, address)
-			case <-time.After(50 * time.Millisecond):
-			}
-		}
-	})
+	return browsertest.Command(cmd, params)
 }
 
 func shows(t *testing.T, ctx context.Context, want ...string) {

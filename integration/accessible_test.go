@@ -1,0 +1,107 @@
+package integration
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/caddyito/caddyito/internal/browsertest"
+)
+
+// Every page that administration leads to is for everybody, as is each page of one's
+// own account.
+func TestBrowserAccessibleAdministration(t *testing.T) {
+	t.Parallel()
+	axe, browser := browsertest.Axe(t), newBrowser(t)
+	b := startBox(t, "")
+	do(t, browser,
+		chromedp.Navigate(b.server+"/o/login"),
+		chromedp.WaitVisible(chromedp.CSS("#login-submit")),
+		chromedp.SendKeys(chromedp.CSS("input[name=username]"), "alice"),
+		chromedp.SendKeys(chromedp.CSS("input[name=password]"), password+"\r"),
+		chromedp.WaitNotPresent(chromedp.CSS("input[name=password]")),
+	)
+	// A page of each kind: what differs by an id or a query alone is the same.
+	kind := func(u *url.URL) string {
+		parts := strings.Split(u.Path, "/")
+		for i, p := range parts {
+			if strings.Trim(p, "0123456789") == "" && p != "" {
+				parts[i] = "N"
+			}
+		}
+		return strings.Join(parts, "/")
+	}
+	seen := map[string]bool{}
+	queue := []string{b.server + "/o/admin/", b.server + "/o/account/"}
+	for len(queue) > 0 && len(seen) < 60 {
+		at := queue[0]
+		queue = queue[1:]
+		u, err := url.Parse(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(at, b.server+"/o/admin") && !strings.HasPrefix(at, b.server+"/o/account/") || seen[kind(u)] {
+			continue
+		}
+		seen[kind(u)] = true
+		for i, look := range browsertest.Looks {
+			if i == 1 || i == 2 {
+				continue // desktop in the light and phone in the dark are all colours and widths
+			}
+			do(t, browser, look.Set(), chromedp.Navigate(at), chromedp.WaitReady(chromedp.CSS("main")))
+			browsertest.Check(t, browser, axe, u.Path+", "+look.Name)
+			screenshot(t, browser, "at"+strings.ReplaceAll(kind(u), "/", "-")+" "+look.Name)
+		}
+		queue = append(queue, get(t, browser, chromedp.Evaluate[[]string](`[...document.querySelectorAll("a[href]:not([download])")].map(a => a.href)`))...)
+	}
+	if len(seen) < 6 {
+		t.Errorf("only %v were found", seen)
+	}
+}
+
+// Signing in, changing one's account and signing out take no mouse, and no script.
+func TestBrowserKeyboard(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	b := startBox(t, "")
+	// press types Tab until what is wanted has the focus, which must be seen, and
+	// Enter there.
+	press := func(want string) {
+		t.Helper()
+		for range 40 {
+			do(t, browser, chromedp.KeyEvent("\t"))
+			if get(t, browser, chromedp.Evaluate[bool](`document.activeElement.matches(`+"`"+want+"`"+`)`)) {
+				if get(t, browser, chromedp.Evaluate[string](`getComputedStyle(document.activeElement).outlineStyle`)) == "none" {
+					t.Errorf("nobody sees that %s has the focus", want)
+				}
+				do(t, browser, chromedp.KeyEvent("\r"))
+				return
+			}
+		}
+		t.Fatalf("Tab does not lead to %s", want)
+	}
+	do(t, browser,
+		command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
+		chromedp.Navigate(b.server+"/o/"),
+		chromedp.WaitVisible(chromedp.CSS("#login-submit")),
+		chromedp.KeyEvent("bob\t"+password+"\r"),
+		chromedp.WaitVisible(chromedp.CSS("#logout-submit")),
+	)
+	press("a[href$='/account/profile']")
+	do(t, browser, chromedp.WaitVisible(chromedp.CSS("#profile-submit")), chromedp.KeyEvent("Bob\tLiddell\r"), chromedp.WaitVisible(chromedp.CSS("[role=status]")))
+	shows(t, browser, "Saved.")
+	press("a[href$='/o']")
+	do(t, browser, chromedp.WaitVisible(chromedp.CSS("#logout-submit")))
+	shows(t, browser, "Bob Liddell")
+	press("a[href$='/language']")
+	do(t, browser, chromedp.WaitVisible(chromedp.CSS("button[value=de]")))
+	press("button[value=de]")
+	do(t, browser, chromedp.WaitVisible(chromedp.CSS("#logout-submit")))
+	shows(t, browser, "Sie sind angemeldet")
+	press("#logout-submit")
+	do(t, browser, chromedp.WaitVisible(chromedp.CSS("a[href$='/login']")))
+	shows(t, browser, "Sie sind abgemeldet")
+}
