@@ -52,6 +52,9 @@ type ServerEnv struct {
 	Gate func(clientID string) (EnrolledGate, bool)
 	// Gates lists those it finds, once the app is Ready.
 	Gates func() []EnrolledGate
+	// Realms are those of the gates of this process whose server is in it, too. Complete
+	// once the app is Ready.
+	Realms func() []string
 	// SyncTransport reaches gates, to tell them of changes and logouts: those of this
 	// process without the network.
 	SyncTransport http.RoundTripper

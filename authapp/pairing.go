@@ -46,6 +46,7 @@ func (a *App) startServers(where sites) error {
 		err := s.StartServer(ServerEnv{
 			Store: a.Store(), MasterKey: a.shared.key, Schema: a.Schema(), Origins: at.origins,
 			Gate: a.gateOf(s), Gates: a.gatesOf(s), SyncTransport: a.syncTransport,
+			Realms: func() []string { return a.realms },
 		})
 		if err != nil {
 			return fmt.Errorf("auth_server at %s: %w", at, err)

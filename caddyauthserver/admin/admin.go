@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -31,6 +32,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the time as stores keep it.
 	Now func() time.Time
+	// Realms are those of the gates in this process. May be nil.
+	Realms func() []string
 
 	Operations Operations
 }
@@ -38,13 +41,16 @@ type Config struct {
 // Admin is the administration of a server. It is safe for concurrent use.
 type Admin struct {
 	Config
-	mux   *http.ServeMux
-	views map[string]*webpage.View // by the name of the template
+	mux    *http.ServeMux
+	views  map[string]*webpage.View // by the name of the template
+	manage *manage.Manager
+	jobs   *jobs
 }
 
 // New parses the templates. An error is a fault in them.
 func New(c Config) (*Admin, error) {
-	a := &Admin{Config: c, mux: http.NewServeMux(), views: map[string]*webpage.View{}}
+	a := &Admin{Config: c, mux: http.NewServeMux(), views: map[string]*webpage.View{}, jobs: newJobs(),
+		manage: &manage.Manager{Store: c.Store, Schema: c.Schema, Realms: c.Realms, Now: c.Now}}
 	files, err := fs.Glob(templates, "templates/*.html")
 	if err != nil {
 		return nil, err
@@ -69,7 +75,19 @@ const partsFile = "templates/parts.html"
 // pages declares them.
 func (a *Admin) pages() {
 	a.page("", staff, a.home, nil)
-	a.page("users", staff, a.listUsers, nil)
+	a.page("users", staff, a.listUsers, a.doToUsers)
+	a.page("users/new", staff, a.newUser, a.createUser)
+	a.page("users/{id}", staff, a.showUser, a.doToUser)
+	a.page("users/{id}/edit", staff, a.editUser, a.changeUser)
+	a.page("users/{id}/delete", staff, a.askDeleteUser, a.deleteUser)
+	a.page("groups", staff, a.listGroups, nil)
+	a.page("groups/edit", superuser, a.editGroup, a.changeGroup)
+	a.page("objects/{type}", staff, a.listObjects, nil)
+	a.page("objects/{type}/new", staff, a.newObject, a.createObject)
+	a.page("objects/{type}/{id}", staff, a.editObject, a.changeObject)
+	a.page("objects/{type}/{id}/delete", staff, a.askDeleteObject, a.deleteObject)
+	a.page("pick/{type}", staff, a.pick, nil)
+	a.page("jobs/{id}", staff, a.showJob, nil)
 	a.operationPages()
 }
 
@@ -82,6 +100,9 @@ func (a *Admin) home(w http.ResponseWriter, _ *http.Request, v *visit) error {
 	a.goTo(w, "users", nil)
 	return nil
 }
+
+// Close ends the work that was begun.
+func (a *Admin) Close() { a.jobs.close() }
 
 // ServeHTTP answers requests for Path and what lies below it.
 func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,10 +1,13 @@
 package admin
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -22,7 +25,21 @@ type Door interface {
 	CSRFValid(r *http.Request, form url.Values, purpose string) bool
 	// ClientIP is the address of the person, minding trusted proxies.
 	ClientIP(r *http.Request) string
+
+	// PasswordLink makes a link by which somebody chooses a password, for whoever
+	// administers to hand over. MailPasswordLink sends it, if SendsMail says that
+	// there is a way to, and the person has an address (else ErrNoMail).
+	PasswordLink(ctx context.Context, userID int64) (string, error)
+	MailPasswordLink(ctx context.Context, userID int64) error
+	SendsMail() bool
+	// BrowserName is what to call a browser.
+	BrowserName(userAgent string) lang.Text
+	// ClientName is what to call a client, its ID if it is gone.
+	ClientName(tx store.ReadTx, clientID string) (string, error)
 }
+
+// ErrNoMail says that a link cannot be sent.
+var ErrNoMail = errors.New("cannot be sent by mail")
 
 // Visitor is who is signed in in a browser.
 type Visitor struct {

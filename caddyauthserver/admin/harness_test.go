@@ -194,7 +194,11 @@ func (b *browser) do(method, target, contentType string, body io.Reader) *answer
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return &answer{resp, string(text)}
+	_, shown, ok := strings.Cut(string(text), "</style>") // of no use to anybody who reads a failure
+	if !ok {
+		shown = string(text)
+	}
+	return &answer{resp, shown}
 }
 
 var hiddenField = regexp.MustCompile(`type="hidden" name="([a-z_]+)" value="([^"]*)"`)

@@ -17,6 +17,10 @@ func (a *Admin) menu(v *visit, current string) *webpage.Menu {
 		add("overview", lang.T("Overview"))
 	}
 	add("users", lang.T("Users"))
+	add("groups", lang.T("Groups"))
+	for _, t := range a.Schema.Objects {
+		add("objects/"+t.Name, lang.Text{Key: typeLabel(t.Name)})
+	}
 	operationMenu(v, add)
 	return m
 }

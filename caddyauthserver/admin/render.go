@@ -1,9 +1,14 @@
 package admin
 
 import (
+	"html/template"
+
 	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/webpage"
 )
+
+// scripts are those of templates that have one.
+var scripts = map[string]template.JS{"users": pickScript, "form": pickScript}
 
 // frame is what the templates of all pages know.
 type frame struct {
@@ -16,7 +21,7 @@ type frame struct {
 func (v *visit) frame() frame { return frame{CSRF: v.csrf(), Base: v.a.Path} }
 
 // show answers with a page. current is the entry of the menu that it belongs to.
-func (v *visit) show(status int, template string, title lang.Text, current string, page any) error {
-	v.a.views[template].Render(v.w, status, webpage.Head{Title: title, Menu: v.a.menu(v, current)}, page)
+func (v *visit) show(status int, name string, title lang.Text, current string, page any) error {
+	v.a.views[name].Render(v.w, status, webpage.Head{Title: title, Menu: v.a.menu(v, current), Script: scripts[name], Connect: scripts[name] != ""}, page)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -96,6 +97,11 @@ func (v *visit) signedInWithin(d time.Duration) bool {
 	return false
 }
 
+// actor is who acts, for the manager.
+func (v *visit) actor() manage.Actor {
+	return manage.Actor{UserID: v.User.ID, IP: v.a.Door.ClientIP(v.r), UserAgent: v.r.UserAgent()}
+}
+
 // back is where a browser that has to sign in is to return: what was posted is not
 // posted again.
 func back(r *http.Request) string {
@@ -143,6 +149,17 @@ func (a *Admin) forbid(w http.ResponseWriter, r *http.Request) {
 
 // fail answers what no page foresaw. What failed goes to the log alone.
 func (a *Admin) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, manage.ErrNotAllowed) {
+		a.forbid(w, r)
+		return
+	}
+	if errors.Is(err, manage.ErrSelf) {
+		a.message(w, r, http.StatusConflict, webpage.Message{
+			Title: lang.T("Not to yourself"), Text: lang.T("Nobody can disable or delete their own account, or give up being a superuser. Ask another superuser."),
+			LinkText: lang.T("Back to administration"), LinkURL: a.Path,
+		})
+		return
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		a.message(w, r, http.StatusNotFound, webpage.Message{
 			Title: lang.T("Not there any more"), Text: lang.T("What you ask for does not exist, or was deleted meanwhile."),

@@ -2,12 +2,15 @@ package provider
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
 
 	"github.com/caddyito/caddyito/caddyauthserver/admin"
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
 )
@@ -20,7 +23,7 @@ var _ admin.Door = door{}
 func (p *Provider) newAdmin() (*admin.Admin, error) {
 	return admin.New(admin.Config{
 		Path: p.path("admin"), AccountURL: p.Prefix,
-		Door: door{p}, Store: p.Store, Schema: p.Schema, Pages: p.messages, Logger: p.Logger, Now: p.now,
+		Door: door{p}, Store: p.Store, Schema: p.Schema, Pages: p.messages, Logger: p.Logger, Now: p.now, Realms: p.Realms,
 		Operations: admin.Operations{
 			Issuer: p.Issuer, Endpoint: p.url, MasterKey: p.MasterKey, PlainHosts: p.PlainHosts,
 			ConfiguredClients: p.configuredClients, SyncTargets: p.SyncTargets, Stopping: p.sync.Ending(),
@@ -69,6 +72,29 @@ func (d door) CSRFToken(w http.ResponseWriter, r *http.Request, purpose string) 
 
 func (d door) CSRFValid(r *http.Request, form url.Values, purpose string) bool {
 	return d.csrfValid(r, form, purpose)
+}
+
+func (d door) MailPasswordLink(ctx context.Context, userID int64) error {
+	err := d.Provider.MailPasswordLink(ctx, userID)
+	if errors.Is(err, ErrNoMail) {
+		return fmt.Errorf("%w: %v", admin.ErrNoMail, err)
+	}
+	return err
+}
+
+func (d door) SendsMail() bool { return d.Mailer != nil }
+
+func (d door) BrowserName(userAgent string) lang.Text { return browserName(userAgent) }
+
+func (d door) ClientName(tx store.ReadTx, clientID string) (string, error) {
+	c, err := d.clientIn(tx, clientID)
+	if errors.Is(err, errUnknownClient) {
+		return clientID, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return c.displayName(), nil
 }
 
 func (d door) ClientIP(r *http.Request) string { return d.Config.ClientIP(r) }

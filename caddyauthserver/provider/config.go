@@ -55,6 +55,10 @@ type Config struct {
 	// SecondFactor says who must have a second factor. Default: nobody.
 	SecondFactor SecondFactorPolicy
 
+	// Realms are those of the gates in this process, whose sessions end with those of
+	// the server when somebody is disabled. May be nil.
+	Realms func() []string
+
 	// Brand is how pages look.
 	Brand webpage.Brand
 

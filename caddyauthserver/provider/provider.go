@@ -187,6 +187,7 @@ func (p *Provider) Close() {
 		p.stopMail()
 	}
 	p.mailing.Wait()
+	p.admin.Close()
 	p.logouts.close()
 	p.failures.close()
 	p.sync.Close()

@@ -1,0 +1,210 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/manage"
+	"github.com/caddyito/caddyito/store"
+)
+
+// field is a field of a form, as the template "fields" draws it.
+type field struct {
+	Name, Value string
+	Label       lang.Text
+	// Kind is a type of input, or select, textarea, checkbox or relation.
+	Kind          string
+	Options       []string // of a select
+	Pick          string   // where a relation is searched for
+	Hint, Problem lang.Text
+	Required      bool
+	Autofocus     bool
+}
+
+// DescribedBy is the id of what explains the field.
+func (f field) DescribedBy() string {
+	switch {
+	case !f.Problem.IsZero():
+		return f.Name + "-problem"
+	case !f.Hint.IsZero():
+		return f.Name + "-hint"
+	}
+	return ""
+}
+
+// Checked says whether a checkbox is ticked.
+func (f field) Checked() bool { return f.Value == "true" }
+
+// schemaFields are those that the schema declares for a type, with the values of a
+// record.
+func (a *Admin) schemaFields(tx store.ReadTx, typ string, values store.Fields) ([]field, error) {
+	var fields []field
+	for _, d := range a.Schema.Fields(typ) {
+		f := field{Name: d.Name, Label: lang.Text{Key: typeLabel(d.Name)}, Value: values.Text(d.Name), Required: d.Required}
+		switch d.Type {
+		case store.Integer:
+			f.Kind = "number"
+		case store.Boolean:
+			f.Kind, f.Required = "checkbox", false
+		case store.Date:
+			f.Kind = "date"
+		case store.Email:
+			f.Kind = "email"
+		case store.URL:
+			f.Kind = "url"
+		case store.DateTime:
+			f.Kind, f.Hint = "text", lang.T("As in 2026-11-23T18:30:00Z.")
+		case store.Choice:
+			f.Kind, f.Options = "select", d.Choices
+		case store.Relation:
+			f.Kind, f.Pick = "relation", a.path("pick/"+d.Target)
+			f.Hint = lang.T("Begin to type a name, or give the number.")
+			if ref, ok := values[d.Name].(store.Ref); ok {
+				o, err := tx.Object(ref)
+				if err == nil {
+					f.Value = manage.Choice(a.Schema, o)
+				} else if !errors.Is(err, store.ErrNotFound) {
+					return nil, err
+				}
+			}
+		default:
+			f.Kind = "text"
+			if len(f.Value) > 80 {
+				f.Kind = "textarea"
+			}
+		}
+		fields = append(fields, f)
+	}
+	return fields, nil
+}
+
+// setter is a user or an object.
+type setter interface {
+	Set(s *store.Schema, name, text string) error
+}
+
+// formValues are what a form says of its fields, as Set reads it: relations by their
+// IDs. What means no object, or several, is wrong.
+func (a *Admin) formValues(r *http.Request, typ string, fields []field, form url.Values) (values [][2]string, wrong problems, err error) {
+	err = a.Store.View(r.Context(), func(tx store.ReadTx) error {
+		values, wrong = nil, problems{}
+		for _, f := range fields {
+			text := form.Get(f.Name)
+			switch f.Kind {
+			case "checkbox":
+				text = strconv.FormatBool(text != "")
+			case "relation":
+				if text = strings.TrimSpace(text); text == "" {
+					break
+				}
+				ref, err := manage.ResolveRef(tx, a.Schema, a.target(typ, f.Name), text)
+				if err != nil {
+					wrong[f.Name] = lang.Of(err)
+					continue
+				}
+				text = strconv.FormatInt(ref.ID, 10)
+			}
+			values = append(values, [2]string{f.Name, text})
+		}
+		return nil
+	})
+	return values, wrong, err
+}
+
+// setAll sets them, or says everything that is wrong.
+func (a *Admin) setAll(typ string, to setter, values [][2]string) error {
+	invalid := &store.InvalidError{Type: typ}
+	for _, v := range values {
+		err := to.Set(a.Schema, v[0], v[1])
+		if e, ok := errors.AsType[*store.InvalidError](err); ok {
+			invalid.Problems = append(invalid.Problems, e.Problems...)
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(invalid.Problems) > 0 {
+		return invalid
+	}
+	return nil
+}
+
+// target is the object type that a relation points to.
+func (a *Admin) target(typ, name string) string {
+	for _, d := range a.Schema.Fields(typ) {
+		if d.Name == name && d.Type == store.Relation {
+			return d.Target
+		}
+	}
+	return ""
+}
+
+// posted has the fields show what was posted, and what is wrong with it.
+func posted(fields []field, form url.Values, wrong problems) {
+	for i := range fields {
+		f := &fields[i]
+		if f.Value = form.Get(f.Name); f.Kind == "checkbox" && f.Value != "" {
+			f.Value = "true"
+		}
+		f.Problem = wrong[f.Name]
+	}
+}
+
+// problems are what is wrong with a form, by the name of the field.
+type problems map[string]lang.Text
+
+// add takes those that the store names, and says whether there are any.
+func (p problems) add(err error) bool {
+	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
+		p[conflict.Field] = lang.T("Somebody else has that already.")
+		return true
+	}
+	invalid, ok := errors.AsType[*store.InvalidError](err)
+	if !ok {
+		return false
+	}
+	for _, pr := range invalid.Problems {
+		p[pr.Field] = lang.Text{Key: pr.Message}
+	}
+	return true
+}
+
+// General are those of no field of the form.
+func (p problems) general(fields []field) (texts []lang.Text) {
+	known := map[string]bool{}
+	for _, f := range fields {
+		known[f.Name] = true
+	}
+	for name, text := range p {
+		if !known[name] {
+			texts = append(texts, lang.T("%s: %s", name, text))
+		}
+	}
+	return texts
+}
+
+// formPage is a page with a form of fields.
+type formPage struct {
+	frame
+	Title  lang.Text
+	Action string
+	Fields []field
+	Alerts []lang.Text
+	Button lang.Text
+	Back   string // where Cancel leads
+	// Invite asks how a new user gets to choose a password; Mail: it can be sent.
+	Invite, Mail bool
+	// DeleteURL leads to where what is edited can be deleted, "" if nowhere.
+	DeleteURL string
+	// Notice says what was done.
+	Notice lang.Text
+}
+
+// wrongForm notes what is wrong.
+func (p *formPage) wrongForm(form url.Values, wrong problems) {
+	posted(p.Fields, form, wrong)
+	p.Alerts = append([]lang.Text{lang.T("Please correct what is marked below.")}, wrong.general(p.Fields)...)
+}
