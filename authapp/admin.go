@@ -27,7 +27,9 @@ const adminBase = "/auth/"
 
 // adminAPI serves users, clients and objects to programs and the CLI.
 //
-//	GET, POST              /auth/users              ?after=<id>&limit=<n>
+//	GET, POST              /auth/users              ?after=<id>&limit=<n>, or ?search=&group=&status=&after=<next>
+//	GET                    /auth/export             ?format=csv|json&search=&group=&status=
+//	POST                   /auth/import             ?dry_run=true; the body is text/csv
 //	GET, PATCH, DELETE     /auth/users/{user}       user: an id, or a username that is no number
 //	PUT                    /auth/users/{user}/password
 //	POST                   /auth/users/{user}/enable, /disable
@@ -74,6 +76,7 @@ func (api *adminAPI) Provision(ctx caddy.Context) error {
 func (api *adminAPI) routes() {
 	api.mux = http.NewServeMux()
 	api.userRoutes()
+	api.exchangeRoutes()
 	api.clientRoutes()
 	api.registrationRoutes()
 	api.objectRoutes()

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -29,20 +30,11 @@ func (api *adminAPI) listApps(a *App, r *http.Request) (any, error) {
 
 func (api *adminAPI) revokeApp(a *App, r *http.Request) (any, error) {
 	id := r.PathValue("client")
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		u, err := findUser(tx, r.PathValue("user"))
-		if err != nil {
-			return err
-		}
-		err = store.EndAccess(tx, u.ID, id, time.Now().UTC())
-		if errors.Is(err, store.ErrNotFound) {
-			return refuse(http.StatusNotFound, "user %s lets client %q have nothing", u.Username, id)
-		}
-		if err != nil {
-			return err
-		}
-		return store.Audit(tx, byOperator(), store.ActionConsentRevoke, store.UserParty(u), store.AuditChange{Field: "client", Old: id})
-	})
+	err := a.manager().EndAccess(r.Context(), manage.Actor{}, named(r), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refuse(http.StatusNotFound, "user %s lets client %q have nothing", r.PathValue("user"), id)
+	}
+	return nil, err
 }
 
 // sessionView is a browser that is signed in at the server.
@@ -84,14 +76,5 @@ func (api *adminAPI) listSessions(a *App, r *http.Request) (any, error) {
 // endSessions signs a user out everywhere, also where they gave access for while
 // they are away.
 func (api *adminAPI) endSessions(a *App, r *http.Request) (any, error) {
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		u, err := findUser(tx, r.PathValue("user"))
-		if err != nil {
-			return err
-		}
-		if err := store.Audit(tx, byOperator(), store.ActionSessionEndAll, store.UserParty(u)); err != nil {
-			return err
-		}
-		return a.signOut(tx, u.ID)
-	})
+	return nil, a.manager().SignOut(r.Context(), manage.Actor{}, named(r))
 }

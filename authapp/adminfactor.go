@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -47,17 +48,5 @@ func (api *adminAPI) listFactors(a *App, r *http.Request) (any, error) {
 // resetFactors takes all of them away, for who lost what they sign in with, and signs
 // the user out: whoever found it may be signed in.
 func (api *adminAPI) resetFactors(a *App, r *http.Request) (any, error) {
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		u, err := findUser(tx, r.PathValue("user"))
-		if err != nil {
-			return err
-		}
-		if _, err := store.ResetFactors(tx, u.ID); err != nil {
-			return err
-		}
-		if err := store.Audit(tx, byOperator(), store.ActionFactorReset, store.UserParty(u)); err != nil {
-			return err
-		}
-		return a.signOut(tx, u.ID)
-	})
+	return nil, a.manager().ResetFactors(r.Context(), manage.Actor{}, named(r))
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -50,10 +51,15 @@ func objectRef(a *App, r *http.Request) (store.Ref, error) {
 
 func findObject(tx store.ObjectReader, ref store.Ref) (*store.Object, error) {
 	o, err := tx.Object(ref)
+	return o, noObject(err, ref)
+}
+
+// noObject says which one there is none of.
+func noObject(err error, ref store.Ref) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, refuse(http.StatusNotFound, "there is no %s %d", ref.Type, ref.ID)
+		return refuse(http.StatusNotFound, "there is no %s %d", ref.Type, ref.ID)
 	}
-	return o, err
+	return err
 }
 
 func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
@@ -95,18 +101,11 @@ func (api *adminAPI) createObject(a *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &v); err != nil {
 		return nil, err
 	}
-	made := store.Object{Type: typ}
-	if err := v.apply(typ, &made, a.Schema()); err != nil {
+	made := &store.Object{Type: typ}
+	if err := v.apply(typ, made, a.Schema()); err != nil {
 		return nil, err
 	}
-	var o *store.Object
-	err = a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		o = &store.Object{Type: typ, Fields: made.Fields.Clone()} // the function may run again
-		if err := store.SaveObject(tx, a.Schema(), o); err != nil {
-			return err
-		}
-		return store.Audit(tx, byOperator(), store.ActionObjectCreate, store.ObjectParty(o), store.AuditChanges((*store.Object)(nil), o)...)
-	})
+	o, err := a.manager().CreateObject(r.Context(), manage.Actor{}, made)
 	return created{o}, err
 }
 
@@ -141,23 +140,9 @@ func (api *adminAPI) patchObject(a *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &v); err != nil {
 		return nil, err
 	}
-	var o *store.Object
-	err = a.Store().Update(r.Context(), func(tx store.WriteTx) (err error) {
-		if o, err = findObject(tx, ref); err != nil {
-			return err
-		}
-		was := &store.Object{Fields: o.Fields.Clone()}
-		o.Fields = a.Schema().Renew(ref.Type, o.Fields)
-		if err := v.apply(ref.Type, o, a.Schema()); err != nil {
-			return err
-		}
-		if err := store.SaveObject(tx, a.Schema(), o); err != nil {
-			return err
-		}
-		return store.Audit(tx, byOperator(), store.ActionObjectChange, store.ObjectParty(o), store.AuditChanges(was, o)...)
-	})
+	o, err := a.manager().ChangeObject(r.Context(), manage.Actor{}, ref, func(o *store.Object) error { return v.apply(ref.Type, o, a.Schema()) })
 	if err != nil {
-		return nil, err
+		return nil, noObject(err, ref)
 	}
 	return a.shownObject(o), nil
 }
@@ -167,14 +152,5 @@ func (api *adminAPI) deleteObject(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		o, err := findObject(tx, ref)
-		if err != nil {
-			return err
-		}
-		if err := store.RemoveObject(tx, ref); err != nil {
-			return err
-		}
-		return store.Audit(tx, byOperator(), store.ActionObjectDelete, store.ObjectParty(o))
-	})
+	return nil, noObject(a.manager().DeleteObject(r.Context(), manage.Actor{}, ref), ref)
 }

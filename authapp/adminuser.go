@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
@@ -41,6 +41,14 @@ func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	q, err := userQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	if q != (store.UserQuery{}) {
+		q.After, q.Limit = r.URL.Query().Get("after"), limit
+		return a.findUsers(r, q)
+	}
 	after, err := pageAfterID(r)
 	if err != nil {
 		return nil, err
@@ -72,26 +80,11 @@ func (api *adminAPI) createUser(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
-	made := store.User{IsActive: true, DateJoined: now}
-	if err := v.apply(store.UserType, &made, a.Schema()); err != nil {
+	made := &store.User{IsActive: true}
+	if err := v.apply(store.UserType, made, a.Schema()); err != nil {
 		return nil, err
 	}
-	made.Username = password.NormalUsername(made.Username)
-	var u *store.User
-	err = a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		u = made.Clone() // the function may run again
-		if err := store.SaveUser(tx, a.Schema(), u); err != nil {
-			return err
-		}
-		if err := store.Audit(tx, byOperator(), store.ActionUserCreate, store.UserParty(u), store.AuditChanges((*store.User)(nil), u)...); err != nil {
-			return err
-		}
-		if hash == "" {
-			return nil
-		}
-		return tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: now})
-	})
+	u, err := a.manager().CreateUser(r.Context(), manage.Actor{}, made, hash)
 	return created{u}, err
 }
 
@@ -141,30 +134,9 @@ func findUser(tx store.UserReader, name string) (*store.User, error) {
 	return u, err
 }
 
-// changeUser finds a user and has them changed and saved in one transaction. Who
-// is no longer active is signed out.
-func (api *adminAPI) changeUser(a *App, r *http.Request, save func(store.WriteTx, *store.User) error) (any, error) {
-	var u *store.User
-	err := a.Store().Update(r.Context(), func(tx store.WriteTx) (err error) {
-		if u, err = findUser(tx, r.PathValue("user")); err != nil {
-			return err
-		}
-		was := u.Clone()
-		if err := save(tx, u); err != nil {
-			return err
-		}
-		if err := auditUser(tx, was, u); err != nil {
-			return err
-		}
-		if !u.IsActive {
-			return a.signOut(tx, u.ID)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return a.shownUser(u), nil
+// named finds the user of the request's path.
+func named(r *http.Request) manage.Finder {
+	return func(tx store.UserReader) (*store.User, error) { return findUser(tx, r.PathValue("user")) }
 }
 
 // shownUser has the values that the schema declares.
@@ -178,14 +150,13 @@ func (api *adminAPI) patchUser(a *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &v); err != nil {
 		return nil, err
 	}
-	return api.changeUser(a, r, func(tx store.WriteTx, u *store.User) error {
-		u.Fields = a.Schema().Renew(store.UserType, u.Fields)
-		if err := v.apply(store.UserType, u, a.Schema()); err != nil {
-			return err
-		}
-		u.Username = password.NormalUsername(u.Username)
-		return store.SaveUser(tx, a.Schema(), u)
+	u, err := a.manager().ChangeUser(r.Context(), manage.Actor{}, named(r), func(u *store.User) error {
+		return v.apply(store.UserType, u, a.Schema())
 	})
+	if err != nil {
+		return nil, err
+	}
+	return a.shownUser(u), nil
 }
 
 func (api *adminAPI) enableUser(a *App, r *http.Request) (any, error) {
@@ -198,26 +169,15 @@ func (api *adminAPI) disableUser(a *App, r *http.Request) (any, error) {
 
 // switchUser works whatever the schema came to ask of the user since.
 func (api *adminAPI) switchUser(a *App, r *http.Request, active bool) (any, error) {
-	return api.changeUser(a, r, func(tx store.WriteTx, u *store.User) error {
-		u.IsActive = active
-		return store.KeepUser(tx, a.Schema(), u)
-	})
+	u, err := a.manager().SetActive(r.Context(), manage.Actor{}, named(r), active)
+	if err != nil {
+		return nil, err
+	}
+	return a.shownUser(u), nil
 }
 
 func (api *adminAPI) deleteUser(a *App, r *http.Request) (any, error) {
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		u, err := findUser(tx, r.PathValue("user"))
-		if err != nil {
-			return err
-		}
-		if err := a.signOut(tx, u.ID); err != nil {
-			return err
-		}
-		if err := store.Audit(tx, byOperator(), store.ActionUserDelete, store.UserParty(u)); err != nil {
-			return err
-		}
-		return tx.DeleteUser(u.ID)
-	})
+	return nil, a.manager().DeleteUser(r.Context(), manage.Actor{}, named(r))
 }
 
 // putPassword sets a password and ends every session: whoever knew the old one
@@ -233,54 +193,5 @@ func (api *adminAPI) putPassword(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		u, err := findUser(tx, r.PathValue("user"))
-		if err != nil {
-			return err
-		}
-		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: now}); err != nil {
-			return err
-		}
-		if err := store.Audit(tx, byOperator(), store.ActionPasswordSet, store.UserParty(u)); err != nil {
-			return err
-		}
-		return a.signOut(tx, u.ID)
-	})
-}
-
-// auditUser writes down how a user was changed.
-func auditUser(tx store.AuditWriter, was, u *store.User) error {
-	action := store.ActionUserChange
-	switch {
-	case was.IsActive && !u.IsActive:
-		action = store.ActionUserDisable
-	case !was.IsActive && u.IsActive:
-		action = store.ActionUserEnable
-	}
-	return store.Audit(tx, byOperator(), action, store.UserParty(u), store.AuditChanges(was, u)...)
-}
-
-// signOut ends the sessions of a user at the server and at the gates of this
-// process, and every token, and has the clients told.
-func (a *App) signOut(tx store.WriteTx, userID int64) error {
-	families, err := tx.Families(userID)
-	if err != nil {
-		return err
-	}
-	for _, f := range families {
-		if err := tx.DeleteFamily(f.ID); err != nil {
-			return err
-		}
-	}
-	subject := strconv.FormatInt(userID, 10)
-	if err := store.QueueLogouts(tx, subject, func(*store.SignIn) bool { return true }, time.Now().UTC()); err != nil {
-		return err
-	}
-	for _, realm := range append([]string{store.ServerRealm}, a.realms...) {
-		if _, err := tx.DeleteSessionsOf(realm, subject, store.Hash{}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return nil, a.manager().SetPassword(r.Context(), manage.Actor{}, named(r), hash)
 }

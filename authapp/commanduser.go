@@ -31,8 +31,9 @@ func userCommand() *cobra.Command {
 	f.Bool("no-password", false, "Do not read a password; the user cannot sign in with one yet")
 	f.Bool("invite", false, "Do not read a password, but mail the user a link by which they choose one")
 
-	list := command("list", "Lists users", cobra.NoArgs, listUsersCmd)
+	list := command("list [--search <prefix>] [--group <name>] [--status <status>]", "Lists users", cobra.NoArgs, listUsersCmd)
 	listFlags(list)
+	filterFlags(list)
 	link := command("password-link <user> [--mail]", "Makes a link by which the user chooses a password, once, within 30 minutes",
 		cobra.ExactArgs(1), passwordLinkCmd)
 	link.Flags().Bool("mail", false, "Send it to the user's e-mail address instead of printing it")
@@ -172,6 +173,12 @@ func passwordCmd(s *session, args []string) error {
 func listUsersCmd(s *session, _ []string) error {
 	all := []*store.User{}
 	err := s.pages("/auth/users", func(path string) (string, int, error) {
+		if asked := filters(s.cmd); len(asked) > 0 {
+			var page store.UserPage
+			err := s.call(http.MethodGet, path+"&"+asked.Encode(), nil, &page)
+			all = append(all, page.Users...)
+			return page.Next, len(page.Users), err
+		}
 		var page userPage
 		if err := s.call(http.MethodGet, path, nil, &page); err != nil {
 			return "", 0, err

@@ -76,6 +76,9 @@ const partsFile = "templates/parts.html"
 func (a *Admin) pages() {
 	a.page("", staff, a.home, nil)
 	a.page("users", staff, a.listUsers, a.doToUsers)
+	a.upload("users/import", staff, a.askImport, a.tryImport)
+	a.page("users/import/{id}", staff, a.askImport, a.doImport)
+	a.page("users/export", staff, a.export, nil)
 	a.page("users/new", staff, a.newUser, a.createUser)
 	a.page("users/{id}", staff, a.showUser, a.doToUser)
 	a.page("users/{id}/edit", staff, a.editUser, a.changeUser)

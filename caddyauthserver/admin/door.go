@@ -29,8 +29,8 @@ type Door interface {
 	// PasswordLink makes a link by which somebody chooses a password, for whoever
 	// administers to hand over. MailPasswordLink sends it, if SendsMail says that
 	// there is a way to, and the person has an address (else ErrNoMail).
-	PasswordLink(ctx context.Context, userID int64) (string, error)
-	MailPasswordLink(ctx context.Context, userID int64) error
+	PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) (string, error)
+	MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error
 	SendsMail() bool
 	// BrowserName is what to call a browser.
 	BrowserName(userAgent string) lang.Text

@@ -15,34 +15,45 @@ import (
 // all fields of a user.
 const maxForm = 1 << 20
 
-// readForm reads what was posted, and answers what cannot be read or was not shown
-// to this browser.
-func (a *Admin) readForm(w http.ResponseWriter, r *http.Request, v *visit) (url.Values, bool) {
-	typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || typ != "application/x-www-form-urlencoded" {
+// readForm reads what was posted, with a file where the page takes one, and answers
+// what cannot be read or was not shown to this browser.
+func (a *Admin) readForm(w http.ResponseWriter, r *http.Request, v *visit, upload bool) bool {
+	want := "application/x-www-form-urlencoded"
+	if upload {
+		want = "multipart/form-data"
+	}
+	if typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || typ != want {
 		a.badForm(w, r, http.StatusUnsupportedMediaType)
-		return nil, false
+		return false
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
-	if err != nil {
-		status := http.StatusBadRequest
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			status = http.StatusRequestEntityTooLarge
-		}
-		a.badForm(w, r, status)
-		return nil, false
+	var err error
+	if upload {
+		v.form, v.file, err = readUpload(w, r)
+	} else {
+		v.form, err = readPlain(w, r)
 	}
-	form, err := url.ParseQuery(string(b))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		a.badForm(w, r, http.StatusRequestEntityTooLarge)
+		return false
+	}
 	if err != nil {
 		a.badForm(w, r, http.StatusBadRequest)
-		return nil, false
+		return false
 	}
-	return form, a.shownHere(w, r, v, form)
+	return a.shownHere(w, r, v)
+}
+
+func readPlain(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		return nil, err
+	}
+	return url.ParseQuery(string(b))
 }
 
 // shownHere says whether the form was shown to this browser, and answers if not.
-func (a *Admin) shownHere(w http.ResponseWriter, r *http.Request, v *visit, form url.Values) bool {
-	if a.Door.CSRFValid(r, form, v.purpose()) {
+func (a *Admin) shownHere(w http.ResponseWriter, r *http.Request, v *visit) bool {
+	if a.Door.CSRFValid(r, v.form, v.purpose()) {
 		return true
 	}
 	a.message(w, r, http.StatusForbidden, webpage.Message{

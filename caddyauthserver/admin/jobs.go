@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,7 +51,8 @@ type job struct {
 	finished bool
 	failed   bool
 	troubles []lang.Text
-	report   any // what a finished job has to show; see its kind
+	report   *importReport  // what became of a list
+	pending  *pendingImport // the list, as long as it was tried alone
 }
 
 // maxTroubles is how many troubles of a job are kept.
@@ -60,6 +62,20 @@ func (j *job) progress(done int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.done = done
+}
+
+// forget lets a list go that nobody brought in.
+func (j *job) forget() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.pending = nil
+}
+
+// of says how much there is to do.
+func (j *job) of(total int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.total = total
 }
 
 func (j *job) trouble(t lang.Text) {
@@ -86,6 +102,11 @@ func (s *jobs) start(owner int64, title lang.Text, back string, run func(context
 	if len(s.order) >= maxJobs {
 		delete(s.all, s.order[0])
 		s.order = s.order[1:]
+	}
+	for _, old := range s.all {
+		if old.owner == owner {
+			old.forget()
+		}
 	}
 	j, id := &job{owner: owner, title: title, back: back}, store.NewSecret()
 	s.all[id], s.order = j, append(s.order, id)
@@ -125,7 +146,7 @@ type jobPage struct {
 	Done, Total      int
 	Finished, Failed bool
 	Troubles         []lang.Text
-	Report           any
+	Report           *importReport
 	Back             string
 }
 
@@ -136,7 +157,14 @@ func (a *Admin) showJob(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return store.ErrNotFound
 	}
 	j.mu.Lock()
-	page := jobPage{v.frame(), j.title, j.done, j.total, j.finished, j.failed, j.troubles, j.report, j.back}
+	page := jobPage{v.frame(), j.title, j.done, j.total, j.finished, j.failed, slices.Clone(j.troubles), nil, j.back}
+	if j.finished && j.report != nil {
+		report := *j.report
+		page.Report, report.CSRF = &report, page.CSRF
+		if j.pending != nil && report.Created+report.Changed > 0 {
+			report.Action = a.path("users/import/" + r.PathValue("id"))
+		}
+	}
 	j.mu.Unlock()
 	head := webpage.Head{Title: page.Title, Menu: a.menu(v, "users")}
 	if !page.Finished {

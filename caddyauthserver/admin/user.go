@@ -206,7 +206,7 @@ func (a *Admin) invite(w http.ResponseWriter, r *http.Request, v *visit, id int6
 		return a.userPage(r, v, http.StatusConflict, lang.T("Enable the account first: a link for it would not work."))
 	}
 	if mail {
-		err := a.Door.MailPasswordLink(r.Context(), id)
+		err := a.Door.MailPasswordLink(r.Context(), v.origin(), id)
 		if errors.Is(err, ErrNoMail) {
 			return a.userPage(r, v, http.StatusConflict, lang.T("No mail can be sent to this person. Show the link and hand it over yourself."))
 		}
@@ -216,7 +216,7 @@ func (a *Admin) invite(w http.ResponseWriter, r *http.Request, v *visit, id int6
 		a.goTo(w, "users/"+strconv.FormatInt(id, 10), url.Values{"done": {"mailed"}})
 		return nil
 	}
-	link, err := a.Door.PasswordLink(r.Context(), id)
+	link, err := a.Door.PasswordLink(r.Context(), v.origin(), id)
 	if err != nil {
 		return err
 	}

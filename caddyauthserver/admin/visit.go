@@ -28,6 +28,8 @@ type visit struct {
 	r *http.Request
 	// form was posted, with its token; nil for GET.
 	form url.Values
+	// file came with it, where the page takes one.
+	file []byte
 }
 
 // role says who may see a page.
@@ -40,7 +42,12 @@ func superuser(u *store.User) bool { return u.IsSuperuser }
 type handler func(http.ResponseWriter, *http.Request, *visit) error
 
 // page declares one: for GET show, for POST do, which may be nil.
-func (a *Admin) page(name string, who role, show, do handler) {
+func (a *Admin) page(name string, who role, show, do handler) { a.declare(name, who, show, do, false) }
+
+// upload declares a page whose form has a file.
+func (a *Admin) upload(name string, who role, show, do handler) { a.declare(name, who, show, do, true) }
+
+func (a *Admin) declare(name string, who role, show, do handler, upload bool) {
 	a.mux.HandleFunc(a.path(name), func(w http.ResponseWriter, r *http.Request) {
 		posted := r.Method == http.MethodPost
 		if posted && do == nil {
@@ -57,7 +64,7 @@ func (a *Admin) page(name string, who role, show, do handler) {
 		answer := show
 		if posted {
 			answer = do
-			if v.form, ok = a.readForm(w, r, v); !ok {
+			if !a.readForm(w, r, v, upload) {
 				return
 			}
 		}
@@ -97,9 +104,10 @@ func (v *visit) signedInWithin(d time.Duration) bool {
 	return false
 }
 
-// actor is who acts, for the manager.
-func (v *visit) actor() manage.Actor {
-	return manage.Actor{UserID: v.User.ID, IP: v.a.Door.ClientIP(v.r), UserAgent: v.r.UserAgent()}
+// origin is who acts, for the audit log.
+func (v *visit) origin() store.AuditOrigin {
+	by := v.actor()
+	return store.AuditOrigin{Actor: store.UserParty(v.User), IP: by.IP, UserAgent: by.UserAgent, Time: v.a.Now()}
 }
 
 // back is where a browser that has to sign in is to return: what was posted is not

@@ -74,8 +74,8 @@ func (d door) CSRFValid(r *http.Request, form url.Values, purpose string) bool {
 	return d.csrfValid(r, form, purpose)
 }
 
-func (d door) MailPasswordLink(ctx context.Context, userID int64) error {
-	err := d.Provider.MailPasswordLink(ctx, userID)
+func (d door) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error {
+	err := d.Provider.MailPasswordLink(ctx, by, userID)
 	if errors.Is(err, ErrNoMail) {
 		return fmt.Errorf("%w: %v", admin.ErrNoMail, err)
 	}

@@ -70,6 +70,9 @@ func (m *Manager) regroupIn(tx store.WriteTx, p power, u *store.User, change fun
 	}
 	slices.Sort(u.Groups)
 	u.Groups = slices.Compact(u.Groups)
+	if slices.Equal(u.Groups, before.Groups) {
+		return nil
+	}
 	if err := store.KeepUser(tx, m.Schema, u); err != nil {
 		return err
 	}

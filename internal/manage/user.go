@@ -68,13 +68,13 @@ func (m *Manager) changeUser(tx store.WriteTx, p power, u *store.User, change fu
 	if err := store.SaveUser(tx, m.Schema, u); err != nil {
 		return err
 	}
+	if err := m.auditChange(tx, p, before, u); err != nil {
+		return err
+	}
 	if u.IsStaff && !before.IsStaff || u.IsSuperuser && !before.IsSuperuser {
 		if err := m.endLinks(tx, u.ID); err != nil {
 			return err
 		}
-	}
-	if err := m.auditChange(tx, p, before, u); err != nil {
-		return err
 	}
 	if u.IsActive {
 		return nil

@@ -1,0 +1,149 @@
+package authapp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddyito/caddyito/internal/manage"
+)
+
+func importCommand() *cobra.Command {
+	imp := command("import <file> [--dry-run]", "Brings in a list of users in CSV; - is standard input. Its first line names the columns",
+		cobra.ExactArgs(1), importCmd)
+	imp.Flags().BoolP("dry-run", "n", false, "Only say what would change")
+	return imp
+}
+
+func exportCommand() *cobra.Command {
+	exp := command("export [<file>] [--format csv|json] [--search <prefix>] [--group <name>] [--status <status>]",
+		"Writes users as a list, which import takes; to standard output without a file", cobra.MaximumNArgs(1), exportCmd)
+	exp.Flags().String("format", "csv", "csv, or json")
+	filterFlags(exp)
+	return exp
+}
+
+func filterFlags(cmd *cobra.Command) {
+	cmd.Flags().String("search", "", "Only whose username, e-mail address or name begins so")
+	cmd.Flags().String("group", "", "Only who is in this group")
+	cmd.Flags().String("status", "", "Only who is active, disabled, staff or superuser")
+}
+
+// filters are what those flags say, as the API has it.
+func filters(cmd *cobra.Command) url.Values {
+	query := url.Values{}
+	for _, name := range []string{"search", "group", "status"} {
+		if v, _ := cmd.Flags().GetString(name); v != "" {
+			query.Set(name, v)
+		}
+	}
+	return query
+}
+
+func exportCmd(s *session, args []string) (err error) {
+	query := filters(s.cmd)
+	format, _ := s.cmd.Flags().GetString("format")
+	if s.json {
+		format = "json"
+	}
+	query.Set("format", format)
+	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodGet, "/auth/export?"+query.Encode(), http.Header{}, nil)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer resp.Body.Close()
+	out := s.out
+	if len(args) > 0 {
+		f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("making the file of the list: %w", err)
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		out = f
+	}
+	if _, err := io.Copy(out, resp.Body); err != nil {
+		return fmt.Errorf("the list broke off, and is not whole: %w", err)
+	}
+	return nil
+}
+
+func importCmd(s *session, args []string) error {
+	in := s.cmd.InOrStdin()
+	if args[0] != "-" {
+		f, err := os.Open(args[0])
+		if err != nil {
+			return fmt.Errorf("opening the list: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	dry, _ := s.cmd.Flags().GetBool("dry-run")
+	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodPost, fmt.Sprintf("/auth/import?dry_run=%t", dry),
+		http.Header{"Content-Type": {"text/csv"}}, in)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer resp.Body.Close()
+	onTerminal := s.onTerminal()
+	p := &progress{out: s.out, overwrite: onTerminal, silent: s.json || !onTerminal}
+	dec := json.NewDecoder(resp.Body)
+	var status importStatus
+	for status.Outcome == nil {
+		status = importStatus{}
+		if err := dec.Decode(&status); err != nil {
+			return fmt.Errorf("the import broke off; what was done stays, and it can be begun again: %w", err)
+		}
+		p.show(bar(status.Done, status.Total))
+	}
+	p.end()
+	if err := s.print(status.Outcome, func(w io.Writer) { printOutcome(w, status.Outcome, dry) }); err != nil {
+		return err
+	}
+	switch {
+	case status.Error != "":
+		return errors.New(status.Error)
+	case status.Outcome.Failed > 0:
+		return fmt.Errorf("%d lines have problems", status.Outcome.Failed)
+	}
+	return nil
+}
+
+func printOutcome(w io.Writer, o *manage.Outcome, dry bool) {
+	for _, l := range o.Lines {
+		what := l.Does
+		for _, c := range l.Changes {
+			if l.Does == "change" {
+				what += fmt.Sprintf(" %s: %q -> %q", c.Field, c.Old, c.New)
+			}
+		}
+		if l.Does == "fail" {
+			what = "problem: " + strings.Join(l.Problems, "; ")
+		}
+		row(w, fmt.Sprintf("line %d", l.Line), l.Username, what)
+	}
+	verb := ""
+	if dry {
+		verb = "would be "
+	}
+	fmt.Fprintf(w, "%d %screated, %d %schanged, %d as they are, %d with problems\n", o.Created, verb, o.Changed, verb, o.Unchanged, o.Failed)
+}
+
+// barWidth is that of a progress bar, in characters.
+const barWidth = 30
+
+// bar is how far something is.
+func bar(done, total int) string {
+	full := barWidth
+	if total > 0 {
+		full = barWidth * done / total
+	}
+	return fmt.Sprintf("[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), done, total)
+}
