@@ -77,7 +77,6 @@ func (a *Admin) pages() {
 	a.page("", staff, a.home, nil)
 	a.page("users", staff, a.listUsers, a.doToUsers)
 	a.upload("users/import", staff, a.askImport, a.tryImport)
-	a.page("users/import/{id}", staff, a.askImport, a.doImport)
 	a.page("users/export", staff, a.export, nil)
 	a.page("users/new", staff, a.newUser, a.createUser)
 	a.page("users/{id}", staff, a.showUser, a.doToUser)
@@ -90,7 +89,7 @@ func (a *Admin) pages() {
 	a.page("objects/{type}/{id}", staff, a.editObject, a.changeObject)
 	a.page("objects/{type}/{id}/delete", staff, a.askDeleteObject, a.deleteObject)
 	a.page("pick/{type}", staff, a.pick, nil)
-	a.page("jobs/{id}", staff, a.showJob, nil)
+	a.page("jobs/{id}", staff, a.showJob, a.doImport)
 	a.operationPages()
 }
 

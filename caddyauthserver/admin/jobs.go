@@ -162,7 +162,7 @@ func (a *Admin) showJob(w http.ResponseWriter, r *http.Request, v *visit) error 
 		report := *j.report
 		page.Report, report.CSRF = &report, page.CSRF
 		if j.pending != nil && report.Created+report.Changed > 0 {
-			report.Action = a.path("users/import/" + r.PathValue("id"))
+			report.Action = r.URL.Path
 		}
 	}
 	j.mu.Unlock()
