@@ -1,0 +1,113 @@
+package admin_test
+
+import (
+	"bytes"
+	"mime/multipart"
+	"strings"
+	"testing"
+	"time"
+)
+
+// upload posts a list.
+func (b *browser) upload(token, list string) *answer {
+	b.t.Helper()
+	var body bytes.Buffer
+	m := multipart.NewWriter(&body)
+	m.WriteField("csrf", token)
+	f, err := m.CreateFormFile("file", "users.csv")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	f.Write([]byte(list))
+	m.Close()
+	return b.do("POST", "/o/admin/users/import", m.FormDataContentType(), &body)
+}
+
+// finished is the page of a job that is done.
+func (b *browser) finished(a *answer) *answer {
+	b.t.Helper()
+	if a.StatusCode != 303 {
+		b.t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	for range 2000 {
+		page := b.get(a.Header.Get("Location"))
+		if page.Header.Get("Refresh") == "" {
+			return page
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	b.t.Fatal("it does not finish")
+	return nil
+}
+
+func TestAListIsTriedAndThenBroughtIn(t *testing.T) {
+	s := newServer(t)
+	b := s.as("sam")
+	token := b.get("/o/admin/users/import").form().Get("csrf")
+	a := b.upload(token, "username,email,first_name\neve,eve@example.com,<b>Eve\nada,ada@example.com,Augusta\nroot,,Evil\nbad name,,\n")
+	trial := b.finished(a)
+	for _, want := range []string{"Would be created", "first_name: <del>Ada</del> <ins>Augusta</ins>", "you may not do this", "letters, digits", `id="import-submit"`} {
+		if !strings.Contains(trial.body, want) {
+			t.Errorf("the trial does not say %q: %s", want, trial.body)
+		}
+	}
+	if s.user("eve") != nil || s.user("ada").FirstName != "Ada" {
+		t.Fatal("the trial wrote something")
+	}
+	if a := s.as("sue").post(a.Header.Get("Location"), trial.form()); a.StatusCode == 303 {
+		t.Error("somebody else brings it in")
+	}
+	done := b.finished(b.post(a.Header.Get("Location"), trial.form()))
+	if u := s.user("eve"); u == nil || u.FirstName != "<b>Eve" || s.user("ada").FirstName != "Augusta" || s.user("root").FirstName != "" {
+		t.Errorf("it was not brought in: %s", done.body)
+	}
+	if strings.Contains(done.body, "import-submit") || b.post(a.Header.Get("Location"), trial.form()).StatusCode != 404 {
+		t.Error("it can be brought in twice")
+	}
+}
+
+func TestAListThatCannotBeRead(t *testing.T) {
+	s := newServer(t)
+	b := s.as("sam")
+	token := b.get("/o/admin/users/import").form().Get("csrf")
+	for list, say := range map[string]string{"": "Choose a file.", "name\nx\n": "no column", "username\n\xff\n": "UTF-8"} {
+		if a := b.upload(token, list); a.StatusCode != 422 || !strings.Contains(a.body, say) {
+			t.Errorf("%q: %d without %q", list, a.StatusCode, say)
+		}
+	}
+	if a := b.upload("", "username\neve\n"); a.StatusCode != 403 {
+		t.Errorf("without a token: %d", a.StatusCode)
+	}
+	if a := b.upload(token, strings.Repeat("x", 33<<20)); a.StatusCode != 413 {
+		t.Errorf("too large: %d", a.StatusCode)
+	}
+	s.clock.add(16 * time.Minute)
+	if a := b.get("/o/admin/users/import"); a.StatusCode != 303 {
+		t.Errorf("long after signing in: %d", a.StatusCode)
+	}
+}
+
+func TestExport(t *testing.T) {
+	s := newServer(t)
+	b := s.as("sam")
+	a := b.get("/o/admin/users/export?format=csv&q=ada")
+	if a.Header.Get("Content-Type") != "text/csv; charset=utf-8" || a.Header.Get("Content-Disposition") != `attachment; filename="users.csv"` ||
+		strings.Count(a.body, "\n") != 2 || !strings.Contains(a.body, "ada@example.com") {
+		t.Errorf("%v %s", a.Header, a.body)
+	}
+	if a := b.get("/o/admin/users/export?format=json"); a.Header.Get("Content-Type") != "application/json" || strings.Count(a.body, `"username"`) != 6 || strings.Contains(a.body, "argon2") {
+		t.Errorf("%v %s", a.Header, a.body)
+	}
+	for _, path := range []string{"/o/admin/users/export", "/o/admin/users/export?format=xml"} {
+		if a := b.get(path); a.StatusCode != 404 {
+			t.Errorf("%s: %d", path, a.StatusCode)
+		}
+	}
+	if a := s.as("ada").get("/o/admin/users/export?format=csv"); a.StatusCode != 403 {
+		t.Errorf("everybody may: %d", a.StatusCode)
+	}
+	s.clock.add(16 * time.Minute)
+	if a := b.get("/o/admin/users/export?format=csv"); a.StatusCode != 303 {
+		t.Errorf("long after signing in: %d", a.StatusCode)
+	}
+}
