@@ -140,5 +140,5 @@ func TestBrowserSecondFactors(t *testing.T) {
 	if listed := b.caddy.authJSON("", "user", "factors", "list", "alice"); len(listed["factors"].([]any)) != 0 || listed["recovery_codes"] != 0.0 {
 		t.Errorf("after the reset: %v", listed)
 	}
-	do(t, browser, chromedp.Navigate(b.server+"/o/account/security"), chromedp.WaitVisible(chromedp.CSS("#login-submit")))
+	do(t, browser, present(key, false), chromedp.Navigate(b.server+"/o/account/security"), chromedp.WaitVisible(chromedp.CSS("#login-submit")))
 }
