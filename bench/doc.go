@@ -4,6 +4,7 @@
 //	go run ./bench gate       what the gate costs a request
 //	go run ./bench sync       how soon a change is in force, what filling costs
 //	go run ./bench provider   how many sign-ins and tokens the server gives
+//	go run ./bench admin      how quickly its list of users comes
 //
 // It starts itself again as child processes, each a real "caddy run" with a
 // Caddyfile of its own, so that CPU time, allocations and memory are those of
@@ -39,7 +40,7 @@
 // subcommand, fleet.go and receivers.go what it drives, syncreport.go prints.
 // provider.go is the third, providerseed.go fills its stores, errands.go is what it
 // asks for, rush.go the crowd, bare.go what cannot be had for less, and
-// providerreport.go prints.
+// providerreport.go prints. admin.go is the fourth, with servers as the third has.
 //
 // Its neighbours: everything it measures it takes through Caddy, as a user
 // does; only seed.go, fleet.go and providerseed.go reach into store/boltstore, to make

@@ -21,6 +21,7 @@ var commands = []command{
 	{"gate", "what the gate costs a request, beside plain Caddy and a bare stub", runGate},
 	{"sync", "how soon a change is in force at the gates, and what filling them costs", runSync},
 	{"provider", "how many sign-ins and tokens the server gives, with few users and with many", runProvider},
+	{"admin", "how quickly the list of users comes, with few users and with many", runAdmin},
 }
 
 func main() {

@@ -162,6 +162,18 @@ func (b *providerBench) startServer(ctx context.Context, dir string, users int) 
 	if err != nil {
 		return nil, err
 	}
+	if s, err = launch(ctx, seed); err != nil {
+		return nil, err
+	}
+	if err := s.register(ctx); err != nil {
+		s.caddy.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// launch starts a server with a store that was filled.
+func launch(ctx context.Context, seed *providerSeed) (s *providerServer, err error) {
 	s = &providerServer{errands: &errands{seed: seed, secrets: map[string]string{}}}
 	if s.errands.addr, err = freeAddr(); err != nil {
 		return nil, err
@@ -170,7 +182,7 @@ func (b *providerBench) startServer(ctx context.Context, dir string, users int) 
 		return nil, err
 	}
 	// The people of the crowd come from all over the world.
-	if s.caddy, err = startCaddy(ctx, fmt.Sprintf("server with %d users", users), dir, s.errands.addr, fmt.Sprintf(`{
+	s.caddy, err = startCaddy(ctx, fmt.Sprintf("server with %d users", seed.users), seed.dir, s.errands.addr, fmt.Sprintf(`{
 	admin %s
 	persist_config off
 	auto_https off
@@ -184,14 +196,8 @@ func (b *providerBench) startServer(ctx context.Context, dir string, users int) 
 http://%s {
 	auth_server
 }
-`, s.admin, s.errands.addr)); err != nil {
-		return nil, err
-	}
-	if err := s.register(ctx); err != nil {
-		s.caddy.stop()
-		return nil, err
-	}
-	return s, nil
+`, s.admin, s.errands.addr))
+	return s, err
 }
 
 // register has the clients registered in the store, as most clients are.
