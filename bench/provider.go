@@ -153,10 +153,10 @@ func (b *providerBench) inTurns(rate int) int {
 
 func (b *providerBench) startServer(ctx context.Context, dir string, users int) (s *providerServer, err error) {
 	want := map[string]sales{clientES256: {
-		store.KindCode: b.inTurns(8000), store.KindRefresh: 64 * b.conns, store.KindAccess: 20_000,
+		store.KindCode: b.inTurns(20_000), store.KindRefresh: 64 * b.conns, store.KindAccess: 20_000,
 	}}
 	if users == b.few {
-		want[clientRS256] = sales{store.KindCode: b.inTurns(3000), store.KindRefresh: 64 * b.conns}
+		want[clientRS256] = sales{store.KindCode: b.inTurns(6000), store.KindRefresh: 64 * b.conns}
 	}
 	seed, err := seedProvider(ctx, dir, users, want)
 	if err != nil {
