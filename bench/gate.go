@@ -55,7 +55,7 @@ func runGate(ctx context.Context, args []string, out, progress io.Writer) error 
 	}
 	r := b.report()
 	if *asJSON {
-		return r.writeJSON(out)
+		return writeJSON(out, r)
 	}
 	return r.writeTable(out)
 }

@@ -137,8 +137,6 @@ func (b *gateBench) result(r *row) result {
 	return out
 }
 
-func (r *report) writeJSON(out io.Writer) error { return writeJSON(out, r) }
-
 // writeJSON writes a report for programs.
 func writeJSON(out io.Writer, report any) error {
 	enc := json.NewEncoder(out)

@@ -8,13 +8,8 @@ import (
 
 // home tells people who come to the server itself who they are.
 func (p *Provider) home(w http.ResponseWriter, r *http.Request) {
-	in, err := p.currentSession(r)
-	if err != nil {
-		p.unavailable(w, r, "reading session", err)
-		return
-	}
-	if in == nil {
-		seeOther(w, p.url("login"))
+	in, ok := p.ownSession(w, r)
+	if !ok {
 		return
 	}
 	p.pages.Home(w, http.StatusOK, pages.Home{

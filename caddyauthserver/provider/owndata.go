@@ -43,17 +43,12 @@ type ownApp struct {
 
 // downloadData gives people a copy of their data as a file.
 func (p *Provider) downloadData(w http.ResponseWriter, r *http.Request) {
-	in, err := p.currentSession(r)
-	if err != nil {
-		p.unavailable(w, r, "reading session", err)
-		return
-	}
-	if in == nil {
-		seeOther(w, p.url("login"))
+	in, ok := p.ownSession(w, r)
+	if !ok {
 		return
 	}
 	var data *ownData
-	err = p.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
+	err := p.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
 		data, err = p.dataOf(tx, in)
 		return err
 	})

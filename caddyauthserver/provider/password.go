@@ -15,13 +15,8 @@ import (
 // password is where people who are signed in change their password. That takes
 // the current one; wrong ones count like those of the sign-in page.
 func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
-	in, err := p.currentSession(r)
-	if err != nil {
-		p.unavailable(w, r, "reading session", err)
-		return
-	}
-	if in == nil {
-		seeOther(w, p.url("login"))
+	in, ok := p.ownSession(w, r)
+	if !ok {
 		return
 	}
 	show := func(status int, problems map[string]lang.Text) {

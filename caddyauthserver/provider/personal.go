@@ -17,13 +17,8 @@ import (
 // sent to it was followed (emailchange.go). To ask for another address takes the
 // password, since forgotten passwords are mailed there.
 func (p *Provider) personal(w http.ResponseWriter, r *http.Request) {
-	in, err := p.currentSession(r)
-	if err != nil {
-		p.unavailable(w, r, "reading session", err)
-		return
-	}
-	if in == nil {
-		seeOther(w, p.url("login"))
+	in, ok := p.ownSession(w, r)
+	if !ok {
 		return
 	}
 	page := pages.Personal{

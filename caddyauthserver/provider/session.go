@@ -27,6 +27,21 @@ type signedIn struct {
 	raised  bool // they were signed in, and proved more
 }
 
+// ownSession is the session of who comes to a page of their own. It leads those who
+// are not signed in to where they do that, and says whether there is more to do.
+func (p *Provider) ownSession(w http.ResponseWriter, r *http.Request) (*signedIn, bool) {
+	in, err := p.currentSession(r)
+	if err != nil {
+		p.unavailable(w, r, "reading session", err)
+		return nil, false
+	}
+	if in == nil {
+		seeOther(w, p.url("login"))
+		return nil, false
+	}
+	return in, true
+}
+
 // currentSession is who the browser is signed in as, or nil.
 func (p *Provider) currentSession(r *http.Request) (*signedIn, error) {
 	all, err := p.sessions(r)
