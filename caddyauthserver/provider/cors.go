@@ -26,6 +26,7 @@ func (p *Provider) allowOrigin(h http.Header, r *http.Request, policy corsPolicy
 	switch policy {
 	case anyOrigin:
 		h.Set("Access-Control-Allow-Origin", "*")
+		return true
 	case clientOrigins:
 		h.Add("Vary", "Origin")
 		origin := r.Header["Origin"]

@@ -14,13 +14,12 @@ const (
 
 // discovery says what this provider can do and where.
 func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "public, max-age=300")
-	writeEncoded(w, http.StatusOK, p.metadata)
+	p.metadata.serve(w)
 }
 
 // describe is the document, which is the same as long as the provider lives. Every
 // URL rests on the configured issuer, whatever host a request names.
-func (p *Provider) describe() []byte {
+func (p *Provider) describe() *document {
 	clientAuth := []string{"client_secret_basic", "client_secret_post", "none"}
 	metadata := map[string]any{
 		"issuer":                 p.Issuer,
@@ -68,5 +67,5 @@ func (p *Provider) describe() []byte {
 	if p.Registration {
 		metadata["registration_endpoint"] = p.url("register")
 	}
-	return encodeJSON(metadata)
+	return newDocument(metadata)
 }

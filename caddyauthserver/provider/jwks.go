@@ -5,14 +5,9 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/base64"
-	"fmt"
 	"math/big"
 	"net/http"
-	"time"
 )
-
-// jwksCached is how long clients may keep the keys without asking again.
-const jwksCached = 5 * time.Minute
 
 // jwks publishes the public half of every key in the store: before it signs,
 // while it does, and as long as what it signed may be shown (RFC 7517).
@@ -27,19 +22,16 @@ func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
 		p.oauthFailure(w, r, "reading signing keys", err)
 		return
 	}
-	w.Header().Set("Cache-Control", jwksCacheControl)
-	writeEncoded(w, http.StatusOK, keys.published)
+	keys.published.serve(w)
 }
 
-var jwksCacheControl = fmt.Sprintf("public, max-age=%d", int(jwksCached/time.Second))
-
 // publish is the document with the public half of every key.
-func publish(keys []*signingKey) []byte {
+func publish(keys []*signingKey) *document {
 	set := make([]map[string]string, 0, len(keys))
 	for _, k := range keys {
 		set = append(set, jwk(k))
 	}
-	return encodeJSON(map[string]any{"keys": set})
+	return newDocument(map[string]any{"keys": set})
 }
 
 // jwk is the public half of k (RFC 7518 section 6, RFC 8037 section 2).

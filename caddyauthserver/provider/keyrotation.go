@@ -15,9 +15,9 @@ const (
 	// keyPublished is how long before it signs a key is published, so that whoever
 	// kept the keys as long as they may has asked again, also through a proxy that
 	// kept them too.
-	keyPublished = 2 * jwksCached
+	keyPublished = 2 * documentCached
 	// keyTended is how often keys are looked after.
-	keyTended = jwksCached
+	keyTended = documentCached
 	// keyKept is how long at the least a key is kept after the next began to sign:
 	// as ID tokens come back as hints long after they expired.
 	keyKept = DefaultSessionAbsolute

@@ -41,7 +41,7 @@ type keyring struct {
 // keySet is what the store had at one moment.
 type keySet struct {
 	keys      []*signingKey // oldest first
-	published []byte        // see jwks
+	published *document     // see jwks
 }
 
 func newKeyring(s store.Store, master store.MasterKey, now func() time.Time) *keyring {

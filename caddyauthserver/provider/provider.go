@@ -42,8 +42,8 @@ type Provider struct {
 	stopMail  context.CancelFunc // nil before StartMail
 	mailing   sync.WaitGroup
 	meter     meter
-	claims    []claim // about a person
-	metadata  []byte  // see discovery
+	claims    []claim   // about a person
+	metadata  *document // see discovery
 	cookies   cookieNames
 	routes    map[string]route
 	csrfKey   [32]byte
@@ -212,10 +212,11 @@ func Handles(prefix, path string) bool {
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-
 	rt, ok := p.route(strings.TrimSuffix(r.URL.Path, "/"))
+	if rt.cors != anyOrigin { // what leads nowhere needs no such policy
+		h.Set("Referrer-Policy", "no-referrer")
+	}
 	if !ok {
 		p.message(w, r, http.StatusNotFound, webpage.Message{
 			Title: lang.T("Page not found"), Text: lang.T("There is nothing at this address."),
