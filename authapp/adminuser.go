@@ -101,7 +101,7 @@ func (api *adminAPI) takePassword(ctx context.Context, v values) (hash string, e
 
 func (api *adminAPI) hashPassword(ctx context.Context, text string) (string, error) {
 	if err := password.Check(text); err != nil {
-		return "", &store.InvalidError{Type: store.UserType, Problems: []store.Problem{{Field: "password", Message: err.Error()}}}
+		return "", &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("password", err)}}
 	}
 	return api.hasher.Hash(ctx, text)
 }

@@ -50,7 +50,7 @@ func problemsOf(name string, err error) []store.Problem {
 	if errors.As(err, &invalid) {
 		return invalid.Problems
 	}
-	return []store.Problem{{Field: name, Message: err.Error()}}
+	return []store.Problem{store.ProblemOf(name, err)}
 }
 
 // asText is a JSON value as a person would write it, which is what Set reads.

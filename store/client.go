@@ -1,8 +1,6 @@
 package store
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -131,29 +129,43 @@ const (
 	AccessTokenJWT    AccessTokenFormat = "jwt"
 )
 
-// CheckGrants says what is wrong with how the client gets tokens, and what kind.
+// CheckGrants says what is wrong with how the client gets tokens.
 func (c *ClientSettings) CheckGrants() error {
 	for _, g := range c.GrantTypes {
 		if !slices.Contains(GrantTypes(), g) {
-			return fmt.Errorf("there is no grant type %q; there are: %s", g, strings.Join(GrantTypes(), ", "))
+			return Mistakef("there is no grant type %q; there are: %s", g, strings.Join(GrantTypes(), ", "))
 		}
 	}
 	switch {
 	case c.Public && c.MayUse(GrantClientCredentials):
-		return fmt.Errorf("a public client has no credentials, so grant type %s is not for it", GrantClientCredentials)
+		return Mistakef("a public client has no credentials, so grant type %s is not for it", GrantClientCredentials)
 	case len(c.GrantTypes) > 0 && c.MayUse(GrantRefresh) && !c.MayUse(GrantCode) && !c.MayUse(GrantDevice):
-		return fmt.Errorf("grant type %s needs %s or %s, which a refresh token comes from", GrantRefresh, GrantCode, GrantDevice)
-	case c.RequirePAR && !c.MayUse(GrantCode):
-		return fmt.Errorf("pushed authorization requests are of grant type %s, which the client has not", GrantCode)
-	case c.AccessTokenFormat != "" && c.AccessTokenFormat != AccessTokenOpaque && c.AccessTokenFormat != AccessTokenJWT:
-		return fmt.Errorf("an access token is %s or %s, not %q", AccessTokenOpaque, AccessTokenJWT, string(c.AccessTokenFormat))
-	case c.AccessTokenLifetime != 0 && c.AccessTokenLifetime < Duration(time.Second) || c.RefreshTokenLifetime != 0 && c.RefreshTokenLifetime < Duration(time.Second):
-		return errors.New("tokens live for a second at the least")
+		return Mistakef("grant type %s needs %s or %s, which a refresh token comes from", GrantRefresh, GrantCode, GrantDevice)
 	}
-	for _, r := range c.Resources {
-		if err := CheckResource(r); err != nil {
-			return err
-		}
+	return nil
+}
+
+// CheckPAR says what is wrong with asking for pushed authorization requests.
+func (c *ClientSettings) CheckPAR() error {
+	if c.RequirePAR && !c.MayUse(GrantCode) {
+		return Mistakef("pushed authorization requests are of grant type %s, which the client has not", GrantCode)
+	}
+	return nil
+}
+
+// CheckAccessTokenFormat says what is wrong with a format; none is fine.
+func CheckAccessTokenFormat(f AccessTokenFormat) error {
+	if f != "" && f != AccessTokenOpaque && f != AccessTokenJWT {
+		return Mistakef("an access token is %s or %s, not %q", AccessTokenOpaque, AccessTokenJWT, string(f))
+	}
+	return nil
+}
+
+// CheckTokenLifetime says what is wrong with how long a client's tokens live; 0 is
+// that of the server.
+func CheckTokenLifetime(d Duration) error {
+	if d != 0 && d < Duration(time.Second) {
+		return Mistakef("tokens live for a second at the least")
 	}
 	return nil
 }
@@ -163,7 +175,7 @@ func (c *ClientSettings) CheckGrants() error {
 func CheckResource(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Host == "" && u.Opaque == "" || strings.Contains(s, "#") || len(s) > 500 {
-		return fmt.Errorf("resource %.500q: it is an absolute URI without a fragment, as in https://api.example.com", s)
+		return Mistakef("resource %.500q: it is an absolute URI without a fragment, as in https://api.example.com", s)
 	}
 	return nil
 }
@@ -183,7 +195,7 @@ func CheckSyncMode(m SyncMode) error {
 	case "", SyncAll, SyncGranted, SyncOff:
 		return nil
 	}
-	return fmt.Errorf("sync is %s, %s or %s, not %q", SyncAll, SyncGranted, SyncOff, string(m))
+	return Mistakef("sync is %s, %s or %s, not %q", SyncAll, SyncGranted, SyncOff, string(m))
 }
 
 // ClientFormat names how a client that is no gate wants to be told of users.
@@ -193,15 +205,21 @@ type ClientFormat string
 // knows no PKCE.
 const FormatDjangito ClientFormat = "djangito"
 
-// CheckFormat says what is wrong with the client's format and what goes with it.
+// CheckFormat says what is wrong with the client's format.
 func (c *ClientSettings) CheckFormat() error {
 	switch {
 	case c.Format != "" && c.Format != FormatDjangito:
-		return fmt.Errorf("format is %s or not given, not %q", FormatDjangito, string(c.Format))
+		return Mistakef("format is %s or not given, not %q", FormatDjangito, string(c.Format))
 	case c.Format != "" && c.Public:
-		return fmt.Errorf("a client of format %s has a secret, so it is not public", c.Format)
-	case c.Format == "" && c.AdminFlags:
-		return fmt.Errorf("only a client of format %s can be told of admin flags", FormatDjangito)
+		return Mistakef("a client of format %s has a secret, so it is not public", c.Format)
+	}
+	return nil
+}
+
+// CheckAdminFlags says what is wrong with telling the client who is staff.
+func (c *ClientSettings) CheckAdminFlags() error {
+	if c.AdminFlags && c.Format == "" {
+		return Mistakef("only a client of format %s can be told of admin flags", FormatDjangito)
 	}
 	return nil
 }
@@ -310,14 +328,14 @@ type ClientWriter interface {
 // of A-Z a-z 0-9 . _ ~ - and : so that it stands in URLs and headers as it is.
 func CheckClientID(id string) error {
 	if id == "" || len(id) > 100 {
-		return fmt.Errorf("a client id has 1 to 100 characters; this has %d", len(id))
+		return Mistakef("a client id has 1 to 100 characters; this has %d", len(id))
 	}
 	for _, c := range []byte(id) {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
 		case c == '.', c == '_', c == '~', c == '-', c == ':':
 		default:
-			return fmt.Errorf("client id %q: only letters, digits and . _ ~ - : may stand in it", id)
+			return Mistakef("client id %q: only letters, digits and . _ ~ - : may stand in it", id)
 		}
 	}
 	return nil

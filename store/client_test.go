@@ -44,8 +44,8 @@ func TestFormat(t *testing.T) {
 		{Client{ClientSettings: ClientSettings{Format: FormatDjangito, Public: true}}, false},
 		{Client{ClientSettings: ClientSettings{AdminFlags: true}}, false},
 	} {
-		if err := c.client.CheckFormat(); (err == nil) != c.ok {
-			t.Errorf("%+v: %v", c.client, err)
+		if format, flags := c.client.CheckFormat(), c.client.CheckAdminFlags(); (format == nil && flags == nil) != c.ok {
+			t.Errorf("%+v: %v, %v", c.client, format, flags)
 		}
 	}
 	for _, c := range []struct {

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"errors"
-	"fmt"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -22,7 +20,7 @@ func (f *Field) Parse(text string) (any, error) {
 	case Integer:
 		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not an integer", text)
+			return nil, Mistakef("%q is not an integer", text)
 		}
 		return n, nil
 	case Boolean:
@@ -32,11 +30,11 @@ func (f *Field) Parse(text string) (any, error) {
 		case "false", "no", "off", "0":
 			return false, nil
 		}
-		return nil, fmt.Errorf("%q is neither true nor false", text)
+		return nil, Mistakef("%q is neither true nor false", text)
 	case Relation:
 		id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not the id of a %s", text, f.Target)
+			return nil, Mistakef("%q is not the id of a %s", text, f.Target)
 		}
 		return Ref{Type: f.Target, ID: id}, nil
 	}
@@ -71,23 +69,23 @@ func (f *Field) normal(v any) (any, error) {
 	switch f.Type {
 	case Integer:
 		if _, ok := v.(int64); !ok {
-			return nil, errors.New("must be an integer")
+			return nil, Mistakef("must be an integer")
 		}
 		return v, nil
 	case Boolean:
 		if _, ok := v.(bool); !ok {
-			return nil, errors.New("must be true or false")
+			return nil, Mistakef("must be true or false")
 		}
 		return v, nil
 	case Relation:
 		if r, ok := v.(Ref); !ok || r.Type != f.Target {
-			return nil, fmt.Errorf("must refer to a %s", f.Target)
+			return nil, Mistakef("must refer to a %s", f.Target)
 		}
 		return v, nil
 	}
 	s, ok := v.(string)
 	if !ok {
-		return nil, errors.New("must be text")
+		return nil, Mistakef("must be text")
 	}
 	if f.Type != Text {
 		s = strings.TrimSpace(s)
@@ -97,21 +95,21 @@ func (f *Field) normal(v any) (any, error) {
 	}
 	switch f.Type {
 	case Text:
-		if msg := checkText(s, 10_000); msg != "" {
-			return nil, errors.New(msg)
+		if err := checkText(s, 10_000); err != nil {
+			return nil, err
 		}
 	case Decimal:
 		if !decimalGrammar.MatchString(s) {
-			return nil, fmt.Errorf("%q is not a decimal number with at most 30 digits before and 10 after the point", s)
+			return nil, Mistakef("%q is not a decimal number with at most 30 digits before and 10 after the point", s)
 		}
 	case Date:
 		if _, err := time.Parse(time.DateOnly, s); err != nil {
-			return nil, fmt.Errorf("%q is not a date as in 2026-11-23", s)
+			return nil, Mistakef("%q is not a date as in 2026-11-23", s)
 		}
 	case DateTime:
 		t, err := time.Parse(time.RFC3339Nano, s)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not a time as in 2026-11-23T18:30:00Z", s)
+			return nil, Mistakef("%q is not a time as in 2026-11-23T18:30:00Z", s)
 		}
 		s = normalTime(t).Format(time.RFC3339Nano)
 	case Email:
@@ -120,12 +118,12 @@ func (f *Field) normal(v any) (any, error) {
 		}
 	case URL:
 		u, err := url.Parse(s)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || checkText(s, 2000) != "" {
-			return nil, fmt.Errorf("%q is not an http or https URL", s)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || checkText(s, 2000) != nil {
+			return nil, Mistakef("%q is not an http or https URL", s)
 		}
 	case Choice:
 		if !slices.Contains(f.Choices, s) {
-			return nil, fmt.Errorf("%q is not one of %s", s, strings.Join(f.Choices, ", "))
+			return nil, Mistakef("%q is not one of %s", s, strings.Join(f.Choices, ", "))
 		}
 	}
 	return s, nil
@@ -148,7 +146,7 @@ func (u *User) Set(s *Schema, name, text string) error {
 	if p := flag[name]; p != nil {
 		v, err := (&Field{Type: Boolean}).Parse(text)
 		if err != nil {
-			return invalid(UserType, []Problem{{name, err.Error()}})
+			return invalid(UserType, []Problem{ProblemOf(name, err)})
 		}
 		*p = v.(bool)
 		return nil
@@ -191,7 +189,7 @@ func (s *Schema) setField(typ string, values Fields, name, text string) error {
 		for _, f := range s.Fields(typ) {
 			known = append(known, f.Name)
 		}
-		return invalid(typ, []Problem{{name, "there is no such field; there are " + strings.Join(known, ", ")}})
+		return invalid(typ, []Problem{ProblemOf(name, Mistakef("there is no such field; there are %s", strings.Join(known, ", ")))})
 	}
 	if text == "" {
 		delete(values, name)
@@ -199,7 +197,7 @@ func (s *Schema) setField(typ string, values Fields, name, text string) error {
 	}
 	v, err := f.Parse(text)
 	if err != nil {
-		return invalid(typ, []Problem{{name, err.Error()}})
+		return invalid(typ, []Problem{ProblemOf(name, err)})
 	}
 	values[name] = v
 	return nil
@@ -212,38 +210,38 @@ func normalTime(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-func checkUsername(s string) string {
+func checkUsername(s string) error {
 	if n := utf8.RuneCountInString(s); n < 1 || n > 150 {
-		return "must have 1 to 150 characters"
+		return Mistakef("must have 1 to 150 characters")
 	}
 	for _, c := range s {
 		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("@.+-_", c) {
-			return "may hold letters, digits and @ . + - _ only"
+			return Mistakef("may hold letters, digits and @ . + - _ only")
 		}
 	}
-	return ""
+	return nil
 }
 
 func checkEmail(s string) error {
 	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > 254 || checkText(s, 254) != "" || strings.ContainsAny(s, " ,;<>\"") {
-		return fmt.Errorf("%q is not an e-mail address", s)
+	if err != nil || a.Address != s || len(s) > 254 || checkText(s, 254) != nil || strings.ContainsAny(s, " ,;<>\"") {
+		return Mistakef("%q is not an e-mail address", s)
 	}
 	return nil
 }
 
 // checkText refuses what would not survive in a header, a log line or JSON.
-func checkText(s string, limit int) string {
+func checkText(s string, limit int) error {
 	if !utf8.ValidString(s) {
-		return "is not valid UTF-8"
+		return Mistakef("is not valid UTF-8")
 	}
 	if utf8.RuneCountInString(s) > limit {
-		return fmt.Sprintf("is longer than %d characters", limit)
+		return Mistakef("is longer than %d characters", limit)
 	}
 	for _, c := range s {
 		if unicode.IsControl(c) {
-			return "holds a control character"
+			return Mistakef("holds a control character")
 		}
 	}
-	return ""
+	return nil
 }

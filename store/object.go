@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -116,7 +117,7 @@ func checkRefs(tx ObjectReader, typ string, f Fields) error {
 			continue
 		}
 		if _, err := tx.Object(ref); errors.Is(err, ErrNotFound) {
-			problems = append(problems, Problem{name, fmt.Sprintf("there is no %s %d", ref.Type, ref.ID)})
+			problems = append(problems, ProblemOf(name, Mistakef("there is no %s %s", ref.Type, strconv.FormatInt(ref.ID, 10))))
 		} else if err != nil {
 			return err
 		}

@@ -174,7 +174,7 @@ func (s *Schema) checkField(f *Field) string {
 		return "a unique field has no default, since two records would share it"
 	}
 	for i, c := range f.Choices {
-		if msg := checkText(c, 150); msg != "" || c == "" || strings.TrimSpace(c) != c {
+		if checkText(c, 150) != nil || c == "" || strings.TrimSpace(c) != c {
 			return fmt.Sprintf("%q: a choice is 1 to 150 printable characters without surrounding space", c)
 		}
 		if slices.Contains(f.Choices[:i], c) {
@@ -268,68 +268,37 @@ func (s *Schema) uniqueFields(typ string) []string {
 	return names
 }
 
-// Problem is what is wrong with one field of a record.
-type Problem struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
-}
-
-// InvalidError names every field that is wrong with a record.
-type InvalidError struct {
-	Type     string
-	Problems []Problem
-}
-
-func (e *InvalidError) Error() string {
-	parts := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
-		parts[i] = p.Field + ": " + p.Message
-	}
-	return e.Type + ": " + strings.Join(parts, "; ")
-}
-
-func invalid(typ string, problems []Problem) error {
-	if len(problems) == 0 {
-		return nil
-	}
-	return &InvalidError{Type: typ, Problems: problems}
-}
-
 // CheckUser brings u into its normal form (times in UTC to the microsecond,
 // groups sorted) and says everything that is wrong with it.
 func (s *Schema) CheckUser(u *User) error {
 	var problems []Problem
-	bad := func(field, format string, args ...any) {
-		problems = append(problems, Problem{field, fmt.Sprintf(format, args...)})
+	bad := func(field string, err error) {
+		if err != nil {
+			problems = append(problems, ProblemOf(field, err))
+		}
 	}
 	u.Username = strings.TrimSpace(u.Username)
-	if msg := checkUsername(u.Username); msg != "" {
-		bad("username", "%s", msg)
-	}
+	bad("username", checkUsername(u.Username))
 	u.Email = strings.TrimSpace(u.Email)
 	if u.Email == "" {
 		u.EmailVerified = false
-	} else if err := checkEmail(u.Email); err != nil {
-		bad("email", "%v", err)
+	} else {
+		bad("email", checkEmail(u.Email))
 	}
 	for _, f := range []struct{ name, value string }{{"first_name", u.FirstName}, {"last_name", u.LastName}} {
-		if msg := checkText(f.value, 150); msg != "" {
-			bad(f.name, "%s", msg)
-		}
+		bad(f.name, checkText(f.value, 150))
 	}
 	if !languageGrammar.MatchString(u.Language) {
-		bad("language", "must be a language tag, such as en or pt-BR")
+		bad("language", Mistakef("must be a language tag, such as en or pt-BR"))
 	}
 	slices.Sort(u.Groups)
 	u.Groups = slices.Compact(u.Groups)
 	for _, g := range u.Groups {
-		if err := CheckGroup(g); err != nil {
-			bad("groups", "%v", err)
-		}
+		bad("groups", CheckGroup(g))
 	}
 	u.DateJoined, u.LastLogin = normalTime(u.DateJoined), normalTime(u.LastLogin)
 	if u.DateJoined.IsZero() {
-		bad("date_joined", "is missing")
+		bad("date_joined", Mistakef("is missing"))
 	}
 	u.Fields = s.checkRecordFields(UserType, u.Fields, bad)
 	s.checkSize(UserType, Fields{"groups": u.Groups}, u.Fields, bad)
@@ -339,8 +308,8 @@ func (s *Schema) CheckUser(u *User) error {
 // CheckGroup says what is wrong with the name of a group.
 func CheckGroup(g string) error {
 	// A comma would split the group in the Remote-Groups header.
-	if msg := checkText(g, 150); msg != "" || g == "" || strings.TrimSpace(g) != g || strings.Contains(g, ",") {
-		return fmt.Errorf("%q: a group is 1 to 150 printable characters without a comma or surrounding space", g)
+	if checkText(g, 150) != nil || g == "" || strings.TrimSpace(g) != g || strings.Contains(g, ",") {
+		return Mistakef("%q: a group is 1 to 150 printable characters without a comma or surrounding space", g)
 	}
 	return nil
 }
@@ -349,18 +318,22 @@ func CheckGroup(g string) error {
 // with it.
 func (s *Schema) CheckObject(o *Object) error {
 	if s.Object(o.Type) == nil {
-		return invalid(o.Type, []Problem{{"type", fmt.Sprintf("the schema declares no object type %q", o.Type)}})
+		return invalid(o.Type, []Problem{ProblemOf("type", Mistakef("the schema declares no object type %q", o.Type))})
 	}
 	var problems []Problem
-	bad := func(field, format string, args ...any) {
-		problems = append(problems, Problem{field, fmt.Sprintf(format, args...)})
+	bad := func(field string, err error) {
+		if err != nil {
+			problems = append(problems, ProblemOf(field, err))
+		}
 	}
 	o.Fields = s.checkRecordFields(o.Type, o.Fields, bad)
 	s.checkSize(o.Type, nil, o.Fields, bad)
 	return invalid(o.Type, problems)
 }
 
-func (s *Schema) checkRecordFields(typ string, values Fields, bad func(field, format string, args ...any)) Fields {
+var errRequired = Mistakef("is required")
+
+func (s *Schema) checkRecordFields(typ string, values Fields, bad func(field string, err error)) Fields {
 	out := values.Clone()
 	if out == nil {
 		out = Fields{}
@@ -372,17 +345,17 @@ func (s *Schema) checkRecordFields(typ string, values Fields, bad func(field, fo
 		}
 		if !ok {
 			if f.Required {
-				bad(f.Name, "is required")
+				bad(f.Name, errRequired)
 			}
 			continue
 		}
 		v, err := f.normal(v)
 		if err != nil {
-			bad(f.Name, "%v", err)
+			bad(f.Name, err)
 			continue
 		}
 		if f.Required && v == "" {
-			bad(f.Name, "is required")
+			bad(f.Name, errRequired)
 		}
 		out[f.Name] = v
 	}
@@ -395,7 +368,7 @@ func (s *Schema) checkRecordFields(typ string, values Fields, bad func(field, fo
 const maxRecord = 500_000
 
 // checkSize names the largest of the fields where they are too large in all.
-func (s *Schema) checkSize(typ string, builtIn, values Fields, bad func(field, format string, args ...any)) {
+func (s *Schema) checkSize(typ string, builtIn, values Fields, bad func(field string, err error)) {
 	size, most, largest := 0, 0, ""
 	count := func(name string, n int) {
 		if size += n; n > most {
@@ -409,7 +382,7 @@ func (s *Schema) checkSize(typ string, builtIn, values Fields, bad func(field, f
 		count(f.Name, len(values.Text(f.Name)))
 	}
 	if size > maxRecord {
-		bad(largest, "is too long beside the others: a record holds at most %d bytes of text in all", maxRecord)
+		bad(largest, Mistakef("is too long beside the others: a record holds at most %d bytes of text in all", maxRecord))
 	}
 }
 

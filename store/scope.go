@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -25,5 +24,5 @@ func CheckScope(name string) error {
 	if slices.Contains(Scopes(), name) || IsAPIScope(name) {
 		return nil
 	}
-	return fmt.Errorf("there is no scope %q; there are: %s, and those of APIs of your own, which have a colon as in invoices:read", name, strings.Join(Scopes(), ", "))
+	return Mistakef("there is no scope %q; there are: %s, and those of APIs of your own, which have a colon as in invoices:read", name, strings.Join(Scopes(), ", "))
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ func CheckSigningAlg(alg string) error {
 	if alg == "" || slices.Contains(SigningAlgs(), alg) {
 		return nil
 	}
-	return fmt.Errorf("id_token_signed_response_alg is one of %s, not %q", strings.Join(SigningAlgs(), ", "), alg)
+	return Mistakef("id_token_signed_response_alg is one of %s, not %q", strings.Join(SigningAlgs(), ", "), alg)
 }
 
 // SigningKey signs what the server says (ID tokens). Its public half is

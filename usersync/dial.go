@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // CheckURL says what is wrong with where a client wants to be told of changes, or
@@ -20,16 +22,16 @@ func CheckURL(address string, plain ...string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("%.200q is not a URL as in https://wiki.example.com/oidc/sync", address)
+		return store.Mistakef("%.200q is not a URL as in https://wiki.example.com/oidc/sync", address)
 	case u.User != nil || u.Fragment != "":
-		return fmt.Errorf("%.200q: a URL at which a client is told something has neither user nor fragment", address)
+		return store.Mistakef("%.200q: a URL at which a client is told something has neither user nor fragment", address)
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
-		return fmt.Errorf("%.200q: a URL at which a client is told something begins with https://", address)
+		return store.Mistakef("%.200q: a URL at which a client is told something begins with https://", address)
 	}
 	if !IsLoopback(u.Hostname()) && !named(plain, u.Hostname()) {
-		return fmt.Errorf("%.200q: users are sent over https only, except on this machine (localhost); in a network that is all your own, allow the host in the global options: auth { allow_http_sync %s }", address, u.Hostname())
+		return store.Mistakef("%.200q: users are sent over https only, except on this machine (localhost); in a network that is all your own, allow the host in the global options: auth { allow_http_sync %s }", address, u.Hostname())
 	}
 	return nil
 }

@@ -122,14 +122,14 @@ func (v *View) addPath(path string) error {
 		}
 		at := slices.IndexFunc(v.schema.Fields(typ), func(f store.Field) bool { return f.Name == name })
 		if at < 0 {
-			return fmt.Errorf("fields: %s: a %s has no field %q that a client can be told; there are %s", path, typ, name, strings.Join(v.known(typ), ", "))
+			return store.Mistakef("fields: %s: a %s has no field %q that a client can be told; there are %s", path, typ, name, strings.Join(v.known(typ), ", "))
 		}
 		f := v.schema.Fields(typ)[at]
 		switch {
 		case f.Private:
-			return fmt.Errorf("fields: %s: %s.%s is private, which no client is told", path, typ, name)
+			return store.Mistakef("fields: %s: %s.%s is private, which no client is told", path, typ, name)
 		case f.Type != store.Relation && !last:
-			return fmt.Errorf("fields: %s: %s.%s is no relation, so that nothing lies below it", path, typ, name)
+			return store.Mistakef("fields: %s: %s.%s is no relation, so that nothing lies below it", path, typ, name)
 		}
 		v.add(typ, name)
 		if f.Type != store.Relation {

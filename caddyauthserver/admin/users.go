@@ -245,7 +245,7 @@ func reason(err error) (lang.Text, bool) {
 		return lang.T("Choose what to do."), true
 	}
 	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
-		return lang.Text{Key: invalid.Problems[0].Message}, true
+		return lang.Of(invalid.Problems[0].Err()), true
 	}
 	return lang.Text{}, false
 }

@@ -239,4 +239,4 @@ func (p *Provider) refuseSetup(w http.ResponseWriter, r *http.Request, err error
 }
 
 // problemText says what is wrong with a field.
-func problemText(pr store.Problem) lang.Text { return lang.Text{Key: pr.Message} }
+func problemText(pr store.Problem) lang.Text { return lang.Of(pr.Err()) }

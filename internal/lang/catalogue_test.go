@@ -53,7 +53,7 @@ func messages(t *testing.T) map[string]string {
 	return found
 }
 
-// inGo adds the messages of lang.T and lang.Err.
+// inGo adds the messages of lang.T, lang.Err and store.Mistakef.
 func inGo(t *testing.T, path string, found map[string]string) {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
@@ -66,8 +66,8 @@ func inGo(t *testing.T, path string, found map[string]string) {
 			return true
 		}
 		switch name := exprName(call.Fun); {
-		case name == "lang.T", name == "lang.Err":
-		case file.Name.Name == "lang" && name == "T":
+		case name == "lang.T", name == "lang.Err", name == "store.Mistakef":
+		case file.Name.Name == "lang" && name == "T", file.Name.Name == "store" && name == "Mistakef":
 		default:
 			return true
 		}

@@ -65,7 +65,7 @@ func (m *Manager) regroupIn(tx store.WriteTx, p power, u *store.User, change fun
 	u.Groups = change(slices.Clone(u.Groups))
 	for _, g := range u.Groups {
 		if err := store.CheckGroup(g); err != nil {
-			return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{{Field: "groups", Message: err.Error()}}}
+			return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("groups", err)}}
 		}
 	}
 	slices.Sort(u.Groups)
@@ -87,7 +87,7 @@ const regroupStep = 200
 func (m *Manager) RenameGroup(ctx context.Context, by Actor, from, to string, progress func(done int)) error {
 	if to != "" {
 		if err := store.CheckGroup(to); err != nil {
-			return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{{Field: "groups", Message: err.Error()}}}
+			return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("groups", err)}}
 		}
 	}
 	if from == to {

@@ -300,17 +300,17 @@ func (m *Manager) rowUser(tx store.WriteTx, given map[string]string) (*store.Use
 	if text := strings.TrimSpace(given["id"]); text != "" {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, rowError("id", "%q is no number", text)
+			return nil, rowError("id", store.Mistakef("%q is no number", text))
 		}
 		u, err := tx.User(id)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, rowError("id", "there is no user %d", id)
+			return nil, rowError("id", store.Mistakef("there is no user %s", text))
 		}
 		return u, err
 	}
 	name := password.NormalUsername(given["username"])
 	if name == "" {
-		return nil, rowError("username", "is missing")
+		return nil, rowError("username", store.Mistakef("is missing"))
 	}
 	u, err := tx.UserByUsername(name)
 	if errors.Is(err, store.ErrNotFound) {
@@ -319,8 +319,8 @@ func (m *Manager) rowUser(tx store.WriteTx, given map[string]string) (*store.Use
 	return u, err
 }
 
-func rowError(field, format string, args ...any) error {
-	return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{{Field: field, Message: fmt.Sprintf(format, args...)}}}
+func rowError(field string, err error) error {
+	return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf(field, err)}}
 }
 
 // setRow sets what a line gives.
@@ -343,7 +343,7 @@ func (m *Manager) setRow(tx store.WriteTx, u *store.User, columns []string, give
 		if target := m.relation(c); target != "" && strings.TrimSpace(text) != "" {
 			ref, err := ResolveRef(tx, m.Schema, target, text)
 			if err != nil {
-				invalid.Problems = append(invalid.Problems, store.Problem{Field: c, Message: err.Error()})
+				invalid.Problems = append(invalid.Problems, store.ProblemOf(c, err))
 				continue
 			}
 			text = strconv.FormatInt(ref.ID, 10)

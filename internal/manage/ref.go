@@ -45,7 +45,7 @@ func ResolveRef(tx store.ReadTx, s *store.Schema, typ, text string) (store.Ref, 
 			return ref, err
 		}
 		if strings.Trim(text, "0123456789") == "" {
-			return store.Ref{}, fmt.Errorf("there is no %s %d", typ, id)
+			return store.Ref{}, store.Mistakef("there is no %s %s", typ, m[1])
 		}
 	}
 	page, err := tx.SearchObjects(store.ObjectQuery{Type: typ, Prefix: text, Limit: 50})
@@ -64,7 +64,7 @@ func ResolveRef(tx store.ReadTx, s *store.Schema, typ, text string) (store.Ref, 
 	}
 	switch {
 	case len(found) == 0:
-		return store.Ref{}, fmt.Errorf("there is no %s %q", typ, text)
+		return store.Ref{}, store.Mistakef("there is no %s %q", typ, text)
 	case len(found) == 1 && (len(exact) == 1 || page.Next == ""):
 		return store.Ref{Type: typ, ID: found[0].ID}, nil
 	}
@@ -72,5 +72,5 @@ func ResolveRef(tx store.ReadTx, s *store.Schema, typ, text string) (store.Ref, 
 	for _, o := range found[:min(len(found), maxChoices)] {
 		names = append(names, Choice(s, o))
 	}
-	return store.Ref{}, fmt.Errorf("there are several: %s", strings.Join(names, ", "))
+	return store.Ref{}, store.Mistakef("there are several: %s", strings.Join(names, ", "))
 }

@@ -1,7 +1,6 @@
 package registration
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,7 +26,7 @@ func (r Rules) Check(c *store.Client) []store.Problem {
 	var problems []store.Problem
 	bad := func(field string, err error) {
 		if err != nil {
-			problems = append(problems, store.Problem{Field: field, Message: err.Error()})
+			problems = append(problems, store.ProblemOf(field, err))
 		}
 	}
 	uris := func(field string, check func(string) error, uris ...string) {
@@ -47,12 +46,18 @@ func (r Rules) Check(c *store.Client) []store.Problem {
 	}
 	bad("id_token_signed_response_alg", store.CheckSigningAlg(c.IDTokenAlg))
 	bad("format", c.CheckFormat())
+	bad("admin_flags", c.CheckAdminFlags())
 	bad("grant_types", c.CheckGrants())
+	bad("require_pushed_authorization_requests", c.CheckPAR())
+	bad("access_token_format", store.CheckAccessTokenFormat(c.AccessTokenFormat))
+	bad("access_token_lifetime", store.CheckTokenLifetime(c.AccessTokenLifetime))
+	bad("refresh_token_lifetime", store.CheckTokenLifetime(c.RefreshTokenLifetime))
+	uris("resources", store.CheckResource, c.Resources...)
 	if c.Public && c.AllowNoPKCE {
-		bad("allow_no_pkce", errors.New("a public client cannot do without PKCE"))
+		bad("allow_no_pkce", store.Mistakef("a public client cannot do without PKCE"))
 	}
 	if len(c.RedirectURIs) == 0 && c.MayUse(store.GrantCode) {
-		bad("redirect_uris", errors.New("is needed: where do people come back to when they have signed in?"))
+		bad("redirect_uris", store.Mistakef("is needed: where do people come back to when they have signed in?"))
 	}
 	checkRedirect := CheckRedirect
 	if c.Public {
@@ -64,7 +69,7 @@ func (r Rules) Check(c *store.Client) []store.Problem {
 		uris("frontchannel_logout_uri", CheckRedirect, c.FrontchannelLogoutURI)
 		// OpenID Connect Front-Channel Logout 1.0 section 2.
 		if !slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return r.later(uri) || WebOrigin(uri) == WebOrigin(c.FrontchannelLogoutURI) }) && !r.later(c.FrontchannelLogoutURI) {
-			bad("frontchannel_logout_uri", errors.New("must be of the origin of one of the client's redirect URIs"))
+			bad("frontchannel_logout_uri", store.Mistakef("must be of the origin of one of the client's redirect URIs"))
 		}
 	}
 	told := func(uri string) error { return usersync.CheckURL(uri, r.PlainHosts...) }
@@ -77,9 +82,9 @@ func (r Rules) Check(c *store.Client) []store.Problem {
 	bad("sync", store.CheckSyncMode(c.Sync))
 	switch asked := c.Sync == store.SyncAll || c.Sync == store.SyncGranted || c.SyncURL != ""; {
 	case asked && c.Public:
-		bad("sync", errors.New("a public client has no secret, which sync needs"))
+		bad("sync", store.Mistakef("a public client has no secret, which sync needs"))
 	case asked && c.Sync != store.SyncOff && c.SyncTarget() == "" && !slices.ContainsFunc(c.RedirectURIs, r.later):
-		bad("sync_url", errors.New("is needed: where is the client told of changes?"))
+		bad("sync_url", store.Mistakef("is needed: where is the client told of changes?"))
 	}
 	if r.Schema != nil {
 		bad("fields", usersync.CheckFields(r.Schema, c.Fields))
@@ -92,7 +97,7 @@ func (r Rules) later(value string) bool { return r.Later != nil && r.Later(value
 // CheckName says what is wrong with the name of a client, which people read.
 func CheckName(name string) error {
 	if len(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
-		return errors.New("must be at most 200 bytes of text on one line")
+		return store.Mistakef("must be at most 200 bytes of text on one line")
 	}
 	return nil
 }

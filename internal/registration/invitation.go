@@ -20,7 +20,7 @@ func (r Rules) CheckInvitation(i *store.Invitation) []store.Problem {
 	}})
 	for _, o := range i.Origins {
 		if err := r.checkOrigin(o); err != nil {
-			problems = append(problems, store.Problem{Field: "origins", Message: err.Error()})
+			problems = append(problems, store.ProblemOf("origins", err))
 		}
 	}
 	return problems

@@ -1,9 +1,10 @@
 package registration
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // CheckRedirect says what is wrong with s as a redirect URI (RFC 6749 section
@@ -17,10 +18,10 @@ func CheckRedirect(s string) error {
 
 func checkExact(s string) error {
 	if strings.Contains(s, "#") {
-		return fmt.Errorf("%s: must not have a fragment (#)", s)
+		return store.Mistakef("%s: must not have a fragment (#)", s)
 	}
 	if strings.Contains(s, "*") {
-		return fmt.Errorf("%s: must be the exact URI; a * is no wildcard", s)
+		return store.Mistakef("%s: must be the exact URI; a * is no wildcard", s)
 	}
 	return nil
 }
@@ -36,9 +37,9 @@ func CheckPublicRedirect(s string) error {
 	odd := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"<>\^`+"`{|}", c) }
 	switch {
 	case !strings.Contains(u.Scheme, "."):
-		return fmt.Errorf("%s: must begin with https:// or http://, or for an app on a phone with a scheme of its own that is a domain name turned round, as in com.example.app:/callback", s)
+		return store.Mistakef("%s: must begin with https:// or http://, or for an app on a phone with a scheme of its own that is a domain name turned round, as in com.example.app:/callback", s)
 	case u.Path == "" && u.Opaque == "" && u.Host == "" || u.User != nil || strings.ContainsFunc(s, odd):
-		return fmt.Errorf("%q: is not a URI as in com.example.app:/callback", s)
+		return store.Mistakef("%q: is not a URI as in com.example.app:/callback", s)
 	}
 	return checkExact(s)
 }
@@ -64,10 +65,10 @@ func WebOrigin(uri string) string {
 func WebURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "" {
-		return nil, fmt.Errorf("%s: must be an absolute URL that begins with https:// (or http:// for a test)", s)
+		return nil, store.Mistakef("%s: must be an absolute URL that begins with https:// (or http:// for a test)", s)
 	}
 	if u.User != nil {
-		return nil, fmt.Errorf("%s: must not have a user name in it", u.Redacted())
+		return nil, store.Mistakef("%s: must not have a user name in it", u.Redacted())
 	}
 	return u, nil
 }
