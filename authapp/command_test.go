@@ -184,7 +184,7 @@ func TestClientCommands(t *testing.T) {
 	_, snippet, _ := strings.Cut(out, "stand:\n")
 	// It is a Caddyfile, but for the directive, which the fakes stand in for.
 	snippet = strings.Replace(snippet, "auth_client http://auth.example.com {", "fake_gate name=w\n\tbasic_auth {", 1)
-	if !strings.Contains(snippet, "wiki.example.com {\n") || !strings.Contains(snippet, "basic_auth {") || !strings.Contains(snippet, "client_id     wiki\n") {
+	if !strings.Contains(snippet, "wiki.example.com {\n") || !strings.Contains(snippet, "basic_auth {") || !strings.Contains(snippet, "client_id wiki\n") {
 		t.Errorf("the snippet is\n%s", out)
 	}
 	if n := strings.Count(out, "client_secret "); n != 1 {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/caddyito/caddyito/internal/registration"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -274,22 +275,9 @@ DJANGITO_CLIENT_SECRET = '%s'
 `, issuer, c.ID, c.Secret)
 	}
 	for _, uri := range c.RedirectURIs {
-		site, ok := callbackSite(uri, "")
-		if !ok {
-			continue
+		if site, ok := registration.GateSite(uri); ok {
+			return "Put this into the Caddyfile where the gate is to stand:\n\n" + registration.GateBlock(site, issuer, c.ID, c.Secret)
 		}
-		// Caddy takes https for granted, but not http.
-		site = strings.TrimPrefix(site, "https://")
-		return fmt.Sprintf(`Put this into the Caddyfile where the gate is to stand:
-
-%s {
-	auth_client %s {
-		client_id     %s
-		client_secret %s
-	}
-	reverse_proxy localhost:3000
-}
-`, site, issuer, c.ID, c.Secret)
 	}
 	return ""
 }

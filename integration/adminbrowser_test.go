@@ -46,7 +46,7 @@ func TestBrowserOperations(t *testing.T) {
 	)
 	shows(t, browser, "wiki.example.com {", "client_id wiki", b.server+"/o/token")
 	pages := map[string]string{
-		"overview": "/overview", "clients": "/clients", "client": "/clients/wiki", "client-new": "/clients/new?preset=grafana&address=https://grafana.example.com",
+		"overview": "/overview", "clients": "/clients", "client": "/clients/wiki", "client-new": "/clients/new?preset=grafana&address=https://grafana.example.com", "client-more": "/clients/new?preset=gitea&address=https://git.example.com",
 		"sync": "/sync", "audit": "/audit", "client-delete": "/clients/wiki/delete",
 	}
 	for _, look := range []struct {

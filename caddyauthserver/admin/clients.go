@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/registration"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -67,8 +69,9 @@ type clientPage struct {
 	Secret string
 	// Rotated: the earlier secrets go on for a time.
 	Rotated bool
-	// Hint is that of the preset it was made by.
-	Hint      string
+	// Where the Settings of a well-known app go; none if it is not one.
+	Where     lang.Text
+	Settings  string
 	Issuer    string
 	Endpoints []endpoint
 	// Gate is the block of the Caddyfile for one that is a gate, or "".
@@ -76,6 +79,24 @@ type clientPage struct {
 	SyncTarget string
 	Scopes     string
 	Groups     string
+	// More are the settings that few apps need and this one has.
+	More []setting
+}
+
+// setting is one of a client.
+type setting struct {
+	Label  lang.Text
+	Values []string
+	// Words are values that are said in the reader's language.
+	Words []lang.Text
+}
+
+// newSecret is a secret that was just made, by which preset, and whether the earlier
+// ones go on.
+type newSecret struct {
+	value   string
+	rotated bool
+	preset  *preset
 }
 
 // endpoint is an address that the settings of some apps ask for.
@@ -105,13 +126,13 @@ func (a *Admin) showClient(_ http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
-	return v.showClient(row, "", false, "")
+	return v.showClient(row, newSecret{})
 }
 
-func (v *visit) showClient(row clientRow, secret string, rotated bool, hint string) error {
+func (v *visit) showClient(row clientRow, secret newSecret) error {
 	o := v.a.Operations
 	page := clientPage{
-		frame: v.frame(), clientRow: row, Secret: secret, Rotated: rotated, Hint: hint, Issuer: o.Issuer,
+		frame: v.frame(), clientRow: row, Secret: secret.value, Rotated: secret.rotated, Issuer: o.Issuer,
 		SyncTarget: row.SyncTarget(), Scopes: strings.Join(row.Client.Scopes, " "), Groups: strings.Join(row.AllowGroups, ", "),
 		Endpoints: []endpoint{
 			{lang.T("Discovery document"), o.Issuer + "/.well-known/openid-configuration"},
@@ -122,25 +143,50 @@ func (v *visit) showClient(row clientRow, secret string, rotated bool, hint stri
 			{lang.T("Sign-out endpoint"), o.Endpoint("logout")},
 		},
 	}
+	page.More = moreSettings(&row.Client)
 	if !row.Configured {
-		page.Gate = gateBlock(&row.Client, o.Issuer, secret)
+		page.Gate = gateBlock(&row.Client, o.Issuer, secret.value)
+	}
+	if p := secret.preset; p != nil && p.Settings != "" && secret.value != "" {
+		page.Where, page.Settings = p.Where, p.settings(&row.Client, &o, secret.value)
 	}
 	return v.show(http.StatusOK, "client", lang.Text{Key: row.ID}, "clients", page)
 }
 
-// gateBlock is what to paste into the Caddyfile of a gate, which is known by its
-// redirect URI.
+// moreSettings are those that are set, of what few apps need.
+func moreSettings(c *store.Client) (list []setting) {
+	for _, group := range moreClientFields(c) {
+		for _, f := range group.Fields {
+			if !f.isSet() {
+				continue
+			}
+			s := setting{Label: f.Label}
+			switch {
+			case f.Kind == "checkbox":
+				s.Words = []lang.Text{lang.T("yes")}
+			case f.Choices != nil:
+				for _, c := range f.Choices {
+					if c.Chosen {
+						s.Words = append(s.Words, c.Label)
+					}
+				}
+			default:
+				s.Values = lines(f.Value)
+			}
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// gateBlock is what to paste into the Caddyfile of a gate, "" for another client.
 func gateBlock(c *store.Client, issuer, secret string) string {
 	if len(c.RedirectURIs) == 0 || c.Public || c.Format != "" {
 		return ""
 	}
-	site, ok := strings.CutSuffix(c.RedirectURIs[0], "/oidc/callback")
-	if !ok || strings.Count(site, "/") != 2 {
+	site, ok := registration.GateSite(c.RedirectURIs[0])
+	if !ok {
 		return ""
 	}
-	if secret == "" {
-		secret = "{env.AUTH_CLIENT_SECRET}"
-	}
-	return strings.TrimPrefix(site, "https://") + " {\n\tauth_client " + issuer + " {\n\t\tclient_id " + c.ID +
-		"\n\t\tclient_secret " + secret + "\n\t}\n\treverse_proxy localhost:3000\n}\n"
+	return registration.GateBlock(site, issuer, c.ID, cmp.Or(secret, "{env.AUTH_CLIENT_SECRET}"))
 }

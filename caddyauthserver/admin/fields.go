@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,13 +17,40 @@ import (
 type field struct {
 	Name, Value string
 	Label       lang.Text
-	// Kind is a type of input, or select, textarea, checkbox or relation.
-	Kind          string
-	Options       []string // of a select
-	Pick          string   // where a relation is searched for
+	// Kind is a type of input, or select, textarea, checkbox or relation; or choice, a
+	// select whose options have words of their own, or checks, several boxes.
+	Kind      string
+	Options   []string // of a select
+	Choices   []choice // of a choice, or of checks
+	Set       bool     // of checks: they are not as by default
+	Rows, Max int      // of a textarea, and of what is typed; 0: as usual
+	// Unmarked fields do not say that they are optional: their hint says what nothing
+	// means.
+	Unmarked      bool
+	Pick          string // where a relation is searched for
 	Hint, Problem lang.Text
 	Required      bool
 	Autofocus     bool
+}
+
+// choice is one of those to choose from.
+type choice struct {
+	Value  string
+	Label  lang.Text
+	Chosen bool
+}
+
+// isSet says whether the field says something, or something wrong.
+func (f field) isSet() bool {
+	switch {
+	case !f.Problem.IsZero():
+		return true
+	case f.Kind == "checkbox":
+		return f.Checked()
+	case f.Kind == "choice":
+		return slices.ContainsFunc(f.Choices, func(c choice) bool { return c.Chosen && c.Value != "" })
+	}
+	return f.Set || f.Value != ""
 }
 
 // DescribedBy is the id of what explains the field.
@@ -149,6 +177,13 @@ func posted(fields []field, form url.Values, wrong problems) {
 		if f.Value = form.Get(f.Name); f.Kind == "checkbox" && f.Value != "" {
 			f.Value = "true"
 		}
+		for j := range f.Choices {
+			c := &f.Choices[j]
+			c.Chosen = slices.Contains(form[f.Name], c.Value)
+		}
+		if f.Kind == "choice" || f.Kind == "checks" {
+			f.Value = ""
+		}
 		f.Problem = wrong[f.Name]
 	}
 }
@@ -167,7 +202,9 @@ func (p problems) add(err error) bool {
 		return false
 	}
 	for _, pr := range invalid.Problems {
-		p[pr.Field] = lang.Text{Key: pr.Message}
+		if _, more := p[pr.Field]; !more {
+			p[pr.Field] = lang.Of(pr.Err())
+		}
 	}
 	return true
 }

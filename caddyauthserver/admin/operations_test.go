@@ -209,8 +209,8 @@ func TestClientMistakes(t *testing.T) {
 		{"redirect_uris", "javascript:alert(1)", ""},
 		{"redirect_uris", "", "is needed"},
 		{"id", "a b", "client id"},
-		{"id", "wiki", "another app has it already"},
-		{"id", "configured", "another app of the config has it already"},
+		{"id", "wiki", "Another app has that already."},
+		{"id", "configured", "An app of the config has that already."},
 		{"scopes", "nothing", "scope"},
 		{"name", strings.Repeat("x", 300), "200 bytes"},
 		{"sync_url", "http://169.254.169.254/", ""},
@@ -248,40 +248,6 @@ func TestClientMistakes(t *testing.T) {
 		if a := b.post("/o/admin/clients/wiki", form); a.StatusCode != 400 {
 			t.Errorf("%v: %d", form, a.StatusCode)
 		}
-	}
-}
-
-// TestPresets: each well-known app is registered from its address alone.
-func TestPresets(t *testing.T) {
-	s := newServer(t)
-	b := s.as("root")
-	options := regexp.MustCompile(`<option value="([a-z]+)"`).FindAllStringSubmatch(b.get("/o/admin/clients/new").body, -1)
-	n := 0
-	for _, o := range options {
-		id := o[1]
-		if id == "all" || id == "granted" || id == "off" {
-			continue
-		}
-		n++
-		page := b.get("/o/admin/clients/new?preset=" + id + "&address=" + url.QueryEscape("https://"+id+".example.com/"))
-		area := regexp.MustCompile(`(?s)<textarea id="redirect_uris"[^>]*>(.*?)</textarea>`).FindStringSubmatch(page.body)
-		form := page.form("id", id, "redirect_uris", html.UnescapeString(area[1]), "name", id)
-		if id == "wikijs" { // which says its own when it is set up
-			form.Set("redirect_uris", "https://wikijs.example.com/login/1/callback")
-		}
-		if !strings.Contains(form.Get("redirect_uris"), "https://"+id+".example.com") {
-			t.Errorf("%s: redirect URIs %q", id, form.Get("redirect_uris"))
-		}
-		if a := b.post("/o/admin/clients/new", form); a.StatusCode != 200 || !secretShown.MatchString(a.body) {
-			t.Errorf("%s: %d", id, a.StatusCode)
-		}
-	}
-	if n < 13 {
-		t.Errorf("there are %d presets", n)
-	}
-	// A preset that there is not, and an address that is none, do no harm.
-	if a := b.get("/o/admin/clients/new?preset=x&address=" + url.QueryEscape(`"><script>alert(1)</script>`)); a.StatusCode != 200 || strings.Contains(a.body, "<script>alert") {
-		t.Errorf("%d", a.StatusCode)
 	}
 }
 
