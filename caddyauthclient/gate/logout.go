@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/url"
 
@@ -90,18 +89,13 @@ func (g *Gate) confirmation(hash store.Hash) string {
 
 // endSession ends the session and returns what it was, an empty one if it was gone.
 func (g *Gate) endSession(ctx context.Context, hash store.Hash) (session *store.Session, err error) {
-	err = g.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
-		session = &store.Session{}
-		rec, err := tx.Session(g.cfg.Name, hash)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		session = rec
-		return tx.DeleteSession(g.cfg.Name, hash)
+	err = g.cfg.Store.Update(ctx, func(tx store.WriteTx) (err error) {
+		session, err = takeSession(tx, g.cfg.Name, hash)
+		return err
 	})
+	if session == nil {
+		session = &store.Session{}
+	}
 	return session, err
 }
 

@@ -249,6 +249,50 @@ func TestSigningOutRevokesKeptTokens(t *testing.T) {
 	}
 }
 
+// A session that ends for that of another tab leaves no tokens behind.
+func TestSigningInAnewRevokesKeptTokens(t *testing.T) {
+	h := newHouse(t, keepTokens)
+	h.issuer.renewing(nil)
+	b := newBrowser(h.gate)
+	tab := b.get("/page").Header().Get("Location")
+	wantStatus(t, b.signIn(h.issuer, "/page"), 303)
+	access := b.accessToken(t)
+	wantStatus(t, b.get(h.issuer.authorize(tab)), 303)
+	if got := strings.Join(h.issuer.revoked, " "); got != "refresh-0 "+access {
+		t.Errorf("revoked %q", got)
+	}
+	if token := b.accessToken(t); token == "" {
+		t.Error("the new session has no token")
+	}
+}
+
+// Nor does a sign-in that ends in no session.
+func TestTokensOfARefusedSignInAreRevoked(t *testing.T) {
+	for name, refuse := range map[string]func(*house){
+		"no ID token": func(h *house) {
+			h.issuer.token = func(m map[string]any) { m["refresh_token"] = "refresh-0"; delete(m, "id_token") }
+		},
+		"disabled": func(h *house) {
+			h.ours()
+			wantStatus(t, newBrowser(h.gate).signIn(h.issuer, "/page"), 303)
+			h.setUser("1", func(r *store.Record) { r.Fields["is_active"] = false })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, keepTokens)
+			h.issuer.renewing(nil)
+			b := newBrowser(h.gate)
+			refuse(h)
+			if w := b.signIn(h.issuer, "/page"); w.Code < 400 {
+				t.Fatalf("signed in: %d", w.Code)
+			}
+			if n := len(h.issuer.revoked); n != 2 || h.issuer.revoked[0] != "refresh-0" {
+				t.Errorf("revoked %q", h.issuer.revoked)
+			}
+		})
+	}
+}
+
 // Who signs out while a token is renewed leaves none behind.
 func TestSigningOutDuringARenewal(t *testing.T) {
 	h, b := keeper(t, nil)
