@@ -16,7 +16,7 @@ import (
 // auditPage lists the audit log, newest first.
 type auditPage struct {
 	frame
-	Records []*store.AuditRecord
+	Records []auditRow
 	// What was asked for, as it was typed.
 	User, Action, Since, Until string
 	Actions                    []string
@@ -48,7 +48,9 @@ func (a *Admin) showAudit(_ http.ResponseWriter, r *http.Request, v *visit) erro
 	}
 	var next store.AuditCursor
 	err = a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
-		page.Records, next, err = tx.Audit(q, pageSize)
+		var records []*store.AuditRecord
+		records, next, err = tx.Audit(q, pageSize)
+		page.Records = auditRows(records, sameParty)
 		return err
 	})
 	if err != nil {
@@ -72,6 +74,17 @@ func (a *Admin) showAudit(_ http.ResponseWriter, r *http.Request, v *visit) erro
 	}
 	page.CSV, page.JSON = to("audit/export", "format", "csv"), to("audit/export", "format", "jsonl")
 	return v.show(status, "audit", lang.T("Audit log"), "audit", page)
+}
+
+// sameParty filters the page by a party.
+func sameParty(p store.AuditParty) string {
+	switch p.Type {
+	case "", store.OperatorParty, store.ServerParty:
+		return ""
+	case store.UserType:
+		return "?" + url.Values{"user": {p.ID}}.Encode()
+	}
+	return "?" + url.Values{"user": {p.Type + ":" + p.ID}}.Encode()
 }
 
 // auditQuery reads what is asked for, or says what is wrong with it.

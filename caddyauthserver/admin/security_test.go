@@ -157,11 +157,13 @@ func TestNothingShownIsMarkup(t *testing.T) {
 		ada.FirstName, ada.LastName, ada.Groups = x, x, []string{strings.ReplaceAll(x, ",", "")}
 		ada.Fields = store.Fields{"company": store.Ref{Type: "company", ID: company.ID}}
 		s.update(func(tx store.WriteTx) error { return store.SaveUser(tx, store.DefaultSchema(), ada) })
+		s.audit(store.AuditRecord{Time: s.clock.now(), Action: store.AuditAction(x), Actor: store.UserParty(ada), IP: x,
+			Target: store.AuditParty{Type: x, ID: x, Name: x}, Changes: []store.AuditChange{{Field: x, Old: x, New: x}}})
 		q := url.QueryEscape(x)
 		object := fmt.Sprintf("/o/admin/objects/company/%d", company.ID)
 		for _, path := range []string{
 			"/o/admin/users", "/o/admin/users?q=" + q, "/o/admin/users?group=" + q, "/o/admin/users?rel_company=" + q, "/o/admin/users?status=" + q, "/o/admin/users?done=" + q,
-			s.userURL("ada"), s.userURL("ada") + "/edit", s.userURL("ada") + "/delete", "/o/admin/groups", "/o/admin/groups/edit?name=" + q,
+			s.userURL("ada"), s.userURL("ada") + "/history", s.userURL("ada") + "/edit", s.userURL("ada") + "/delete", "/o/admin/groups", "/o/admin/groups/edit?name=" + q,
 			"/o/admin/objects/company", "/o/admin/objects/company?q=" + q, object, object + "/delete",
 		} {
 			a := by.get(path)

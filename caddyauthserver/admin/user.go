@@ -23,7 +23,8 @@ type userPage struct {
 	Sessions []userSession
 	Apps     []userApp
 	Factors  int
-	Mail     bool // links can be sent
+	Recent   []auditRow // of their history
+	Mail     bool       // links can be sent
 	Notice   lang.Text
 	Alert    lang.Text
 }
@@ -85,7 +86,11 @@ func (a *Admin) userPage(r *http.Request, v *visit, status int, alert lang.Text)
 			return err
 		}
 		factors, err := tx.Factors(id)
+		if err != nil {
+			return err
+		}
 		page.Factors = len(factors)
+		page.Recent, _, err = a.history(tx, v, page.User, store.AuditCursor{}, recentRecords)
 		return err
 	})
 	if err != nil {
