@@ -33,11 +33,17 @@ const adminBase = "/auth/"
 //	GET, PATCH, DELETE     /auth/users/{user}       user: an id, or a username that is no number
 //	PUT                    /auth/users/{user}/password
 //	POST                   /auth/users/{user}/enable, /disable
+//	POST                   /auth/users/{user}/do    {"do": "disable|enable|signout|delete|add_group|remove_group", "group"}
+//	DELETE                 /auth/users/{user}/sessions, /auth/users/{user}/sessions/{session}
+//	GET                    /auth/groups             ?after=<name>&limit=<n>
+//	POST                   /auth/groups/{group}/rename   {"to"}; "" has nobody in it
 //	GET, POST              /auth/clients            ?after=<id>&limit=<n>
-//	GET, DELETE            /auth/clients/{id}
+//	GET, PATCH, DELETE     /auth/clients/{id}
+//	POST                   /auth/clients/{id}/enable, /disable
 //	POST                   /auth/clients/{id}/rotate-secret
 //	POST, DELETE           /auth/registrations
-//	GET, POST              /auth/objects/{type}     ?after=<id>&limit=<n>
+//	GET                    /auth/schema             the fields of users, and the types of objects
+//	GET, POST              /auth/objects/{type}     ?after=<id>&limit=<n>, or ?search=&after=<next>
 //	GET, PATCH, DELETE     /auth/objects/{type}/{id}
 //	GET                    /auth/sync
 //	POST                   /auth/sync/{client}/resync
@@ -76,6 +82,7 @@ func (api *adminAPI) Provision(ctx caddy.Context) error {
 func (api *adminAPI) routes() {
 	api.mux = http.NewServeMux()
 	api.userRoutes()
+	api.groupRoutes()
 	api.exchangeRoutes()
 	api.clientRoutes()
 	api.registrationRoutes()

@@ -73,6 +73,16 @@ func (api *adminAPI) listSessions(a *App, r *http.Request) (any, error) {
 	return page, err
 }
 
+// endSession ends one, by its id.
+func (api *adminAPI) endSession(a *App, r *http.Request) (any, error) {
+	id := r.PathValue("session")
+	err := a.manager().EndSession(r.Context(), manage.Actor{}, named(r), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refuse(http.StatusNotFound, "user %s has no session %q; caddy auth user sessions lists them", r.PathValue("user"), id)
+	}
+	return nil, err
+}
+
 // endSessions signs a user out everywhere, also where they gave access for while
 // they are away.
 func (api *adminAPI) endSessions(a *App, r *http.Request) (any, error) {

@@ -15,7 +15,10 @@ func (api *adminAPI) clientRoutes() {
 	api.handle("GET /auth/clients", api.listClients)
 	api.handle("POST /auth/clients", api.createClient)
 	api.handle("GET /auth/clients/{id}", api.showClient)
+	api.handle("PATCH /auth/clients/{id}", api.patchClient)
 	api.handle("DELETE /auth/clients/{id}", api.deleteClient)
+	api.handle("POST /auth/clients/{id}/enable", api.enableClient)
+	api.handle("POST /auth/clients/{id}/disable", api.disableClient)
 	api.handle("POST /auth/clients/{id}/rotate-secret", api.rotateSecret)
 }
 

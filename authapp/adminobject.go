@@ -11,6 +11,7 @@ import (
 )
 
 func (api *adminAPI) objectRoutes() {
+	api.handle("GET /auth/schema", func(a *App, _ *http.Request) (any, error) { return a.Schema(), nil })
 	api.handle("GET /auth/objects/{type}", api.listObjects)
 	api.handle("POST /auth/objects/{type}", api.createObject)
 	api.handle("GET /auth/objects/{type}/{id}", api.showObject)
@@ -71,6 +72,9 @@ func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if prefix := r.URL.Query().Get("search"); prefix != "" {
+		return a.findObjects(r, store.ObjectQuery{Type: typ, Prefix: prefix, After: r.URL.Query().Get("after"), Limit: limit})
+	}
 	after, err := pageAfterID(r)
 	if err != nil {
 		return nil, err
@@ -90,6 +94,21 @@ func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
 		a.shownObject(o)
 	}
 	return page, err
+}
+
+// findObjects lists those that are asked for. Next is the after of the next page.
+func (a *App) findObjects(r *http.Request, q store.ObjectQuery) (page *store.ObjectPage, err error) {
+	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
+		page, err = tx.SearchObjects(q)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range page.Objects {
+		a.shownObject(o)
+	}
+	return page, nil
 }
 
 func (api *adminAPI) createObject(a *App, r *http.Request) (any, error) {

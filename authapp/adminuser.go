@@ -22,6 +22,7 @@ func (api *adminAPI) userRoutes() {
 	api.handle("DELETE /auth/users/{user}/apps/{client}", api.revokeApp)
 	api.handle("GET /auth/users/{user}/sessions", api.listSessions)
 	api.handle("DELETE /auth/users/{user}/sessions", api.endSessions)
+	api.handle("DELETE /auth/users/{user}/sessions/{session}", api.endSession)
 	api.handle("GET /auth/users/{user}/factors", api.listFactors)
 	api.handle("DELETE /auth/users/{user}/factors", api.resetFactors)
 	api.handle("POST /auth/users/{user}/password-link", api.passwordLinkOf)

@@ -42,6 +42,12 @@ func sessionsCmd(s *session, args []string) error {
 		}
 		return s.done("signed out user " + args[0] + " everywhere")
 	}
+	if id, _ := s.cmd.Flags().GetString("end-one"); id != "" {
+		if err := s.call(http.MethodDelete, userPath(args[0], "/sessions/", url.PathEscape(id)), nil, nil); err != nil {
+			return err
+		}
+		return s.done("signed out user " + args[0] + " there")
+	}
 	var page sessionPage
 	if err := s.call(http.MethodGet, userPath(args[0], "/sessions"), nil, &page); err != nil {
 		return err

@@ -20,7 +20,30 @@ import (
 func clientCommand() *cobra.Command {
 	create := command("create <id> --redirect <uri>... [--name <text>] [--public] [--skip-consent]",
 		"Registers an OAuth client, a gate on another machine say, and prints its secret once", cobra.ExactArgs(1), createClientCmd)
-	f := create.Flags()
+	create.Flags().Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
+	clientFlags(create.Flags())
+	set := command("set <id> [--name <text>] [--redirect <uri>]...", "Changes settings of a client: those that are named; an empty value takes one away",
+		cobra.ExactArgs(1), setClientCmd)
+	clientFlags(set.Flags())
+
+	list := command("list", "Lists clients", cobra.NoArgs, listClientsCmd)
+	listFlags(list)
+	rotate := command("rotate-secret <id> [--overlap <duration>]",
+		"Makes a new secret and prints it once", cobra.ExactArgs(1), rotateSecretCmd)
+	rotate.Flags().String("overlap", "24h", "How long the old secret stays good; 0 ends it at once, as after a leak")
+	remove := command("delete <id> [--yes]", "Deletes a client and every token it has", cobra.ExactArgs(1), deleteClientCmd)
+	remove.Flags().BoolP("yes", "y", false, "Do not ask")
+
+	return group("client", "Administers OAuth clients",
+		create, list, set, rotate, remove,
+		command("show <id>", "Shows a client", cobra.ExactArgs(1), showClientCmd),
+		command("disable <id>", "Lets nobody sign in at a client, nor the client get tokens", cobra.ExactArgs(1), switchClientCmd("disable")),
+		command("enable <id>", "Lets a disabled client in again", cobra.ExactArgs(1), switchClientCmd("enable")),
+	)
+}
+
+// clientFlags are those for settings that can be changed later.
+func clientFlags(f *pflag.FlagSet) {
 	f.String("name", "", "What people read on the consent page (default: the id)")
 	f.StringArray("redirect", nil, "A redirect URI, compared exactly (repeatable); that of a gate is https://<site>/oidc/callback, that of djangito https://<site>/oidc/callback_handler/")
 	f.StringArray("post-logout", nil, "Where people may return to after signing out (repeatable; default for a gate and djangito: https://<site>/)")
@@ -40,22 +63,8 @@ func clientCommand() *cobra.Command {
 	f.String("access-token-lifetime", "", "How long its access tokens live, as in 5m (default: as the server says)")
 	f.String("refresh-token-lifetime", "", "How long it can go without refreshing, as in 720h (default: as the server says)")
 	f.String("frontchannel-logout", "", "A page of the client that is loaded in the person's browser as they sign out")
-	f.Bool("public", false, "The client runs in a browser or on a phone and cannot keep a secret")
 	f.Bool("skip-consent", false, "Do not ask people; for clients of your own")
 	f.Bool("allow-no-pkce", false, "Let the client leave PKCE out; for old software")
-
-	list := command("list", "Lists clients", cobra.NoArgs, listClientsCmd)
-	listFlags(list)
-	rotate := command("rotate-secret <id> [--overlap <duration>]",
-		"Makes a new secret and prints it once", cobra.ExactArgs(1), rotateSecretCmd)
-	rotate.Flags().String("overlap", "24h", "How long the old secret stays good; 0 ends it at once, as after a leak")
-	remove := command("delete <id> [--yes]", "Deletes a client and every token it has", cobra.ExactArgs(1), deleteClientCmd)
-	remove.Flags().BoolP("yes", "y", false, "Do not ask")
-
-	return group("client", "Administers OAuth clients",
-		create, list, rotate, remove,
-		command("show <id>", "Shows a client", cobra.ExactArgs(1), showClientCmd),
-	)
 }
 
 func clientPath(id string, more ...string) string {
@@ -67,6 +76,13 @@ func createClientCmd(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
+	if len(settings.PostLogoutRedirectURIs) == 0 {
+		for _, uri := range settings.RedirectURIs {
+			if site, ok := callbackSite(uri, settings.Format); ok {
+				settings.PostLogoutRedirectURIs = append(settings.PostLogoutRedirectURIs, site+"/")
+			}
+		}
+	}
 	var c clientView
 	err = s.call(http.MethodPost, "/auth/clients", store.Client{ID: args[0], ClientSettings: settings}, &c)
 	if err != nil {
@@ -75,7 +91,7 @@ func createClientCmd(s *session, args []string) error {
 	return s.printClient(&c)
 }
 
-// clientSettings are what the flags of client create say.
+// clientSettings are what the flags of client create or set say.
 func clientSettings(f *pflag.FlagSet) (c store.ClientSettings, err error) {
 	c.Name, _ = f.GetString("name")
 	c.RedirectURIs, _ = f.GetStringArray("redirect")
@@ -108,17 +124,10 @@ func clientSettings(f *pflag.FlagSet) (c store.ClientSettings, err error) {
 			continue
 		}
 		d, err := caddy.ParseDuration(text)
-		if err != nil || d <= 0 {
+		if err != nil || d < 0 {
 			return c, fmt.Errorf("--%s %s: write a duration such as 5m, 24h or 30d", name, text)
 		}
 		*target = store.Duration(d)
-	}
-	if len(c.PostLogoutRedirectURIs) == 0 {
-		for _, uri := range c.RedirectURIs {
-			if site, ok := callbackSite(uri, c.Format); ok {
-				c.PostLogoutRedirectURIs = append(c.PostLogoutRedirectURIs, site+"/")
-			}
-		}
 	}
 	return c, nil
 }
@@ -217,7 +226,19 @@ func (s *session) printClient(c *clientView) error {
 		if c.SelfRegistered {
 			row(w, "registered", "by itself")
 		}
+		if c.Disabled {
+			row(w, "state", "disabled")
+		}
 		row(w, "consent", c.consent())
+		if c.AllowNoPKCE {
+			row(w, "PKCE", "may be left out")
+		}
+		if c.RequirePAR {
+			row(w, "requests", "only pushed ones")
+		}
+		if len(c.Scopes) > 0 {
+			row(w, "scopes", strings.Join(c.Scopes, " "))
+		}
 		if len(c.AllowGroups) > 0 {
 			row(w, "only for groups", strings.Join(c.AllowGroups, " "))
 		}
@@ -236,9 +257,18 @@ func (s *session) printClient(c *clientView) error {
 		if c.AccessTokenFormat != "" {
 			row(w, "access tokens", string(c.AccessTokenFormat))
 		}
+		if c.AccessTokenLifetime != 0 {
+			row(w, "access tokens live", c.AccessTokenLifetime.Text())
+		}
+		if c.RefreshTokenLifetime != 0 {
+			row(w, "refresh tokens live", c.RefreshTokenLifetime.Text())
+		}
 		row(w, "redirect URIs", strings.Join(c.RedirectURIs, " "))
 		row(w, "told of changes", c.SyncTarget)
 		row(w, "told of logouts", c.LogoutTarget)
+		if c.FrontchannelLogoutURI != "" {
+			row(w, "loaded on logout", c.FrontchannelLogoutURI)
+		}
 		if c.Sync != "" {
 			row(w, "told of users", string(c.Sync))
 		}

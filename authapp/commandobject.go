@@ -14,8 +14,9 @@ import (
 )
 
 func objectCommand() *cobra.Command {
-	list := command("list <type>", "Lists the objects of a type", cobra.ExactArgs(1), listObjectsCmd)
+	list := command("list <type> [--search <prefix>]", "Lists the objects of a type", cobra.ExactArgs(1), listObjectsCmd)
 	listFlags(list)
+	list.Flags().String("search", "", "Only of which a text begins so")
 	remove := command("delete <type> <id> [--yes]", "Deletes an object that nothing refers to", cobra.ExactArgs(2), deleteObjectCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 	return group("object", "Administers objects that users refer to; <type> is company, or another of the schema",
@@ -81,6 +82,12 @@ func deleteObjectCmd(s *session, args []string) error {
 func listObjectsCmd(s *session, args []string) error {
 	all := []*store.Object{}
 	err := s.pages(objectPath(args), func(path string) (string, int, error) {
+		if asked := filters(s.cmd); len(asked) > 0 {
+			var page store.ObjectPage
+			err := s.call(http.MethodGet, path+"&"+asked.Encode(), nil, &page)
+			all = append(all, page.Objects...)
+			return page.Next, len(page.Objects), err
+		}
 		var page objectPage
 		if err := s.call(http.MethodGet, path, nil, &page); err != nil {
 			return "", 0, err

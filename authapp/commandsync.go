@@ -88,7 +88,7 @@ func (s *session) onTerminal() bool {
 
 // awaitResync shows how far a client is until it has everything.
 func (s *session) awaitResync(id string) error {
-	p := &progress{out: s.out, overwrite: s.onTerminal(), silent: s.json}
+	p := s.progress()
 	for {
 		var v usersync.Status
 		if err := s.call(http.MethodGet, "/auth/sync", nil, &v); err != nil {
@@ -139,6 +139,11 @@ type progress struct {
 	last              string
 }
 
+// progress shows how far a command is, unless it is to print JSON.
+func (s *session) progress() *progress {
+	return &progress{out: s.out, overwrite: s.onTerminal(), silent: s.json}
+}
+
 func (p *progress) show(line string) {
 	if p.silent || line == p.last {
 		return
@@ -149,6 +154,27 @@ func (p *progress) show(line string) {
 		fmt.Fprintln(p.out, line)
 	}
 	p.last = line
+}
+
+// count shows how many of how many are done: a bar on a terminal.
+func (p *progress) count(done, total int) {
+	if p.overwrite {
+		p.show(bar(done, total))
+		return
+	}
+	p.show(fmt.Sprintf("%d of %d", done, total))
+}
+
+// say writes a line to w, which may be the same terminal.
+func (p *progress) say(w io.Writer, line string) {
+	switch {
+	case p.silent:
+		return
+	case p.overwrite && p.last != "":
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.last = ""
+	}
+	fmt.Fprintln(w, line)
 }
 
 func (p *progress) end() {

@@ -37,13 +37,14 @@ func userCommand() *cobra.Command {
 	link := command("password-link <user> [--mail]", "Makes a link by which the user chooses a password, once, within 30 minutes",
 		cobra.ExactArgs(1), passwordLinkCmd)
 	link.Flags().Bool("mail", false, "Send it to the user's e-mail address instead of printing it")
-	sessions := command("sessions <user> [--end]", "Lists where a user is signed in", cobra.ExactArgs(1), sessionsCmd)
+	sessions := command("sessions <user> [--end | --end-one <id>]", "Lists where a user is signed in", cobra.ExactArgs(1), sessionsCmd)
 	sessions.Flags().Bool("end", false, "Sign the user out everywhere instead")
+	sessions.Flags().String("end-one", "", "Sign the user out in this one instead, by its id")
 	remove := command("delete <user> [--yes]", "Deletes a user, and signs them out", cobra.ExactArgs(1), deleteUserCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 
 	return group("user", "Administers users; <user> is a username, or an id",
-		create, list, remove, link, sessions, factorsCommand(),
+		create, list, remove, link, sessions, bulkUserCommand(), factorsCommand(),
 		command("apps <user>", "Lists which clients a user lets have something", cobra.ExactArgs(1), appsCmd),
 		command("revoke-app <user> <client>", "Takes back what a user let a client have", cobra.ExactArgs(2), revokeAppCmd),
 		command("show <user>", "Shows a user", cobra.ExactArgs(1), showUserCmd),
@@ -244,6 +245,9 @@ func (s *session) printUser(u *store.User) error {
 		}
 		row(w, "email", email)
 		row(w, "name", fullName(u))
+		if u.Language != "" {
+			row(w, "language", u.Language)
+		}
 		row(w, "groups", strings.Join(u.Groups, ", "))
 		row(w, "active", yesNo(u.IsActive))
 		row(w, "role", role(u))

@@ -134,7 +134,7 @@ func (f *Field) normal(v any) (any, error) {
 // the value away, also one that the schema does not declare any more. The id, version and times cannot be set.
 func (u *User) Set(s *Schema, name, text string) error {
 	str := map[string]*string{
-		"username": &u.Username, "email": &u.Email, "first_name": &u.FirstName, "last_name": &u.LastName,
+		"username": &u.Username, "email": &u.Email, "first_name": &u.FirstName, "last_name": &u.LastName, "language": &u.Language,
 	}
 	flag := map[string]*bool{
 		"email_verified": &u.EmailVerified, "is_active": &u.IsActive, "is_staff": &u.IsStaff, "is_superuser": &u.IsSuperuser,
@@ -184,7 +184,7 @@ func (s *Schema) setField(typ string, values Fields, name, text string) error {
 	if f == nil {
 		var known []string
 		if typ == UserType {
-			known = []string{"username", "email", "email_verified", "first_name", "last_name", "groups", "is_active", "is_staff", "is_superuser"}
+			known = []string{"username", "email", "email_verified", "first_name", "last_name", "language", "groups", "is_active", "is_staff", "is_superuser"}
 		}
 		for _, f := range s.Fields(typ) {
 			known = append(known, f.Name)
