@@ -158,6 +158,11 @@ func (k *passkey) sign(challenge string) string {
 // create answers the challenge of a page that adds a passkey.
 func (k *passkey) create(page *answer) string {
 	k.t.Helper()
+	return k.makes(page.asked(k.t))
+}
+
+func (k *passkey) makes(challenge string) string {
+	k.t.Helper()
 	typ := k.typ
 	if typ == "" {
 		typ = "webauthn.create"
@@ -170,7 +175,7 @@ func (k *passkey) create(page *answer) string {
 		k.t.Fatal(err)
 	}
 	return k.answer(map[string]any{
-		"clientDataJSON": b64(k.collected(typ, page.asked(k.t))), "attestationObject": b64(object), "transports": []string{"internal", "<script>"},
+		"clientDataJSON": b64(k.collected(typ, challenge)), "attestationObject": b64(object), "transports": []string{"internal", "<script>"},
 	})
 }
 
