@@ -37,7 +37,7 @@ type usage struct {
 	CPU       time.Duration `json:"cpu"` // user and system time
 	Mallocs   uint64        `json:"mallocs"`
 	Anonymous int64         `json:"anonymous"` // bytes in memory that belong to no file
-	Done      int           `json:"done"`      // of opHash and opSign: how often
+	Done      int           `json:"done"`      // of opSign: how often
 }
 
 // The control line: a word on the child's stdin, an answer in JSON on its
@@ -47,8 +47,7 @@ const (
 	opSettle  = "settle"  // collects garbage and returns memory, then as usage
 	opProfile = "profile" // starts a CPU profile into the file named behind it
 	opStop    = "stop"    // ends it, and writes all allocations into the file named behind it
-	opHash    = "hash"    // checks a password on every core for the time named behind it
-	opSign    = "sign"    // makes bare RS256 signatures likewise
+	opSign    = "sign"    // makes bare RS256 signatures on every core for the time named behind it
 )
 
 func runChild(role string) int {
@@ -107,13 +106,10 @@ func controlOne(op, argument string) (done int, err error) {
 		}
 		defer f.Close()
 		return 0, pprof.Lookup("allocs").WriteTo(f, 0)
-	case opHash, opSign:
+	case opSign:
 		d, err := time.ParseDuration(argument)
 		if err != nil {
 			return 0, err
-		}
-		if op == opHash {
-			return hashFor(d)
 		}
 		return signFor(d)
 	}

@@ -30,8 +30,8 @@
 // "bench provider" has two servers, with few users and with many, do what clients
 // and browsers want of one. Codes and tokens that are spent or shown lie in the
 // stores from the start, with times that are far off; the clients are registered by
-// the admin API. What a password check and a signature cost by themselves is measured
-// in the process of the server, in the same rounds.
+// the admin API. What a password check (bench_hash) and a signature cost by themselves
+// is measured in the process of the server, in the same rounds.
 //
 // By file: gate.go is the subcommand, variants.go what it compares, seed.go
 // fills the gate's store; process.go and child.go are the two ends of the
@@ -39,7 +39,7 @@
 // count; report.go prints. contest.go gives the rows their turns. sync.go is another
 // subcommand, fleet.go and receivers.go what it drives, syncreport.go prints.
 // provider.go is the third, providerseed.go fills its stores, errands.go is what it
-// asks for, rush.go the crowd, bare.go what cannot be had for less, and
+// asks for, rush.go the crowd, hash.go and signature.go what cannot be had for less, and
 // providerreport.go prints. admin.go is the fourth, with servers as the third has.
 //
 // Its neighbours: everything it measures it takes through Caddy, as a user

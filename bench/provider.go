@@ -33,6 +33,7 @@ type providerBench struct {
 type providerServer struct {
 	caddy   *process
 	admin   string
+	hash    string // where bench_hash is
 	errands *errands
 }
 
@@ -181,6 +182,9 @@ func launch(ctx context.Context, seed *providerSeed) (s *providerServer, err err
 	if s.admin, err = freeAddr(); err != nil {
 		return nil, err
 	}
+	if s.hash, err = freeAddr(); err != nil {
+		return nil, err
+	}
 	// The people of the crowd come from all over the world.
 	s.caddy, err = startCaddy(ctx, fmt.Sprintf("server with %d users", seed.users), seed.dir, s.errands.addr, fmt.Sprintf(`{
 	admin %s
@@ -196,7 +200,10 @@ func launch(ctx context.Context, seed *providerSeed) (s *providerServer, err err
 http://%s {
 	auth_server
 }
-`, s.admin, s.errands.addr))
+http://%s {
+	bench_hash
+}
+`, s.admin, s.errands.addr, s.hash))
 	return s, err
 }
 
@@ -247,8 +254,12 @@ func (b *providerBench) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	b.rows = append(b.rows, bare(few.caddy, signName, opSign))
-	b.logins.rows = append(b.logins.rows, bare(few.caddy, hashName, opHash))
+	b.rows = append(b.rows, bareSignature(few.caddy))
+	hash, err := b.drive(ctx, few.caddy, few.hash, hashName, get(few.hash, "/"))
+	if err != nil {
+		return err
+	}
+	b.logins.rows = append(b.logins.rows, hash)
 	for _, r := range b.all() {
 		if _, err := r.drive(ctx, b.each); err != nil {
 			return fmt.Errorf("%s, %s: %w", r.caddy.name, r.name, err)
@@ -314,15 +325,25 @@ func frontOf(users int) string { return fmt.Sprintf("%d users", users) }
 
 func get(addr, path string) [][]byte { return [][]byte{request(addr, path, "")} }
 
-// requests makes a row of requests that do not change.
+// requests adds a row of requests that do not change.
 func (b *providerBench) requests(ctx context.Context, p *process, front, name string, requests [][]byte) error {
-	l, err := dialLoad(ctx, p.addr, b.conns, 200, requests)
+	r, err := b.drive(ctx, p, p.addr, name, requests)
 	if err != nil {
 		return err
 	}
-	b.loads = append(b.loads, l)
-	b.rows = append(b.rows, &row{front: front, name: name, caddy: p, drive: l.run})
+	r.front = front
+	b.rows = append(b.rows, r)
 	return nil
+}
+
+// drive makes one, of a Caddy at one of its addresses.
+func (b *providerBench) drive(ctx context.Context, p *process, addr, name string, requests [][]byte) (*row, error) {
+	l, err := dialLoad(ctx, addr, b.conns, 200, requests)
+	if err != nil {
+		return nil, err
+	}
+	b.loads = append(b.loads, l)
+	return &row{name: name, caddy: p, drive: l.run}, nil
 }
 
 // errand is a row of what takes more than that.
@@ -337,11 +358,11 @@ func (b *providerBench) errand(ctx context.Context, p *process, front, name stri
 	}}, nil
 }
 
-// bare is a row of what a server does without being asked by HTTP.
-func bare(p *process, name, op string) *row {
-	return &row{name: name, caddy: p, drive: func(_ context.Context, d time.Duration) (*slice, error) {
+// bareSignature is a row of what a server does without being asked by HTTP.
+func bareSignature(p *process) *row {
+	return &row{name: signName, caddy: p, drive: func(_ context.Context, d time.Duration) (*slice, error) {
 		begun := time.Now()
-		u, err := p.ask(fmt.Sprint(op, " ", d))
+		u, err := p.ask(fmt.Sprint(opSign, " ", d))
 		return &slice{requests: u.Done, elapsed: time.Since(begun)}, err
 	}}
 }
