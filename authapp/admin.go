@@ -31,7 +31,7 @@ const adminBase = "/auth/"
 //	GET                    /auth/export             ?format=csv|json&search=&group=&status=
 //	POST                   /auth/import             ?dry_run=true; the body is text/csv
 //	GET, PATCH, DELETE     /auth/users/{user}       user: an id, or a username that is no number
-//	PUT                    /auth/users/{user}/password
+//	PUT                    /auth/users/{user}/password   ?weak=true, also for POST /auth/users
 //	POST                   /auth/users/{user}/enable, /disable
 //	POST                   /auth/users/{user}/do    {"do": "disable|enable|signout|delete|add_group|remove_group", "group"}
 //	DELETE                 /auth/users/{user}/sessions, /auth/users/{user}/sessions/{session}

@@ -1,7 +1,6 @@
 package authapp
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -77,34 +76,22 @@ func (api *adminAPI) createUser(a *App, r *http.Request) (any, error) {
 	if err := readJSON(r, &v); err != nil {
 		return nil, err
 	}
-	hash, err := api.takePassword(r.Context(), v)
-	if err != nil {
-		return nil, err
-	}
+	given, has := v["password"]
+	delete(v, "password")
 	made := &store.User{IsActive: true}
 	if err := v.apply(store.UserType, made, a.Schema()); err != nil {
 		return nil, err
 	}
+	hash := ""
+	if has {
+		text, _ := given.(string) // anything else is too short
+		var err error
+		if hash, err = api.hashPassword(r.Context(), a, a.chosenPassword(r, text), made); err != nil {
+			return nil, err
+		}
+	}
 	u, err := a.manager().CreateUser(r.Context(), manage.Actor{}, made, hash)
 	return created{u}, err
-}
-
-// takePassword takes the password out of v and hashes it.
-func (api *adminAPI) takePassword(ctx context.Context, v values) (hash string, err error) {
-	given, ok := v["password"]
-	if !ok {
-		return "", nil
-	}
-	delete(v, "password")
-	text, _ := given.(string)
-	return api.hashPassword(ctx, text)
-}
-
-func (api *adminAPI) hashPassword(ctx context.Context, text string) (string, error) {
-	if err := password.Check(text); err != nil {
-		return "", &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("password", err)}}
-	}
-	return api.hasher.Hash(ctx, text)
 }
 
 func (api *adminAPI) showUser(a *App, r *http.Request) (any, error) {
@@ -179,20 +166,4 @@ func (api *adminAPI) switchUser(a *App, r *http.Request, active bool) (any, erro
 
 func (api *adminAPI) deleteUser(a *App, r *http.Request) (any, error) {
 	return nil, a.manager().DeleteUser(r.Context(), manage.Actor{}, named(r))
-}
-
-// putPassword sets a password and ends every session: whoever knew the old one
-// may hold some.
-func (api *adminAPI) putPassword(a *App, r *http.Request) (any, error) {
-	var body struct {
-		Password string `json:"password"`
-	}
-	if err := readJSON(r, &body); err != nil {
-		return nil, err
-	}
-	hash, err := api.hashPassword(r.Context(), body.Password)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.manager().SetPassword(r.Context(), manage.Actor{}, named(r), hash)
 }

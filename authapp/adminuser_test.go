@@ -1,11 +1,13 @@
 package authapp
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -82,6 +84,12 @@ func TestAdminUserMistakes(t *testing.T) {
 		{"POST", "/auth/users", `{"username":"carol"} {}`, 400, "after the JSON"},
 		{"POST", "/auth/users", `{"username":"` + strings.Repeat("x", 2<<20) + `"}`, 413, "too large"},
 		{"PUT", "/auth/users/bob/password", `{"password":"short"}`, 400, "too short"},
+		{"PUT", "/auth/users/bob/password", `{"password":"password1"}`, 400, "easy to guess"},
+		{"PUT", "/auth/users/bob/password?weak=no", `{"password":"password1"}`, 400, "--weak"},
+		{"PUT", "/auth/users/bob/password?weak=true", `{"password":"short"}`, 400, "too short"},
+		{"PUT", "/auth/users/alice/password", `{"password":"a@example.com"}`, 400, "your name or address"},
+		{"POST", "/auth/users", `{"username":"carola.mayer","password":"carola.mayer"}`, 400, "your name or address"},
+		{"POST", "/auth/users", `{"username":"carol","password":"found elsewhere"}`, 400, "stolen elsewhere"},
 		{"PUT", "/auth/users/bob/password", `{"pasword":"correct horse"}`, 400, "pasword"},
 		{"PUT", "/auth/users/nobody/password", `{"password":"correct horse"}`, 404, "nobody"},
 		{"POST", "/auth/users/nobody/disable", ``, 404, "nobody"},
@@ -96,10 +104,36 @@ func TestAdminUserMistakes(t *testing.T) {
 			t.Errorf("%s %s %.80s: %s, want %q in it", test.method, test.path, test.body, got, test.says)
 		}
 	}
+	a.view(func(tx store.ReadTx) error {
+		for id := int64(1); id <= 2; id++ {
+			if _, err := tx.Credential(id); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("user %d has a password, or %v", id, err)
+			}
+		}
+		return nil
+	})
 	var page userPage
 	if a.do("GET", "/auth/users", "", 200, &page); len(page.Users) != 2 {
 		t.Errorf("mistakes left %d users", len(page.Users))
 	}
+}
+
+// Who asks for it has a password that the pages would refuse.
+func TestAdminTakesWeakPasswordsWhenAsked(t *testing.T) {
+	a := newAPI(t)
+	a.do("POST", "/auth/users?weak=true", `{"username":"alice","password":"alice alice"}`, 201, nil)
+	a.do("PUT", "/auth/users/alice/password?weak=true", `{"password":"found elsewhere"}`, 204, nil)
+	a.view(func(tx store.ReadTx) error {
+		c, err := tx.Credential(1)
+		if err != nil {
+			return err
+		}
+		h := password.New(password.Params{Memory: 8, Time: 1, Threads: 1})
+		if ok, _, err := h.Verify(t.Context(), c.PasswordHash, "found elsewhere"); !ok || err != nil {
+			t.Errorf("the password was not set: %v", err)
+		}
+		return nil
+	})
 }
 
 func TestAdminApps(t *testing.T) {

@@ -117,6 +117,9 @@ func TestUserCommands(t *testing.T) {
 	if out := c.ok("another horse\r\n", "user", "password", "alice"); !strings.Contains(out, "signed out") {
 		t.Errorf("password printed %q", out)
 	}
+	c.ok("password1\n", "user", "password", "alice", "--weak")
+	c.ok("password1\n", "user", "create", "weak", "--weak")
+	c.ok("", "user", "delete", "weak")
 	var done map[string]string
 	if c.json(&done, "", "user", "delete", "bob"); done["done"] != "deleted user bob (id 2)" {
 		t.Errorf("deleting printed %v", done)
@@ -137,6 +140,8 @@ func TestCommandMistakes(t *testing.T) {
 		{"user show nobody", "", `there is no user "nobody"`},
 		{"user create alice --no-password", "", `another user already has username "alice"`},
 		{"user create carol", "short\n", "too short"},
+		{"user create carol", "password1\n", "--weak"},
+		{"user password alice", "password1\n", "easy to guess"},
 		{"user create carol", "", "add --no-password"},
 		{"user create carol --set password=x", "", "a password cannot be an argument"},
 		{"user create carol --set nonsense=x --no-password", "", "there is no such field"},

@@ -18,7 +18,7 @@ import (
 )
 
 func userCommand() *cobra.Command {
-	create := command("create <username> [--email <address>] [--group <name>]... [--superuser] [--staff] [--set <field>=<value>]... [--no-password | --invite]",
+	create := command("create <username> [--email <address>] [--group <name>]... [--superuser] [--staff] [--set <field>=<value>]... [--no-password | --invite | --weak]",
 		"Creates a user; the password is read from standard input", cobra.ExactArgs(1), createUserCmd)
 	f := create.Flags()
 	f.String("email", "", "E-mail address")
@@ -29,6 +29,7 @@ func userCommand() *cobra.Command {
 	f.Bool("staff", false, "May administer users who are neither staff nor superusers")
 	f.StringArray("set", nil, "A field of the schema, as in company=1 (repeatable)")
 	f.Bool("no-password", false, "Do not read a password; the user cannot sign in with one yet")
+	weakFlag(create)
 	f.Bool("invite", false, "Do not read a password, but mail the user a link by which they choose one")
 
 	list := command("list [--search <prefix>] [--group <name>] [--status <status>]", "Lists users", cobra.NoArgs, listUsersCmd)
@@ -40,6 +41,9 @@ func userCommand() *cobra.Command {
 	sessions := command("sessions <user> [--end | --end-one <id>]", "Lists where a user is signed in", cobra.ExactArgs(1), sessionsCmd)
 	sessions.Flags().Bool("end", false, "Sign the user out everywhere instead")
 	sessions.Flags().String("end-one", "", "Sign the user out in this one instead, by its id")
+	pw := command("password <user> [--weak]", "Sets a password, read from standard input, and signs the user out everywhere",
+		cobra.ExactArgs(1), passwordCmd)
+	weakFlag(pw)
 	remove := command("delete <user> [--yes]", "Deletes a user, and signs them out", cobra.ExactArgs(1), deleteUserCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 
@@ -52,9 +56,20 @@ func userCommand() *cobra.Command {
 			cobra.MinimumNArgs(2), setUserCmd),
 		command("disable <user>", "Signs a user out and does not let them in again", cobra.ExactArgs(1), switchUserCmd("disable")),
 		command("enable <user>", "Lets a disabled user in again", cobra.ExactArgs(1), switchUserCmd("enable")),
-		command("password <user>", "Sets a password, read from standard input, and signs the user out everywhere",
-			cobra.ExactArgs(1), passwordCmd),
+		pw,
 	)
+}
+
+func weakFlag(cmd *cobra.Command) {
+	cmd.Flags().Bool("weak", false, "Take a password that is guessed soon, too, such as for a system to be thrown away")
+}
+
+// asWeak is how the API is told of that flag.
+func (s *session) asWeak() string {
+	if weak, _ := s.cmd.Flags().GetBool("weak"); weak {
+		return "?weak=true"
+	}
+	return ""
 }
 
 func listFlags(cmd *cobra.Command) {
@@ -99,7 +114,7 @@ func createUserCmd(s *session, args []string) error {
 		body["password"] = pw
 	}
 	var u store.User
-	if err := s.call(http.MethodPost, "/auth/users", body, &u); err != nil {
+	if err := s.call(http.MethodPost, "/auth/users"+s.asWeak(), body, &u); err != nil {
 		return err
 	}
 	if invite {
@@ -165,7 +180,7 @@ func passwordCmd(s *session, args []string) error {
 		return err
 	}
 	body := map[string]string{"password": pw}
-	if err := s.call(http.MethodPut, userPath(strconv.FormatInt(u.ID, 10), "/password"), body, nil); err != nil {
+	if err := s.call(http.MethodPut, userPath(strconv.FormatInt(u.ID, 10), "/password", s.asWeak()), body, nil); err != nil {
 		return err
 	}
 	return s.done("changed the password of " + u.Username + ", who is signed out everywhere")

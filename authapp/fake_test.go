@@ -21,6 +21,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/caddyito/caddyito/internal/freeport"
+	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -186,6 +187,14 @@ func (s *fakeServer) TakesRegistrations() bool { return s.Registration == "on" }
 
 func (s *fakeServer) Schema() *store.Schema             { return nil }
 func (s *fakeServer) ConfiguredClients() []store.Client { return s.clients }
+
+// CheckNewPassword knows one that is on a list.
+func (s *fakeServer) CheckNewPassword(pw string, _ *store.User) error {
+	if pw == "found elsewhere" {
+		return password.ErrKnown
+	}
+	return nil
+}
 
 func (s *fakeServer) ServeAuth(w http.ResponseWriter, r *http.Request) {
 	if s.serve != nil {

@@ -15,6 +15,11 @@ func (s *Server) PasswordLink(ctx context.Context, by store.AuditOrigin, userID 
 	return s.provider.Load().PasswordLink(ctx, by, userID)
 }
 
+// CheckNewPassword says what is wrong with a password for somebody, as the pages do.
+func (s *Server) CheckNewPassword(pw string, u *store.User) error {
+	return s.provider.Load().CheckNewPassword(pw, u)
+}
+
 // MailPasswordLink sends them one.
 func (s *Server) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error {
 	err := s.provider.Load().MailPasswordLink(ctx, by, userID)

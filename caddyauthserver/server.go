@@ -225,5 +225,6 @@ var (
 	_ authapp.SyncServer          = (*Server)(nil)
 	_ authapp.KeyServer           = (*Server)(nil)
 	_ authapp.PasswordLinker      = (*Server)(nil)
+	_ authapp.PasswordChecker     = (*Server)(nil)
 	_ authapp.RegistrationServer  = (*Server)(nil)
 )

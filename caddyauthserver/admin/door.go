@@ -32,6 +32,10 @@ type Door interface {
 	PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) (string, error)
 	MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error
 	SendsMail() bool
+	// CheckNewPassword says what is wrong with a password for somebody. HashPassword
+	// hashes one; the error is password.ErrBusy where too many wait for that.
+	CheckNewPassword(pw string, u *store.User) error
+	HashPassword(ctx context.Context, pw string) (string, error)
 	// BrowserName is what to call a browser.
 	BrowserName(userAgent string) lang.Text
 	// ClientName is what to call a client, its ID if it is gone.

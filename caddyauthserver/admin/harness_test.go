@@ -133,6 +133,18 @@ func (s *server) user(name string) (u *store.User) {
 	return u
 }
 
+// passwordHash is that of a user, "" if they have no password.
+func (s *server) passwordHash(id int64) (hash string) {
+	s.t.Helper()
+	s.view(func(tx store.ReadTx) error {
+		if c, err := tx.Credential(id); err == nil {
+			hash = c.PasswordHash
+		}
+		return nil
+	})
+	return hash
+}
+
 // browser keeps cookies and follows no redirects.
 type browser struct {
 	*server

@@ -205,19 +205,23 @@ func TestPowerAsksForAMoment(t *testing.T) {
 	b := s.as("root")
 	s.clock.add(16 * time.Minute)
 	for target, form := range map[string]url.Values{
-		s.userURL("ada"):             {"action": {"link"}},
-		s.userURL("ada") + "/delete": {},
-		s.userURL("ada") + "/edit":   {"username": {"ada"}, "is_staff": {"1"}},
-		"/o/admin/users/new":         {"username": {"eve"}, "is_superuser": {"1"}},
-		"/o/admin/users":             {"op": {"delete"}, "sure": {"1"}, "user": {fmt.Sprint(s.user("ada").ID)}},
+		s.userURL("ada"):               {"action": {"link"}},
+		s.userURL("ada") + "/password": {"new_password": {"three other words"}, "new_password_again": {"three other words"}},
+		s.userURL("ada") + "/delete":   {},
+		s.userURL("ada") + "/edit":     {"username": {"ada"}, "is_staff": {"1"}},
+		"/o/admin/users/new":           {"username": {"eve"}, "is_superuser": {"1"}},
+		"/o/admin/users":               {"op": {"delete"}, "sure": {"1"}, "user": {fmt.Sprint(s.user("ada").ID)}},
 	} {
 		form.Set("csrf", b.get("/o/admin/users").form().Get("csrf"))
 		if a := b.post(target, form); a.StatusCode != 303 || a.location().Path != "/o/login" {
 			t.Errorf("%s: %d to %s", target, a.StatusCode, a.Header.Get("Location"))
 		}
 	}
-	if u := s.user("ada"); u == nil || u.IsStaff || s.user("eve") != nil {
+	if u := s.user("ada"); u == nil || u.IsStaff || s.user("eve") != nil || s.passwordHash(u.ID) != everyonesHash() {
 		t.Error("it was done all the same")
+	}
+	if a := b.get(s.userURL("ada") + "/password"); a.StatusCode != 303 || a.location().Path != "/o/login" {
+		t.Errorf("the form of a password: %d", a.StatusCode)
 	}
 	a := b.post(s.userURL("ada")+"/edit", b.get(s.userURL("ada")+"/edit").form("username", "ada", "first_name", "A."))
 	if a.StatusCode != 303 || s.user("ada").FirstName != "A." {

@@ -51,6 +51,8 @@ func deedsTo(s *server, name string) []deed {
 		{"edit", page + "/edit", edit("first_name", "Changed"), changed},
 		{"disable", page, url.Values{"action": {"disable"}}, changed},
 		{"sign out", page, url.Values{"action": {"signout"}}, out},
+		{"set a password", page + "/password", url.Values{"new_password": {"three other words"}, "new_password_again": {"three other words"}},
+			func(s *server) bool { return s.passwordHash(u.ID) != everyonesHash() }},
 		{"link", page, url.Values{"action": {"link"}}, nil},
 		{"mail a link", page, url.Values{"action": {"mail_link"}}, nil},
 		{"reset factors", page, url.Values{"action": {"reset_factors"}}, out},
@@ -162,6 +164,7 @@ func TestNothingShownIsMarkup(t *testing.T) {
 		q := url.QueryEscape(x)
 		object := fmt.Sprintf("/o/admin/objects/company/%d", company.ID)
 		for _, path := range []string{
+			s.userURL("ada") + "/password",
 			"/o/admin/users", "/o/admin/users?q=" + q, "/o/admin/users?group=" + q, "/o/admin/users?rel_company=" + q, "/o/admin/users?status=" + q, "/o/admin/users?done=" + q,
 			s.userURL("ada"), s.userURL("ada") + "/history", s.userURL("ada") + "/edit", s.userURL("ada") + "/delete", "/o/admin/groups", "/o/admin/groups/edit?name=" + q,
 			"/o/admin/objects/company", "/o/admin/objects/company?q=" + q, object, object + "/delete",

@@ -266,15 +266,16 @@ func (a *Admin) nameOf(r *http.Request, id int64) string {
 // notice says what was done, by the name that a redirect left in the query.
 func notice(values url.Values) lang.Text {
 	return map[string]lang.Text{
-		"saved":   lang.T("Saved."),
-		"created": lang.T("Created."),
-		"deleted": lang.T("Deleted."),
-		"many":    lang.T("Done for all that were ticked."),
-		"none":    lang.T("Nobody was ticked, so nothing was done."),
-		"mailed":  lang.T("The link was sent by mail."),
-		"signout": lang.T("Signed out everywhere."),
-		"ended":   lang.T("That session is over."),
-		"taken":   lang.T("That app has no access any more."),
-		"factors": lang.T("All second factors were taken away."),
+		"saved":    lang.T("Saved."),
+		"created":  lang.T("Created."),
+		"deleted":  lang.T("Deleted."),
+		"many":     lang.T("Done for all that were ticked."),
+		"none":     lang.T("Nobody was ticked, so nothing was done."),
+		"password": lang.T("The password is set, and the person signed out everywhere."),
+		"mailed":   lang.T("The link was sent by mail."),
+		"signout":  lang.T("Signed out everywhere."),
+		"ended":    lang.T("That session is over."),
+		"taken":    lang.T("That app has no access any more."),
+		"factors":  lang.T("All second factors were taken away."),
 	}[values.Get("done")]
 }

@@ -84,6 +84,10 @@ func (d door) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID
 
 func (d door) SendsMail() bool { return d.Mailer != nil }
 
+func (d door) HashPassword(ctx context.Context, pw string) (string, error) {
+	return d.passwords.Hash(ctx, pw)
+}
+
 func (d door) BrowserName(userAgent string) lang.Text { return browserName(userAgent) }
 
 func (d door) ClientName(tx store.ReadTx, clientID string) (string, error) {

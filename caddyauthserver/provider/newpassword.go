@@ -13,7 +13,7 @@ import (
 // with it by the name of the field.
 func (p *Provider) newPassword(form url.Values, u *store.User) (pw string, problems map[string]lang.Text) {
 	pw = form.Get("new_password")
-	if err := p.checkNewPassword(pw, u); err != nil {
+	if err := p.CheckNewPassword(pw, u); err != nil {
 		return "", map[string]lang.Text{"new_password": lang.Of(err)}
 	}
 	if pw != form.Get("new_password_again") {
@@ -22,9 +22,9 @@ func (p *Provider) newPassword(form url.Values, u *store.User) (pw string, probl
 	return pw, nil
 }
 
-// checkNewPassword says what is wrong with a password for somebody. That the list of
+// CheckNewPassword says what is wrong with a password for somebody. That the list of
 // breached ones cannot be read keeps nobody from choosing one.
-func (p *Provider) checkNewPassword(pw string, u *store.User) error {
+func (p *Provider) CheckNewPassword(pw string, u *store.User) error {
 	if err := password.Check(pw); err != nil {
 		return err
 	}

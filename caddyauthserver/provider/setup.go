@@ -84,7 +84,7 @@ func (p *Provider) setup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	pw := values.Get("password")
-	if err := p.checkNewPassword(pw, &store.User{Username: form.username, Email: form.email}); err != nil {
+	if err := p.CheckNewPassword(pw, &store.User{Username: form.username, Email: form.email}); err != nil {
 		show(http.StatusUnprocessableEntity, map[string]lang.Text{"password": lang.Of(err)})
 		return
 	}
