@@ -85,10 +85,14 @@ const regroupStep = 200
 // RenameGroup has everybody who is in one group be in another, or with to "" in
 // neither. Only who may change everybody may. progress is told how many were moved.
 func (m *Manager) RenameGroup(ctx context.Context, by Actor, from, to string, progress func(done int)) error {
-	if to != "" {
-		if err := store.CheckGroup(to); err != nil {
-			return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("groups", err)}}
-		}
+	var err error
+	if from == "" { // in which everybody would be found
+		err = store.CheckGroup(from)
+	} else if to != "" {
+		err = store.CheckGroup(to)
+	}
+	if err != nil {
+		return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("groups", err)}}
 	}
 	if from == to {
 		return nil

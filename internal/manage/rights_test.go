@@ -185,3 +185,19 @@ func TestRenameGroup(t *testing.T) {
 		t.Errorf("%v, groups %v", err, groups())
 	}
 }
+
+// To rename no group, which a form without a name asks for, is refused: everybody would
+// be found in it, and nobody leave it.
+func TestNoGroupIsNotRenamed(t *testing.T) {
+	m, people := newManager(t)
+	for _, to := range []string{"admins", ""} {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := m.RenameGroup(ctx, manage.Actor{}, "", to, func(int) { cancel() })
+		if _, ok := errors.AsType[*store.InvalidError](err); !ok {
+			t.Errorf("to %q: %v", to, err)
+		}
+	}
+	if u, err := m.Check(t.Context(), manage.Actor{}, manage.ByID(people["person"].ID)); err != nil || len(u.Groups) > 0 {
+		t.Errorf("it gave a group: %v, %v", u.Groups, err)
+	}
+}
