@@ -98,11 +98,15 @@ func (a *Admin) startImport(v *visit, list *manage.List, dry bool) (id string, e
 	})
 }
 
-// doImport brings a list in that was tried, once.
+// doImport brings a list in that was tried, once. A list may give rights and
+// passwords, and its trial may be of long ago.
 func (a *Admin) doImport(w http.ResponseWriter, r *http.Request, v *visit) error {
 	j := a.jobs.find(r.PathValue("id"))
 	if j == nil || j.owner != v.User.ID {
 		return store.ErrNotFound
+	}
+	if !v.signedInWithin(changeWithin) {
+		return nil // the list waits
 	}
 	j.mu.Lock()
 	pending := j.pending

@@ -87,6 +87,31 @@ func TestAListThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A list can make superusers and give them passwords: a browser that was left open
+// brings none in, however it came by the token of a form.
+func TestAListIsBroughtInByWhoSignedInLately(t *testing.T) {
+	s := newServer(t)
+	b := s.as("root")
+	s.clock.add(16 * time.Minute)
+	trial := b.upload(b.get("/o/admin/users").form().Get("csrf"), "username,is_superuser,password_hash\nada,true,\""+everyonesHash()+"\"\n")
+	form := b.finished(trial).form()
+	page := trial.Header.Get("Location")
+	a := b.post(page, form)
+	if a.StatusCode != 303 || a.location().Path != "/o/login" {
+		t.Errorf("it is brought in: %d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	a = b.post("/o/login", b.get(a.Header.Get("Location")).form("username", "root", "password", everyonesPassword))
+	if s.user("ada").IsSuperuser {
+		t.Fatal("it made a superuser")
+	}
+	if a.Header.Get("Location") != s.url+page {
+		t.Errorf("after signing in: %s", a.Header.Get("Location"))
+	}
+	if b.finished(b.post(page, b.get(page).form())); !s.user("ada").IsSuperuser {
+		t.Error("it does not wait for who brings it in")
+	}
+}
+
 func TestExport(t *testing.T) {
 	s := newServer(t)
 	b := s.as("sam")

@@ -56,8 +56,15 @@ type groupPage struct {
 	Problem               lang.Text
 }
 
-func (a *Admin) editGroup(_ http.ResponseWriter, r *http.Request, v *visit) error {
+func (a *Admin) editGroup(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.signedInWithin(changeWithin) {
+		return nil
+	}
 	name := r.URL.Query().Get("name")
+	if name == "" { // who signed in to post comes back without it
+		a.goTo(w, "groups", nil)
+		return nil
+	}
 	return v.show(http.StatusOK, "group", lang.T("Group %s", name), "groups", groupPage{frame: v.frame(), Name: name, NewName: name, Action: a.path("groups/edit")})
 }
 
@@ -66,11 +73,11 @@ func (a *Admin) changeGroup(w http.ResponseWriter, r *http.Request, v *visit) er
 	name, to := v.form.Get("name"), strings.TrimSpace(v.form.Get("new_name"))
 	page := groupPage{frame: v.frame(), Name: name, NewName: to, Action: a.path("groups/edit")}
 	title := lang.T("Rename group %s to %s", name, to)
+	if !v.signedInWithin(changeWithin) {
+		return nil
+	}
 	switch v.form.Get("action") {
 	case "remove":
-		if !v.signedInWithin(changeWithin) {
-			return nil
-		}
 		if to, title = "", lang.T("Remove group %s", name); v.form.Get("sure") == "" {
 			page.Problem = lang.T("The group was not removed. Tick “Yes, remove it” to do so.")
 		}

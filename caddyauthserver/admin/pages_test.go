@@ -211,19 +211,28 @@ func TestPowerAsksForAMoment(t *testing.T) {
 		s.userURL("ada") + "/edit":     {"username": {"ada"}, "is_staff": {"1"}},
 		"/o/admin/users/new":           {"username": {"eve"}, "is_superuser": {"1"}},
 		"/o/admin/users":               {"op": {"delete"}, "sure": {"1"}, "user": {fmt.Sprint(s.user("ada").ID)}},
+		"/o/admin/groups/edit":         {"name": {"editors"}, "new_name": {"admins"}, "action": {"rename"}},
+		// Links that open the account are sent to the address.
+		s.userURL("ada") + "/edit?": {"username": {"ada"}, "email": {"eve@example.com"}},
+		// Apps may be for members alone.
+		s.userURL("ada") + "/edit?2": {"username": {"ada"}, "email": {"ada@example.com"}, "groups": {"editors, admins"}},
+		"/o/admin/users?":            {"op": {"add_group"}, "group": {"admins"}, "user": {fmt.Sprint(s.user("ada").ID)}},
 	} {
 		form.Set("csrf", b.get("/o/admin/users").form().Get("csrf"))
 		if a := b.post(target, form); a.StatusCode != 303 || a.location().Path != "/o/login" {
 			t.Errorf("%s: %d to %s", target, a.StatusCode, a.Header.Get("Location"))
 		}
 	}
-	if u := s.user("ada"); u == nil || u.IsStaff || s.user("eve") != nil || s.passwordHash(u.ID) != everyonesHash() {
-		t.Error("it was done all the same")
+	if u := s.user("ada"); u == nil || u.IsStaff || u.Email != "ada@example.com" || len(u.Groups) != 1 || u.Groups[0] != "editors" || s.user("eve") != nil || s.passwordHash(u.ID) != everyonesHash() {
+		t.Errorf("it was done all the same: %+v", u)
+	}
+	if a := b.get("/o/admin/groups/edit?name=editors"); a.StatusCode != 303 || a.location().Path != "/o/login" {
+		t.Errorf("the page of a group: %d", a.StatusCode)
 	}
 	if a := b.get(s.userURL("ada") + "/password"); a.StatusCode != 303 || a.location().Path != "/o/login" {
 		t.Errorf("the form of a password: %d", a.StatusCode)
 	}
-	a := b.post(s.userURL("ada")+"/edit", b.get(s.userURL("ada")+"/edit").form("username", "ada", "first_name", "A."))
+	a := b.post(s.userURL("ada")+"/edit", b.get(s.userURL("ada")+"/edit").form("username", "ada", "first_name", "A.", "email", "ada@example.com", "groups", "editors"))
 	if a.StatusCode != 303 || s.user("ada").FirstName != "A." {
 		t.Errorf("what gives no power: %d to %s", a.StatusCode, a.Header.Get("Location"))
 	}

@@ -195,13 +195,11 @@ func (a *Admin) doToUsers(w http.ResponseWriter, r *http.Request, v *visit) erro
 		back = url.Values{}
 	}
 	op, group := manage.Operation(v.form.Get("op")), strings.TrimSpace(v.form.Get("group"))
-	if op == manage.Delete {
-		if !v.signedInWithin(changeWithin) {
-			return nil
-		}
-		if v.form.Get("sure") == "" {
-			return a.usersPage(r, v, http.StatusUnprocessableEntity, back, []lang.Text{lang.T("Nobody was deleted. Tick “Yes, delete for good” to do so.")})
-		}
+	if !v.signedInWithin(changeWithin) {
+		return nil
+	}
+	if op == manage.Delete && v.form.Get("sure") == "" {
+		return a.usersPage(r, v, http.StatusUnprocessableEntity, back, []lang.Text{lang.T("Nobody was deleted. Tick “Yes, delete for good” to do so.")})
 	}
 	var trouble []lang.Text
 	done := 0
