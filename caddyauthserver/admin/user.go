@@ -210,8 +210,12 @@ func (a *Admin) invite(w http.ResponseWriter, r *http.Request, v *visit, id int6
 	if !u.IsActive {
 		return a.userPage(r, v, http.StatusConflict, lang.T("Enable the account first: a link for it would not work."))
 	}
+	may := func(tx store.UserReader) error {
+		_, err := a.manage.CheckIn(tx, v.actor(), manage.ByID(id))
+		return err
+	}
 	if mail {
-		err := a.Door.MailPasswordLink(r.Context(), v.origin(), id)
+		err := a.Door.MailPasswordLink(r.Context(), v.origin(), id, may)
 		if errors.Is(err, ErrNoMail) {
 			return a.userPage(r, v, http.StatusConflict, lang.T("No mail can be sent to this person. Show the link and hand it over yourself."))
 		}
@@ -221,7 +225,7 @@ func (a *Admin) invite(w http.ResponseWriter, r *http.Request, v *visit, id int6
 		a.goTo(w, "users/"+strconv.FormatInt(id, 10), url.Values{"done": {"mailed"}})
 		return nil
 	}
-	link, err := a.Door.PasswordLink(r.Context(), v.origin(), id)
+	link, err := a.Door.PasswordLink(r.Context(), v.origin(), id, may)
 	if err != nil {
 		return err
 	}

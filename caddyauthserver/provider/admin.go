@@ -74,8 +74,13 @@ func (d door) CSRFValid(r *http.Request, form url.Values, purpose string) bool {
 	return d.csrfValid(r, form, purpose)
 }
 
-func (d door) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error {
-	err := d.Provider.MailPasswordLink(ctx, by, userID)
+func (d door) PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64, may func(store.UserReader) error) (string, error) {
+	link, _, _, err := d.passwordLink(ctx, by, userID, false, may)
+	return link, err
+}
+
+func (d door) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64, may func(store.UserReader) error) error {
+	err := d.mailPasswordLink(ctx, by, userID, may)
 	if errors.Is(err, ErrNoMail) {
 		return fmt.Errorf("%w: %v", admin.ErrNoMail, err)
 	}

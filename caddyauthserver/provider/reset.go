@@ -131,10 +131,17 @@ var ErrNoMail = errors.New("cannot be sent by mail")
 
 // MailPasswordLink sends a person the link by which they choose a password.
 func (p *Provider) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error {
+	return p.mailPasswordLink(ctx, by, userID, anyway)
+}
+
+// anyway is for those who ask about no rights: people themselves, and the operator.
+func anyway(store.UserReader) error { return nil }
+
+func (p *Provider) mailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64, may func(store.UserReader) error) error {
 	if p.Mailer == nil {
 		return fmt.Errorf("%w: auth_server has no smtp block", ErrNoMail)
 	}
-	link, u, invited, err := p.passwordLink(ctx, by, userID, true)
+	link, u, invited, err := p.passwordLink(ctx, by, userID, true, may)
 	if err != nil {
 		return err
 	}
@@ -151,17 +158,20 @@ func (p *Provider) MailPasswordLink(ctx context.Context, by store.AuditOrigin, u
 
 // PasswordLink makes such a link for an administrator to hand over.
 func (p *Provider) PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) (string, error) {
-	link, _, _, err := p.passwordLink(ctx, by, userID, false)
+	link, _, _, err := p.passwordLink(ctx, by, userID, false, anyway)
 	return link, err
 }
 
-// passwordLink makes a link, and says whether the person never had a password. One
-// that is mailed proves the address.
-func (p *Provider) passwordLink(ctx context.Context, by store.AuditOrigin, userID int64, mailed bool) (link string, u *store.User, invited bool, err error) {
+// passwordLink makes a link, unless may forbids it, and says whether the person never
+// had a password. One that is mailed proves the address.
+func (p *Provider) passwordLink(ctx context.Context, by store.AuditOrigin, userID int64, mailed bool, may func(store.UserReader) error) (link string, u *store.User, invited bool, err error) {
 	token := store.NewSecret()
 	err = p.Store.Update(ctx, func(tx store.WriteTx) error {
 		var err error
 		if u, err = activeUser(tx, userID); err != nil {
+			return err
+		}
+		if err := may(tx); err != nil {
 			return err
 		}
 		data := resetData{}

@@ -195,20 +195,27 @@ func (m *Manager) ResetFactors(ctx context.Context, by Actor, find Finder) error
 	})
 }
 
-// Check says whether a user is there and may be changed, for what is done outside
-// the store: a link that is made, say.
+// Check says whether a user is there and may be changed, for a page to show.
 func (m *Manager) Check(ctx context.Context, by Actor, find Finder) (u *store.User, err error) {
 	err = m.Store.View(ctx, func(tx store.ReadTx) error {
-		p, err := powerOf(tx, by)
-		if err != nil {
-			return err
-		}
-		if u, err = find(tx); err != nil {
-			return err
-		}
-		return p.touch(u)
+		u, err = m.CheckIn(tx, by, find)
+		return err
 	})
 	return u, err
+}
+
+// CheckIn is Check in the transaction of what is done outside of this package: a link
+// that is made, say. What a transaction before found may be no longer so.
+func (m *Manager) CheckIn(tx store.UserReader, by Actor, find Finder) (*store.User, error) {
+	p, err := powerOf(tx, by)
+	if err != nil {
+		return nil, err
+	}
+	u, err := find(tx)
+	if err != nil {
+		return nil, err
+	}
+	return u, p.touch(u)
 }
 
 // onUser runs fn for a user who may be changed.
