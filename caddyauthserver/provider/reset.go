@@ -20,7 +20,7 @@ import (
 // A person who has no password, or forgot it, chooses one by a link: sent by mail
 // to whoever asks for it at the sign-in page, or made by an administrator. It works
 // once, for half an hour, and only as long as the password is the one it was made
-// to replace.
+// to replace, and the address the one it was sent to.
 
 const (
 	resetTicket   = "reset"
@@ -33,7 +33,8 @@ const (
 type resetData struct {
 	// ChangedAt is when the password was last changed.
 	ChangedAt time.Time `json:"changed_at,omitzero"`
-	// Email is where the link was sent. Who uses it can read what comes there.
+	// Email is where the link was sent. Who uses it can read what comes there, and is
+	// nobody to the account once its address is another.
 	Email string `json:"email,omitempty"`
 }
 
@@ -247,7 +248,7 @@ func (p *Provider) resetOpen(tx store.ReadTx, token string) (*store.User, *store
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if !c.PasswordChangedAt.Equal(data.ChangedAt) {
+	if !c.PasswordChangedAt.Equal(data.ChangedAt) || data.Email != "" && data.Email != u.Email {
 		return nil, nil, nil, errResetOver
 	}
 	return u, c, data, nil
@@ -314,7 +315,7 @@ func (p *Provider) finishReset(r *http.Request, token, hash string) error {
 		if err := tx.PutCredential(c); err != nil {
 			return fmt.Errorf("writing credential: %w", err)
 		}
-		if data.Email != "" && data.Email == u.Email && !u.EmailVerified {
+		if data.Email != "" && !u.EmailVerified {
 			u.EmailVerified = true
 			if err := store.KeepUser(tx, p.Schema, u); err != nil {
 				return fmt.Errorf("writing user: %w", err)

@@ -185,8 +185,12 @@ func TestResetLinkEnds(t *testing.T) {
 	link = get()
 	s.editUser(1, func(u *store.User) { u.IsActive = false })
 	gone("of somebody who is disabled", link)
-	// A token of another kind opens nothing here, and this one nothing else.
 	s.editUser(1, func(u *store.User) { u.IsActive = true })
+	s.clock.add(time.Hour)
+	link = get()
+	s.editUser(1, func(u *store.User) { u.Email = "new@example.com" })
+	gone("sent to an address of before", link)
+	// A token of another kind opens nothing here, and this one nothing else.
 	s.clock.add(time.Hour)
 	link = get()
 	if a := b.get(strings.Replace(link, "/o/reset", "/o/setup", 1)); a.StatusCode != http.StatusNotFound {
