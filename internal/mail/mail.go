@@ -10,6 +10,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -110,7 +111,8 @@ type Message struct {
 }
 
 const (
-	// queueSize bounds what waits, so that a flood of requests fills no memory.
+	// queueSize bounds what waits, so that a flood of requests fills no memory; and
+	// again what waits to be tried once more.
 	queueSize = 1000
 	workers   = 2
 	timeout   = 30 * time.Second
@@ -122,9 +124,17 @@ type Mailer struct {
 	client func() (*gomail.Client, error)
 	log    *slog.Logger
 	now    func() time.Time
-	queue  chan *Message
+	queue  chan *outgoing
+	later  atomic.Int32 // how many wait to be tried once more
 	ctx    context.Context
 	cancel context.CancelFunc
+}
+
+// outgoing is a mail on its way.
+type outgoing struct {
+	*Message
+	composed *gomail.Msg // nil before the first try
+	failures int
 }
 
 // Options are for tests. The zero value is fine.
@@ -141,7 +151,7 @@ func New(c Config, log *slog.Logger, o Options) (*Mailer, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	m := &Mailer{config: c, log: log, now: o.Now, queue: make(chan *Message, queueSize)}
+	m := &Mailer{config: c, log: log, now: o.Now, queue: make(chan *outgoing, queueSize)}
 	m.client = func() (*gomail.Client, error) { return newClient(&c, o.TLS) }
 	if _, err := m.client(); err != nil {
 		return nil, err
@@ -187,7 +197,7 @@ func newClient(c *Config, conf *tls.Config) (*gomail.Client, error) {
 // which is logged.
 func (m *Mailer) Send(msg *Message) {
 	select {
-	case m.queue <- msg:
+	case m.queue <- &outgoing{Message: msg}:
 	default:
 		m.log.Error("too many mails are waiting to be sent, so that one was dropped", "subject", msg.Subject)
 	}
@@ -208,34 +218,45 @@ func (m *Mailer) work() {
 	}
 }
 
-// deliver tries until the mail is sent, refused for good, or too late.
-func (m *Mailer) deliver(msg *Message) {
+// deliver tries once. What may come through later makes way for others, since the
+// reason may lie in its address.
+func (m *Mailer) deliver(msg *outgoing) {
 	log := m.log.With("subject", msg.Subject, "smtp_server", m.config.Server)
-	out, err := m.compose(msg)
-	if err != nil {
-		log.Error("a mail cannot be written", "error", err)
+	var err error
+	if msg.composed == nil {
+		if msg.composed, err = m.compose(msg.Message); err != nil {
+			log.Error("a mail cannot be written", "error", err)
+			return
+		}
+	}
+	err = m.send(msg.composed)
+	if err == nil || m.ctx.Err() != nil {
 		return
 	}
-	for failures := 1; ; failures++ {
-		err := m.send(out)
-		if err == nil || m.ctx.Err() != nil {
-			return
-		}
-		if se, ok := errors.AsType[*gomail.SendError](err); ok && !se.IsTemp() {
-			log.Error("a mail was refused", "error", err)
-			return
-		}
-		pause := pace.Backoff(failures)
-		if m.now().Add(pause).After(msg.DeliverBefore) {
-			log.Error("a mail could not be sent in time", "error", err)
-			return
-		}
-		log.Warn("cannot send mail; trying again", "error", err, "pause", pause)
-		pace.Wait(m.ctx, pause, nil)
-		if m.ctx.Err() != nil {
-			return
-		}
+	if se, ok := errors.AsType[*gomail.SendError](err); ok && !se.IsTemp() {
+		log.Error("a mail was refused", "error", err)
+		return
 	}
+	msg.failures++
+	pause := pace.Backoff(msg.failures)
+	if m.now().Add(pause).After(msg.DeliverBefore) {
+		log.Error("a mail could not be sent in time", "error", err)
+		return
+	}
+	if m.later.Add(1) > queueSize {
+		m.later.Add(-1)
+		log.Error("too many mails are waiting to be tried again, so that one was dropped", "error", err)
+		return
+	}
+	log.Warn("cannot send mail; trying again", "error", err, "pause", pause)
+	go func() {
+		defer m.later.Add(-1)
+		pace.Wait(m.ctx, pause, nil)
+		select {
+		case m.queue <- msg:
+		case <-m.ctx.Done():
+		}
+	}()
 }
 
 func (m *Mailer) compose(msg *Message) (*gomail.Msg, error) {

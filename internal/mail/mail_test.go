@@ -145,6 +145,26 @@ func TestTriesAgain(t *testing.T) {
 	}
 }
 
+// Mail that is refused for now, because nobody finds the domain of its address, say,
+// holds up no other: anybody can have some sent to such an address.
+func TestOneThatWaitsHoldsUpNone(t *testing.T) {
+	s := mailtest.Start(t, mail.StartTLS, func(got mailtest.Mail) error {
+		if got.To[0] != "alice@example.com" {
+			return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 1, 2}, Message: "domain not found"}
+		}
+		return nil
+	})
+	m, l := newMailer(t, s, mail.Config{})
+	for range 10 {
+		stuck := message()
+		stuck.To = "eve@nowhere.example"
+		m.Send(stuck)
+	}
+	waitFor(t, l, "trying again")
+	m.Send(message())
+	receive(t, s, l)
+}
+
 func TestGivesUp(t *testing.T) {
 	s := mailtest.Start(t, mail.StartTLS, func(got mailtest.Mail) error {
 		if strings.Contains(got.Data, "refused") {
