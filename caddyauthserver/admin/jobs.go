@@ -99,9 +99,10 @@ func (s *jobs) start(owner int64, title lang.Text, back string, run func(context
 	if s.ctx.Err() != nil || running >= maxRunning {
 		return "", errTooManyJobs
 	}
-	if len(s.order) >= maxJobs {
-		delete(s.all, s.order[0])
-		s.order = s.order[1:]
+	if len(s.order) >= maxJobs { // of which most are finished
+		oldest := slices.IndexFunc(s.order, func(id string) bool { return s.all[id].isFinished() })
+		delete(s.all, s.order[oldest])
+		s.order = slices.Delete(s.order, oldest, oldest+1)
 	}
 	for _, old := range s.all {
 		if old.owner == owner {
