@@ -45,6 +45,7 @@ func (a *App) enrol(gates []*placedGate) error {
 		for _, g := range group {
 			g.clientID, g.secret = e.ClientID, e.Secret
 		}
+		e.HomeURL = group[0].origins[0] + "/"
 		e.RedirectURIs, e.PostLogoutRedirectURIs, e.SyncURL, e.BackchannelLogoutURI = addresses(group)
 		a.enrolled[id] = e
 	}

@@ -68,6 +68,7 @@ type EnrolledGate struct {
 	Secret                 string // derived from the master key, so the same after a restart
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
+	HomeURL                string // where people begin to use what is behind it
 	SyncURL                string // where it is told of changes
 	BackchannelLogoutURI   string // where it is told of logouts
 

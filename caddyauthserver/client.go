@@ -183,6 +183,7 @@ func enrolledClient(g authapp.EnrolledGate) *provider.StaticClient {
 			SyncURL:              g.SyncURL,
 			BackchannelLogoutURI: g.BackchannelLogoutURI,
 		}},
-		Secret: g.Secret,
+		Secret:  g.Secret,
+		HomeURL: g.HomeURL,
 	}
 }

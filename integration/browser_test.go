@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,54 +40,6 @@ func shows(t *testing.T, ctx context.Context, want ...string) {
 			t.Errorf("the page lacks %q:\n%s", w, text)
 		}
 	}
-}
-
-// A newcomer follows the README: the first command's config, the link from the
-// log, and the demo page greets them.
-func TestBrowserFirstRun(t *testing.T) {
-	t.Parallel()
-	browser := newBrowser(t)
-	example, err := os.ReadFile("../Caddyfile.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, gate := "http://"+freeAddr(t), "http://"+freeAddr(t)
-	file := strings.NewReplacer("http://localhost:9080", server, "http://localhost:9081", gate).Replace(string(example))
-	c := newCaddy(t)
-	if err := os.Symlink(mustAbs(t, "../examples"), filepath.Join(c.dir, "examples")); err != nil {
-		t.Fatal(err)
-	}
-	c.start(file)
-
-	// The link says to sign in; setting up signs in.
-	do(t, browser, chromedp.Navigate(c.setupLink()), chromedp.WaitVisible(chromedp.CSS("input[name=username]")))
-	screenshot(t, browser, "setup")
-	do(t, browser,
-		chromedp.SendKeys(chromedp.CSS("input[name=username]"), "ada"),
-		chromedp.SendKeys(chromedp.CSS("input[name=email]"), "ada@example.com"),
-		chromedp.SendKeys(chromedp.CSS("input[name=company]"), "Analytical Engines"),
-		chromedp.SendKeys(chromedp.CSS("input[name=password]"), password+"\r"),
-		chromedp.WaitNotPresent(chromedp.CSS("input[name=password]")),
-	)
-	do(t, browser, chromedp.Navigate(gate+"/"), reaches(gate+"/"))
-	screenshot(t, browser, "demo")
-	shows(t, browser, "ada", "ada@example.com", "Analytical Engines")
-
-	do(t, browser, chromedp.Navigate(gate+"/oidc/logout"), chromedp.WaitVisible(chromedp.CSS("#login-submit")))
-	screenshot(t, browser, "login")
-	do(t, browser,
-		chromedp.SendKeys(chromedp.CSS("input[name=username]"), "ada"),
-		chromedp.SendKeys(chromedp.CSS("input[name=password]"), "wrong"),
-		chromedp.Click(chromedp.CSS("#login-submit")),
-		chromedp.WaitVisible(chromedp.CSS("[role=alert]")),
-	)
-	screenshot(t, browser, "login-wrong")
-	do(t, browser,
-		chromedp.SendKeys(chromedp.CSS("input[name=password]"), password),
-		chromedp.Click(chromedp.CSS("#login-submit")),
-		reaches(gate+"/"),
-	)
-	shows(t, browser, "ada")
 }
 
 // Across two Caddys, with consent, without JavaScript, by keyboard alone.

@@ -12,9 +12,14 @@ import (
 type Home struct {
 	UserName, Email    string
 	LogoutAction, CSRF string
+	// OpenApps are those that can be gone to from here.
+	OpenApps []OpenApp
 	// Where else to go.
-	ProfileURL, PasswordURL, SecurityURL, AppsURL, SessionsURL, AccountsURL, LanguageURL, DataURL string
+	AdminURL, ProfileURL, PasswordURL, SecurityURL, AppsURL, SessionsURL, AccountsURL, LanguageURL, DataURL string
 }
+
+// OpenApp is an app that stands open to the person.
+type OpenApp struct{ Name, URL string }
 
 // Home shows the page.
 func (s *Set) Home(w http.ResponseWriter, status int, p Home) {

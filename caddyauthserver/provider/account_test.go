@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -129,5 +131,39 @@ func TestSessionsPage(t *testing.T) {
 	s.clock.add(time.Minute)
 	if strings.Contains(b.get("/o/account/sessions").body, "sign-out-others") {
 		t.Error("with one session there are others")
+	}
+}
+
+// The page of a person leads to what stands open to them, and to nothing else.
+func TestHomeLeadsOn(t *testing.T) {
+	s := newServer(t, func(c *provider.Config) {
+		c.StaticClients = func() []*provider.StaticClient {
+			open := func(id, home string, groups ...string) *provider.StaticClient {
+				return &provider.StaticClient{HomeURL: home, Client: store.Client{ID: id, ClientSettings: store.ClientSettings{Name: id, AllowGroups: groups}}}
+			}
+			closed := open("closed", "https://closed.example.com/")
+			closed.Disabled = true
+			return []*provider.StaticClient{
+				open("wiki", "https://wiki.example.com/"), open("nowhere", ""), closed,
+				open("cellar", "https://cellar.example.com/", "wine"), open("evil", "javascript:alert(1)"),
+			}
+		}
+	})
+	links := func(name, pw string) (found []string) {
+		b := s.browser()
+		b.signIn(name, pw)
+		for _, m := range regexp.MustCompile(`<a (?:class="button" )?href="([^"]*)"`).FindAllStringSubmatch(b.get("/o/").body, -1) {
+			if strings.HasPrefix(m[1], "http") || strings.Contains(m[1], "admin") || strings.Contains(m[1], "script:") {
+				found = append(found, m[1])
+			}
+		}
+		return found
+	}
+	if got := links("alice", alicePassword); !slices.Equal(got, []string{"https://wiki.example.com/"}) {
+		t.Errorf("a user is led to %q", got)
+	}
+	s.editUser(1, func(u *store.User) { u.Groups, u.IsStaff = []string{"wine"}, true })
+	if got := links("alice", alicePassword); !slices.Equal(got, []string{"https://wiki.example.com/", "https://cellar.example.com/", "/o/admin"}) {
+		t.Errorf("staff with wine are led to %q", got)
 	}
 }

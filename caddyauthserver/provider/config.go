@@ -94,6 +94,9 @@ type StaticClient struct {
 	store.Client
 	// Secret in the clear; empty for a public client.
 	Secret string
+	// HomeURL is where people begin to use it, which their page leads to. Default:
+	// not known.
+	HomeURL string
 }
 
 // MaxRefreshGrace is how long at the most a spent refresh token is excused: so
