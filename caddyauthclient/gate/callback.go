@@ -119,7 +119,7 @@ func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is
 		g.exchangeFailed(w, r, is, a, err)
 		return
 	}
-	secret, replaced, err := g.beginSession(ctx, r, o, records, feed, idToken, token)
+	secret, err := g.beginSession(ctx, r, o, records, feed, idToken, token)
 	if errors.Is(err, errDisabled) {
 		g.log.Warn("refused a sign-in: the user is disabled", "user", records[0].ID)
 		g.pages.Message(w, r, http.StatusForbidden, webpage.Message{
@@ -135,9 +135,6 @@ func (g *Gate) finishLogin(w http.ResponseWriter, r *http.Request, o *origin, is
 		return
 	}
 	isKept = g.cfg.KeepTokens
-	if replaced != nil {
-		g.revokeKept(is, replaced.secret, replaced.tokens)
-	}
 	g.log.Info("signed_in", "user", records[0].ID, "origin", o.url)
 	o.setCookie(w, o.sessionCookie, secret)
 	g.redirect(w, http.StatusSeeOther, a.path)
@@ -293,21 +290,25 @@ func grantRefused(err error) bool {
 var errDisabled = errors.New("the user is disabled")
 
 // beginSession writes, in one transaction, what the issuer says of the person
-// (the first record) and of what they refer to, and a session under a new id,
-// which it returns with the one that ended for it, nil if there was none.
-func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, records []*store.Record, feed string, t *verified, token *oauth2.Token) (secret string, replaced *ended, err error) {
+// (the first record) and of what they refer to, and a session under a new id, which
+// it returns. The one that the browser had ends.
+func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, records []*store.Record, feed string, t *verified, token *oauth2.Token) (secret string, err error) {
 	secret = store.NewSecret()
 	var tokens []byte
 	if g.cfg.KeepTokens {
 		if tokens, err = g.sealTokens(secret, token); err != nil {
-			return "", nil, err
+			return "", err
 		}
+		g.endings.remember(hashSecret(secret), secret, tokens)
 	}
 	now := g.cfg.Now().UTC()
 	old, hasOld := secretCookie(r.Header, o.sessionCookie)
+	if hasOld {
+		g.endings.rememberSession(ctx, hashSecret(old), old)
+	}
 	var refused error
 	err = g.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
-		refused, replaced = nil, nil
+		refused = nil
 		if err := g.followFeed(tx, feed); err != nil {
 			return err
 		}
@@ -326,12 +327,9 @@ func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, rec
 			return nil
 		}
 		if hasOld {
-			before, err := takeSession(tx, g.cfg.Name, hashSecret(old))
-			if err != nil {
+			err := tx.DeleteSession(g.cfg.Name, hashSecret(old))
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
-			}
-			if before != nil {
-				replaced = &ended{old, before.Tokens}
 			}
 		}
 		if err := g.limitSessions(tx, records[0].ID); err != nil {
@@ -354,27 +352,10 @@ func (g *Gate) beginSession(ctx context.Context, r *http.Request, o *origin, rec
 		})
 	})
 	if err != nil || refused != nil {
-		return "", nil, errors.Join(err, refused)
+		g.endings.take(hashSecret(secret)) // its tokens are revoked by who asked
+		return "", errors.Join(err, refused)
 	}
-	return secret, replaced, nil
-}
-
-// ended is a session that is over, as far as its tokens can still be read.
-type ended struct {
-	secret string // its id
-	tokens []byte // sealed
-}
-
-// takeSession ends the session and returns what it was, nil if it was gone.
-func takeSession(tx store.WriteTx, realm string, hash store.Hash) (*store.Session, error) {
-	s, err := tx.Session(realm, hash)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s, tx.DeleteSession(realm, hash)
+	return secret, nil
 }
 
 // maxSessions of one person at one gate. Whoever signs in again and again (a

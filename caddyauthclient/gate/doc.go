@@ -36,7 +36,8 @@
 // mirror, directorypage.go reads their query and makes the page, one bounded
 // scan of the mirror at a time.
 // Signing out elsewhere: the issuer posts a logout token (backchannel.go), by which
-// the sessions of that sid end.
+// the sessions of that sid end. Where tokens are kept for the app (tokens.go),
+// endings.go revokes those of sessions that are over.
 //
 // Neighbours: package store keeps sessions and the mirror; internal/webpage
 // draws the pages; caddyauthclient is the Caddy module around this.

@@ -30,6 +30,7 @@ type Gate struct {
 	decisive fieldNames
 	touches  *touches
 	passages *passages
+	endings  *endings
 
 	seal    cipher.AEAD
 	purpose []byte // of what is sealed
@@ -90,12 +91,14 @@ func New(c Config) (*Gate, error) {
 	}
 	g.issuer = newDiscovery(&g.cfg, origins)
 	g.passages = newPassages(g)
+	g.endings = newEndings(g)
 	g.receiver = g.newReceiver()
 	g.stopWatch = c.Store.Watch(g.follow)
 	return g, nil
 }
 
-// Close writes what is still to be written and lets go of the store. Requests
+// Close writes what is still to be written, revokes what is still to be revoked and
+// lets go of the store. Requests
 // may still be under way, as in a reload: they are decided by the store itself
 // and refused once that is closed, and a sign-in goes on to its end.
 func (g *Gate) Close() {
@@ -106,6 +109,7 @@ func (g *Gate) Close() {
 		g.stopPull()
 	}
 	g.stopWatch()
+	g.endings.close()
 	g.touches.close()
 	g.sessions.dropAll()
 	g.people.dropAll()

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -41,6 +42,7 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 	}
 	session := &store.Session{}
 	if signedIn {
+		g.endings.rememberSession(r.Context(), hash, secret)
 		var err error
 		if session, err = g.endSession(r.Context(), hash); err != nil {
 			g.log.Error("cannot end the session; the person stays signed in", "error", err)
@@ -50,9 +52,6 @@ func (g *Gate) serveLogout(w http.ResponseWriter, r *http.Request, o *origin) {
 	}
 	o.setCookie(w, o.sessionCookie, "")
 	is, err := g.issuer.get()
-	if err == nil {
-		g.revokeKept(is, secret, session.Tokens)
-	}
 	switch {
 	case err != nil:
 		g.signedOut(w, r, lang.T("You are signed out here. The sign-in service does not answer, so there you may still be signed in."))
@@ -89,13 +88,18 @@ func (g *Gate) confirmation(hash store.Hash) string {
 
 // endSession ends the session and returns what it was, an empty one if it was gone.
 func (g *Gate) endSession(ctx context.Context, hash store.Hash) (session *store.Session, err error) {
-	err = g.cfg.Store.Update(ctx, func(tx store.WriteTx) (err error) {
-		session, err = takeSession(tx, g.cfg.Name, hash)
-		return err
-	})
-	if session == nil {
+	err = g.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
 		session = &store.Session{}
-	}
+		rec, err := tx.Session(g.cfg.Name, hash)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		session = rec
+		return tx.DeleteSession(g.cfg.Name, hash)
+	})
 	return session, err
 }
 

@@ -12,8 +12,8 @@ import (
 
 const revokeTimeout = 2 * time.Second
 
-// revoke ends the tokens of a login at the issuer (RFC 7009): the gate has read
-// what it needed, and what does not exist cannot be stolen. A failure changes
+// revoke ends tokens at the issuer (RFC 7009) which the gate needs no more: what does
+// not exist cannot be stolen. A failure changes
 // nothing for the person; the token ends by itself.
 func (g *Gate) revoke(is *issuer, token *oauth2.Token) {
 	if is.revocation == "" {
@@ -45,7 +45,7 @@ func (g *Gate) revoke(is *issuer, token *oauth2.Token) {
 			_, err = g.issuer.fetch(req)
 		}
 		if err != nil {
-			g.log.Warn("cannot revoke a token after sign-in; it ends by itself", "kind", t.hint, "error", plainError(err))
+			g.log.Warn("cannot revoke a token; it ends by itself", "kind", t.hint, "error", plainError(err))
 		}
 	}
 }

@@ -121,11 +121,13 @@ func (g *Gate) follow(e store.Event) {
 	switch {
 	case e.Kind == store.EventAll:
 		g.sessions.dropAll()
+		g.endings.changedAll()
 		g.objects.Add(1)
 		g.people.dropAll()
 	case e.Realm != g.cfg.Name:
 	case e.Kind == store.EventSession:
 		g.sessions.drop(e.Hash)
+		g.endings.changed(e.Hash)
 	case e.Kind == store.EventMirror && e.Type == "":
 		g.objects.Add(1)
 		g.people.dropAll()

@@ -35,13 +35,14 @@ const (
 )
 
 // kept are the tokens of a session, as it holds them: sealed under the id in the
-// cookie. So they are in the clear only while a request is there that brings it.
+// cookie, which is in no store; endings remembers it, in memory.
 type kept struct {
 	sealed []byte
 	// renew is from when on the access token is to be replaced, ends when it is
 	// over, in Unix seconds; 0 if the issuer did not say.
 	renew, ends int64
 	paused      atomic.Int64 // until when nobody tries to renew it, in Unix nanoseconds
+	remembered  atomic.Bool  // by endings
 }
 
 // keptText is what is sealed.
@@ -136,6 +137,9 @@ func (t *Tokens) AccessToken(ctx context.Context) string {
 	s, err := g.session(ctx, t.hash)
 	if err != nil || s == nil || s.kept == nil {
 		return ""
+	}
+	if !s.kept.remembered.Swap(true) {
+		g.endings.remember(t.hash, t.secret, s.kept.sealed)
 	}
 	now := g.cfg.Now()
 	if !s.kept.due(now) || now.UnixNano() < s.kept.paused.Load() {
@@ -251,6 +255,7 @@ func (t *Tokens) replace(ctx context.Context, is *issuer, token *oauth2.Token) (
 		g.log.Error("cannot write a renewed access token; the person may have to sign in again", "error", err)
 		return "", err
 	}
+	g.endings.remember(t.hash, t.secret, sealed)
 	return token.AccessToken, nil
 }
 
@@ -318,11 +323,8 @@ func claimsOf(raw string, into any) error {
 	return json.Unmarshal(b, into)
 }
 
-// revokeKept ends the tokens of a session that the person ended.
+// revokeKept ends the tokens of a session that is over.
 func (g *Gate) revokeKept(is *issuer, secret string, sealed []byte) {
-	if len(sealed) == 0 {
-		return
-	}
 	t, err := g.openTokens(secret, sealed)
 	if err != nil {
 		g.log.Warn("cannot revoke the tokens of a session that ended", "error", err)
