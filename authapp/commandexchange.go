@@ -67,12 +67,29 @@ func exportCmd(s *session, args []string) (err error) {
 			return fmt.Errorf("making the file of the list: %w", err)
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
-		out = f
+		p := s.progress()
+		p.silent = p.silent || !p.overwrite // nobody waits who reads a line when it is done
+		defer p.end()
+		out = &watched{f, p, 0}
 	}
 	if _, err := io.Copy(out, resp.Body); err != nil {
 		return fmt.Errorf("the list broke off, and is not whole: %w", err)
 	}
 	return nil
+}
+
+// watched is a file that shows how much was written; nobody knows how much there is.
+type watched struct {
+	io.Writer
+	p *progress
+	n int64
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	w.n += int64(n)
+	w.p.show(fmt.Sprintf("%d kB", w.n/1000))
+	return n, err
 }
 
 func importCmd(s *session, args []string) error {
@@ -92,8 +109,7 @@ func importCmd(s *session, args []string) error {
 		return s.explain(err)
 	}
 	defer resp.Body.Close()
-	onTerminal := s.onTerminal()
-	p := &progress{out: s.out, overwrite: onTerminal, silent: s.json || !onTerminal}
+	p := s.progress()
 	dec := json.NewDecoder(resp.Body)
 	var status importStatus
 	for status.Outcome == nil {
@@ -101,7 +117,7 @@ func importCmd(s *session, args []string) error {
 		if err := dec.Decode(&status); err != nil {
 			return fmt.Errorf("the import broke off; what was done stays, and it can be begun again: %w", err)
 		}
-		p.show(bar(status.Done, status.Total))
+		p.count(status.Done, status.Total)
 	}
 	p.end()
 	if err := s.print(status.Outcome, func(w io.Writer) { printOutcome(w, status.Outcome, dry) }); err != nil {
@@ -125,7 +141,13 @@ func printOutcome(w io.Writer, o *manage.Outcome, dry bool) {
 			}
 		}
 		if l.Does == "fail" {
-			what = "problem: " + strings.Join(l.Problems, "; ")
+			what = "problem: "
+			for i, p := range l.Problems {
+				if i > 0 {
+					what += "; "
+				}
+				what += p.String()
+			}
 		}
 		row(w, fmt.Sprintf("line %d", l.Line), l.Username, what)
 	}

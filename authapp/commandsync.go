@@ -137,6 +137,7 @@ type progress struct {
 	out               io.Writer
 	overwrite, silent bool
 	last              string
+	tenth             int // that was shown last
 }
 
 // progress shows how far a command is, unless it is to print JSON.
@@ -156,13 +157,17 @@ func (p *progress) show(line string) {
 	p.last = line
 }
 
-// count shows how many of how many are done: a bar on a terminal.
+// count shows how many of how many are done: a bar on a terminal, otherwise a line for
+// each tenth.
 func (p *progress) count(done, total int) {
 	if p.overwrite {
 		p.show(bar(done, total))
 		return
 	}
-	p.show(fmt.Sprintf("%d of %d", done, total))
+	if tenth := 10 * done / max(total, 1); tenth > p.tenth {
+		p.tenth = tenth
+		p.show(fmt.Sprintf("%d of %d", done, total))
+	}
 }
 
 // say writes a line to w, which may be the same terminal.

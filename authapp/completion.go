@@ -113,13 +113,13 @@ func (c completer) find(cmd *cobra.Command, args []string, begin string) ([]stri
 	}
 }
 
-// safe leaves out what does not begin so, and what a shell would take for more than a
-// word.
+// safe leaves out what does not begin so, and what a shell would take for anything but
+// one word.
 func safe(all []string, begin string) (list []string, directive cobra.ShellCompDirective) {
 	directive = cobra.ShellCompDirectiveNoFileComp
 	for _, text := range all {
 		value, _, _ := strings.Cut(text, "\t")
-		if value == "" || !strings.HasPrefix(strings.ToLower(value), strings.ToLower(begin)) || strings.ContainsAny(value, "$`\\\"';|&<>()*?~#!{}[]\n\r") {
+		if value == "" || !strings.HasPrefix(strings.ToLower(value), strings.ToLower(begin)) || strings.ContainsAny(value, " \t$`\\\"';|&<>()*?~#!{}[]\n\r") {
 			continue
 		}
 		if strings.HasSuffix(value, "=") {

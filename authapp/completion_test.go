@@ -62,9 +62,9 @@ func TestCompletion(t *testing.T) {
 		{"user set alice first_name=x co", "company=", noFilesNoSpace},
 		{"user create dora --group c", "crew", noFiles},
 		{"user create dora --set co", "company=", noFilesNoSpace},
-		{"group delete ", "crew it ops", noFiles}, // no shell is given what it would run
+		{"group delete ", "crew", noFiles}, // no shell is given what it would run, or take for several words
 		{"group add crew al", "alice albert", noFiles},
-		{"client show ", "gate-", noFiles},
+		{"client show ", "", noFiles},
 		{"client show w", "wiki", noFiles},
 		{"client delete ", "wiki", noFiles}, // gates of the config are not deleted
 		{"client set wiki --sync ", "all granted off", noFiles},
@@ -86,14 +86,11 @@ func TestCompletion(t *testing.T) {
 	} {
 		got, end := c.complete(strings.Split(test.words, " ")...)
 		want := strings.Fields(test.want)
-		switch {
-		case test.words == "client show ":
+		if test.words == "client show " { // there is a gate whose id is made
 			if len(got) != 2 || !slices.Contains(got, "wiki") {
 				t.Errorf("%q: %q", test.words, got)
 			}
 			continue
-		case test.words == "group delete ":
-			want = []string{"crew", "it ops"}
 		}
 		slices.Sort(got)
 		slices.Sort(want)

@@ -14,7 +14,7 @@ type Mistake struct {
 }
 
 // Mistakef is one. Its format is a literal, so that it can be found and translated.
-func Mistakef(format string, args ...any) error { return &Mistake{format, args} }
+func Mistakef(format string, args ...any) *Mistake { return &Mistake{format, args} }
 
 // Error is the message in English.
 func (m *Mistake) Error() string { return fmt.Sprintf(m.format, m.args...) }

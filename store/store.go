@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -96,8 +95,13 @@ type ConflictError struct {
 	Value string
 }
 
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s: another %s already has %s %q", e.Field, e.Type, e.Field, e.Value)
+func (e *ConflictError) Error() string { return e.mistake().Error() }
+
+// Said is as that of a Mistake.
+func (e *ConflictError) Said() (format string, args []any) { return e.mistake().Said() }
+
+func (e *ConflictError) mistake() *Mistake {
+	return Mistakef("%s: another %s already has %s %q", e.Field, e.Type, e.Field, e.Value)
 }
 
 // EventKind says what an Event is about.

@@ -267,6 +267,28 @@ func TestProblemsInTheReadersLanguage(t *testing.T) {
 	}
 }
 
+// TestListsInTheReadersLanguage: what is wrong with a list, and with its lines.
+func TestListsInTheReadersLanguage(t *testing.T) {
+	s := newServer(t)
+	sam := s.user("sam")
+	sam.Language = "de"
+	s.update(func(tx store.WriteTx) error { return store.SaveUser(tx, store.DefaultSchema(), sam) })
+	b := s.as("sam")
+	token := b.get("/o/admin/users/import").form().Get("csrf")
+	if a := b.upload(token, "username,shoe\nx,42\n"); a.StatusCode != 422 || !strings.Contains(a.body, "die Liste lässt sich nicht lesen: eine Spalte &#34;shoe&#34; gibt es nicht") {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+	trial := b.finished(b.upload(token, "username,email\neve,nobody\nroot,r@example.com\ndora,d@example.com\ndora,\nfred,ada@example.com\na b,\n"))
+	for _, want := range []string{
+		"email: &#34;nobody&#34; ist keine E-Mail-Adresse", "das dürfen Sie mit diesem Konto nicht tun", "username: Zeile 4 hat dasselbe",
+		"email: ein anderer Eintrag der Art user hat schon email &#34;ada@example.com&#34;", "username: darf nur Buchstaben",
+	} {
+		if !strings.Contains(trial.body, want) {
+			t.Errorf("it does not say %q: %s", want, trial.body)
+		}
+	}
+}
+
 // TestClientFieldsAreNoMarkup: whatever is typed into a field of an app, or stands in
 // one, is text and nothing else.
 func TestClientFieldsAreNoMarkup(t *testing.T) {

@@ -62,6 +62,28 @@ func TestLanguageOfPages(t *testing.T) {
 	}
 }
 
+// What is wrong with what was typed is said in the reader's language: when the first
+// superuser is made, and on one's own pages.
+func TestLanguageOfProblems(t *testing.T) {
+	s := virgin(t)
+	b := s.browser()
+	page := b.get(s.setupLink())
+	req := b.request("POST", "/o/setup", page.form("username", "a b", "email", "nonsense", "password", "a long password"))
+	req.Header.Set("Accept-Language", "de")
+	a := b.do(req)
+	for _, want := range []string{"darf nur Buchstaben, Ziffern und", "&#34;nonsense&#34; ist keine E-Mail-Adresse"} {
+		if a.StatusCode != 422 || !strings.Contains(a.body, want) {
+			t.Errorf("setup does not say %q: %d %s", want, a.StatusCode, a.body)
+		}
+	}
+	s = newServer(t)
+	s.editUser(1, func(u *store.User) { u.Language = "fr" })
+	b = s.browser().signIn("alice", alicePassword)
+	if a := b.editProfile("first_name", strings.Repeat("x", 200)); a.StatusCode != 422 || !strings.Contains(a.body, "fait plus de 150 caractères") {
+		t.Errorf("the account: %d %s", a.StatusCode, a.body)
+	}
+}
+
 // Mail is in the language of the account, since no browser asks for it.
 func TestLanguageOfMail(t *testing.T) {
 	s, box := newMailing(t)

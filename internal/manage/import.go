@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
@@ -43,7 +43,7 @@ func ReadCSV(r io.Reader, s *store.Schema) (*List, error) {
 	in.ReuseRecord = true
 	head, err := in.Read()
 	if err != nil {
-		return nil, fmt.Errorf("%w: the first line must name the columns: %v", ErrBadList, err)
+		return nil, badList(store.Mistakef("the first line must name the columns: %s", err.Error()))
 	}
 	l := &List{}
 	known := append(Columns(s), hashColumn)
@@ -54,14 +54,14 @@ func ReadCSV(r io.Reader, s *store.Schema) (*List, error) {
 		name = strings.ToLower(strings.TrimSpace(name))
 		switch {
 		case !slices.Contains(known, name):
-			return nil, fmt.Errorf("%w: there is no column %q; there are %s", ErrBadList, name, strings.Join(known, ", "))
+			return nil, badList(store.Mistakef("there is no column %q; there are %s", name, strings.Join(known, ", ")))
 		case slices.Contains(l.columns, name):
-			return nil, fmt.Errorf("%w: the column %q is there twice", ErrBadList, name)
+			return nil, badList(store.Mistakef("the column %q is there twice", name))
 		}
 		l.columns = append(l.columns, name)
 	}
 	if !slices.Contains(l.columns, "username") && !slices.Contains(l.columns, "id") {
-		return nil, fmt.Errorf("%w: the column username is missing", ErrBadList)
+		return nil, badList(store.Mistakef("the column username is missing"))
 	}
 	for {
 		cells, err := in.Read()
@@ -69,16 +69,16 @@ func ReadCSV(r io.Reader, s *store.Schema) (*List, error) {
 			return l, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %v", ErrBadList, err)
+			return nil, badList(err)
 		}
 		if len(l.rows) == maxRows {
-			return nil, fmt.Errorf("%w: it has more than %d lines", ErrBadList, maxRows)
+			return nil, badList(store.Mistakef("it has more than %d lines", maxRows))
 		}
 		line, _ := in.FieldPos(0)
 		kept := make([]string, len(cells))
 		for i, c := range cells {
 			if !utf8.ValidString(c) {
-				return nil, fmt.Errorf("%w: line %d is not UTF-8", ErrBadList, line)
+				return nil, badList(store.Mistakef("line %s is not UTF-8", strconv.Itoa(line)))
 			}
 			kept[i] = plain(strings.Clone(c))
 		}
@@ -105,7 +105,7 @@ type Line struct {
 	Does string `json:"does"`
 	// Changes are fields with their old and new values; Problems say why it fails.
 	Changes  []FieldChange `json:"changes,omitempty"`
-	Problems []string      `json:"problems,omitempty"`
+	Problems []Trouble     `json:"problems,omitempty"`
 }
 
 // FieldChange is a field that is given another value.
@@ -189,8 +189,8 @@ func (m *Manager) Import(ctx context.Context, by Actor, l *List, dry bool, progr
 }
 
 // twice says of lines that an earlier one gives the same username or address.
-func (l *List) twice() map[int]string {
-	found := map[int]string{}
+func (l *List) twice() map[int]lang.Text {
+	found := map[int]lang.Text{}
 	for _, column := range []string{"username", "email"} {
 		i := slices.Index(l.columns, column)
 		if i < 0 {
@@ -200,7 +200,7 @@ func (l *List) twice() map[int]string {
 		for _, r := range l.rows {
 			key := store.CanonicalName(password.NormalUsername(r.cells[i]))
 			if at, ok := first[key]; ok && key != "" {
-				found[r.line] = fmt.Sprintf("%s: line %d has the same", column, at)
+				found[r.line] = lang.T("%s: line %s has the same", column, strconv.Itoa(at))
 			} else {
 				first[key] = r.line
 			}
@@ -211,15 +211,15 @@ func (l *List) twice() map[int]string {
 
 // importRow writes one line. An error is one of the store; what is wrong with the
 // line is in it.
-func (m *Manager) importRow(tx store.WriteTx, p power, l *List, r row, twice string) (Line, error) {
+func (m *Manager) importRow(tx store.WriteTx, p power, l *List, r row, twice lang.Text) (Line, error) {
 	line := Line{Line: r.line, Does: "fail"}
 	given := map[string]string{}
 	for i, c := range l.columns {
 		given[c] = r.cells[i]
 	}
 	line.Username = password.NormalUsername(given["username"])
-	if twice != "" {
-		line.Problems = []string{twice}
+	if !twice.IsZero() {
+		line.trouble(twice)
 		return line, nil
 	}
 	u, err := m.rowUser(tx, given)
@@ -241,7 +241,7 @@ func (m *Manager) importRow(tx store.WriteTx, p power, l *List, r row, twice str
 	hash := given[hashColumn]
 	if hash != "" {
 		if err := password.CheckHash(hash); err != nil {
-			line.Problems = []string{hashColumn + ": " + err.Error()}
+			line.trouble(lang.T("%s: %s", hashColumn, lang.Of(err)))
 			return line, nil
 		}
 	}
@@ -375,19 +375,19 @@ func (m *Manager) relation(name string) string {
 func (l *Line) take(err error) error {
 	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
 		for _, p := range invalid.Problems {
-			l.Problems = append(l.Problems, p.Field+": "+p.Message)
+			l.trouble(lang.T("%s: %s", p.Field, lang.Of(p.Err())))
 		}
 		return nil
 	}
 	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
-		l.Problems = []string{conflict.Error()}
+		l.trouble(lang.Of(conflict))
 		return nil
 	}
 	switch {
 	case errors.Is(err, ErrNotAllowed):
-		l.Problems = []string{"you may not do this to that account"}
+		l.trouble(lang.T("you may not do this to that account"))
 	case errors.Is(err, ErrSelf):
-		l.Problems = []string{ErrSelf.Error()}
+		l.trouble(lang.Of(ErrSelf))
 	default:
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -20,7 +21,7 @@ var ErrNotAllowed = errors.New("not allowed")
 
 // ErrSelf says that nobody does that to themselves: disable or delete their account,
 // or give up being a superuser. So there always is one left.
-var ErrSelf = errors.New("nobody can do that to their own account")
+var ErrSelf = lang.Err("nobody can do that to their own account")
 
 // power is what an actor may do, as of the transaction in which it was looked up.
 type power struct {
