@@ -73,12 +73,13 @@ func (m PasswordMail) Compose(l *lang.Language) (MailText, error) {
 	return compose(l, "password", subject, m.Brand, m)
 }
 
-// AddressMail is a mail with the link by which a person verifies their address.
+// AddressMail is a mail with the link by which a person verifies their address. It
+// may reach anybody, so it says nothing that the person chose: no name.
 type AddressMail struct {
-	Brand          string // of the server; may be empty
-	Name, Username string // of the person
-	Link           string
-	Minutes        int // that the link works
+	Brand    string // of the server; may be empty
+	Username string // of the person
+	Link     string
+	Minutes  int // that the link works
 }
 
 // Compose writes the mail.

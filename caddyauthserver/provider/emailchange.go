@@ -70,7 +70,7 @@ func (p *Provider) mailAddressLink(r *http.Request, was *signedIn, email string)
 		return err
 	}
 	text, err := pages.AddressMail{
-		Brand: p.Brand.Name, Name: was.user.Name(), Username: was.user.Username,
+		Brand: p.Brand.Name, Username: was.user.Username,
 		Link: p.urlWith("account/email", url.Values{"token": {token}}), Minutes: int(addressLifetime / time.Minute),
 	}.Compose(lang.Choose(was.user.Language))
 	if err != nil {
@@ -160,8 +160,9 @@ func (p *Provider) confirmAddress(w http.ResponseWriter, r *http.Request) {
 		} else if err != nil {
 			return fmt.Errorf("spending link: %w", err)
 		}
+		before := u.Clone()
 		data, u.Email, u.EmailVerified = d, d.Email, true
-		return store.KeepUser(tx, p.Schema, u)
+		return p.keepOwn(tx, r, before, u)
 	})
 	if p.refuseAddress(w, r, err) {
 		return

@@ -129,11 +129,20 @@ func (p *Provider) changeName(r *http.Request, was *signedIn, first, last string
 		if changed = in.user.FirstName != first || in.user.LastName != last; !changed {
 			return nil
 		}
+		before := in.user.Clone()
 		in.user.FirstName, in.user.LastName = first, last
-		return store.KeepUser(tx, p.Schema, in.user)
+		return p.keepOwn(tx, r, before, in.user)
 	})
 	if err == nil && changed {
 		p.Logger.Info("name changed by the person", "user_id", was.user.ID)
 	}
 	return err
+}
+
+// keepOwn writes what a person changed of themselves.
+func (p *Provider) keepOwn(tx store.WriteTx, r *http.Request, before, after *store.User) error {
+	if err := store.KeepUser(tx, p.Schema, after); err != nil {
+		return err
+	}
+	return store.Audit(tx, p.byUser(r, after), store.ActionUserChange, store.UserParty(after), store.AuditChanges(before, after)...)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,43 @@ func TestProfileAddress(t *testing.T) {
 	}
 	if a := alice.confirmAddress(link); a.StatusCode != http.StatusNotFound {
 		t.Errorf("the link works twice: %d", a.StatusCode)
+	}
+}
+
+// What people change of themselves is in the audit log: whoever takes an account over
+// begins with its address.
+func TestProfileIsAudited(t *testing.T) {
+	s, box := newMailing(t)
+	alice := s.browser().signIn("alice", alicePassword)
+	old := s.user(1)
+	alice.editProfile("first_name", "Alicia", "last_name", old.LastName, "email", old.Email)
+	alice.editProfile("first_name", "Alicia", "last_name", old.LastName, "email", "new@example.com", "current_password", alicePassword)
+	alice.confirmAddress(linkIn(t, box.nextMail(t)))
+	records := s.auditRecords(store.AuditQuery{Action: store.ActionUserChange})
+	var got []store.AuditChange
+	for _, r := range records {
+		if r.Actor.ID != "1" || r.Target.ID != "1" || r.IP == "" {
+			t.Errorf("%+v", r)
+		}
+		got = append(got, r.Changes...)
+	}
+	want := store.AuditChange{Field: "first_name", Old: old.FirstName, New: "Alicia"}
+	if len(records) != 2 || !slices.Contains(got, want) || !slices.Contains(got, store.AuditChange{Field: "email", Old: old.Email, New: "new@example.com"}) {
+		t.Errorf("%d records: %+v", len(records), got)
+	}
+}
+
+// A mail to an address that anybody may type says nothing that its sender chose: it
+// would carry their words to strangers, in the name of the server.
+func TestAddressMailCarriesNoWords(t *testing.T) {
+	s, box := newMailing(t)
+	alice := s.browser().signIn("alice", alicePassword)
+	words := "You won! https://evil.example/"
+	alice.editProfile("first_name", words, "last_name", words, "email", s.user(1).Email)
+	alice.editProfile("first_name", words, "last_name", words, "email", "stranger@example.com", "current_password", alicePassword)
+	m := box.nextMail(t)
+	if m.To != "stranger@example.com" || strings.Contains(m.Subject+m.Text+m.HTML, "evil.example") {
+		t.Errorf("%+v", m)
 	}
 }
 
