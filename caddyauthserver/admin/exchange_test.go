@@ -120,6 +120,12 @@ func TestExport(t *testing.T) {
 		strings.Count(a.body, "\n") != 2 || !strings.Contains(a.body, "ada@example.com") {
 		t.Errorf("%v %s", a.Header, a.body)
 	}
+	list := b.get("/o/admin/users?q=ada&status=active").body
+	for _, want := range []string{`href="/o/admin/users/export?format=csv&amp;q=ada&amp;status=active"`, `href="/o/admin/users/export?format=json&amp;q=ada&amp;status=active"`} {
+		if !strings.Contains(list, want) {
+			t.Errorf("what is listed cannot be taken away by %s:\n%s", want, list)
+		}
+	}
 	if a := b.get("/o/admin/users/export?format=json"); a.Header.Get("Content-Type") != "application/json" || strings.Count(a.body, `"username"`) != 6 || strings.Contains(a.body, "argon2") {
 		t.Errorf("%v %s", a.Header, a.body)
 	}

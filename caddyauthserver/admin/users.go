@@ -27,8 +27,10 @@ type usersPage struct {
 	// Columns are the relations that are shown.
 	Columns []lang.Text
 	NextURL string
-	Notice  lang.Text
-	Trouble []lang.Text
+	// CSVURL and JSONURL lead to what is asked for as a file.
+	CSVURL, JSONURL string
+	Notice          lang.Text
+	Trouble         []lang.Text
 }
 
 // usersQuery is what is asked for.
@@ -107,6 +109,7 @@ func (a *Admin) usersPage(r *http.Request, v *visit, status int, values url.Valu
 	page := usersPage{frame: v.frame(), Notice: notice(values), Trouble: trouble}
 	values = withoutPlace(values)
 	page.Query = usersQuery{values.Get("q"), values.Get("group"), values.Get("status"), values.Encode()}
+	page.CSVURL, page.JSONURL = a.exportURL(values, "csv"), a.exportURL(values, "json")
 	err := a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
 		var q store.UserQuery
 		asked := url.Values{"after": {r.URL.Query().Get("after")}}
@@ -141,6 +144,16 @@ func (a *Admin) usersPage(r *http.Request, v *visit, status int, values url.Valu
 		page.Statuses = append(page.Statuses, option{string(s), statusTexts[s], page.Query.Status == string(s)})
 	}
 	return v.show(status, "users", lang.T("Users"), "users", page)
+}
+
+// exportURL is a whole address: in the middle of one a template takes a query for text
+// of its own, and escapes it.
+func (a *Admin) exportURL(values url.Values, format string) string {
+	to := url.Values{"format": {format}}
+	for name := range values {
+		to[name] = values[name]
+	}
+	return a.path("users/export") + "?" + to.Encode()
 }
 
 // withoutPlace is the query without where in the list one is, and what was done.
