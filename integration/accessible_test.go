@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/caddyito/caddyito/internal/browsertest"
@@ -60,48 +59,4 @@ func TestBrowserAccessibleAdministration(t *testing.T) {
 	if len(seen) < 6 {
 		t.Errorf("only %v were found", seen)
 	}
-}
-
-// Signing in, changing one's account and signing out take no mouse, and no script.
-func TestBrowserKeyboard(t *testing.T) {
-	t.Parallel()
-	browser := newBrowser(t)
-	b := startBox(t, "")
-	// press types Tab until what is wanted has the focus, which must be seen, and
-	// Enter there.
-	press := func(want string) {
-		t.Helper()
-		for range 40 {
-			do(t, browser, chromedp.KeyEvent("\t"))
-			if get(t, browser, chromedp.Evaluate[bool](`document.activeElement.matches(`+"`"+want+"`"+`)`)) {
-				if get(t, browser, chromedp.Evaluate[string](`getComputedStyle(document.activeElement).outlineStyle`)) == "none" {
-					t.Errorf("nobody sees that %s has the focus", want)
-				}
-				do(t, browser, chromedp.KeyEvent("\r"))
-				return
-			}
-		}
-		t.Fatalf("Tab does not lead to %s", want)
-	}
-	do(t, browser,
-		command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
-		chromedp.Navigate(b.server+"/o/"),
-		chromedp.WaitVisible(chromedp.CSS("#login-submit")),
-		chromedp.KeyEvent("bob\t"+password+"\r"),
-		chromedp.WaitVisible(chromedp.CSS("#logout-submit")),
-	)
-	press("a[href$='/account/profile']")
-	do(t, browser, chromedp.WaitVisible(chromedp.CSS("#profile-submit")), chromedp.KeyEvent("Bob\tLiddell\r"), chromedp.WaitVisible(chromedp.CSS("[role=status]")))
-	shows(t, browser, "Saved.")
-	press("a[href$='/o']")
-	do(t, browser, chromedp.WaitVisible(chromedp.CSS("#logout-submit")))
-	shows(t, browser, "Bob Liddell")
-	press("a[href$='/language']")
-	do(t, browser, chromedp.WaitVisible(chromedp.CSS("button[value=de]")))
-	press("button[value=de]")
-	do(t, browser, chromedp.WaitVisible(chromedp.CSS("#logout-submit")))
-	shows(t, browser, "Sie sind angemeldet")
-	press("#logout-submit")
-	do(t, browser, chromedp.WaitVisible(chromedp.CSS("a[href$='/login']")))
-	shows(t, browser, "Sie sind abgemeldet")
 }
