@@ -269,7 +269,7 @@ func (p *Provider) writeCode(ctx context.Context, a *authorization) (string, err
 		// Until it is redeemed there is nothing to outlive the code.
 		family := p.familyOf(in, a.client, a.scopes, a.resources, now.Add(p.CodeLifetime+time.Minute))
 		family.Claims = a.claims.kept()
-		family.ACR = acrFor(in.session, a.acr())
+		family.ACR = acrFor(in.session, a.acrAsked())
 		if code, err = p.grants(tx, a.client, now).newCode(ctx, family, a); err != nil {
 			return err
 		}

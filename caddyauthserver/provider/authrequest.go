@@ -39,6 +39,9 @@ type authRequest struct {
 	// subs are whom the client means, by id_token_hint and claims: of each list, one
 	// must be who is signed in.
 	subs [][]string
+	// acrWished are the classes that the client would like, by acr_values: the best
+	// first. What it must have is in claims.
+	acrWished []string
 
 	// asked is when the dispatcher first sent the person to a step, or else now,
 	// and whom they chose there; returned says that it did.
@@ -178,6 +181,7 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 		}
 		a.maxAge = time.Duration(n) * time.Second
 	}
+	a.acrWished = strings.Fields(q.Get("acr_values"))
 	if hint := q.Get("id_token_hint"); hint != "" {
 		of, err := p.parseHint(ctx, hint)
 		if errors.Is(err, errBadHint) {

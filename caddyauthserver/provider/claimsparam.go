@@ -27,8 +27,9 @@ type claimsRequest struct {
 
 	// subs are whom the client means: of each list, one must be who is signed in.
 	subs [][]string
-	// acr are the classes of which one is a must; empty: any will do.
-	acr []string
+	// acr are the classes of which one is a must; empty: any will do. acrWished are
+	// those of which one would be liked.
+	acr, acrWished []string
 }
 
 // claimRequest is what is asked of one claim (section 5.5.1).
@@ -70,8 +71,12 @@ func parseClaims(raw string, known []claim) (*claimsRequest, error) {
 			if name == "sub" && len(one.values) > 0 {
 				req.subs = append(req.subs, one.values)
 			}
-			if name == "acr" && member == "id_token" && one.essential {
+			switch {
+			case name != "acr" || member != "id_token":
+			case one.essential:
 				req.acr = one.values
+			default:
+				req.acrWished = one.values
 			}
 		}
 	}

@@ -67,6 +67,20 @@ func (a *authRequest) acr() []string {
 	return a.claims.acr
 }
 
+// acrAsked are the classes that the client asked for: those it must have, or else
+// those it would like (OpenID Connect Core sections 3.1.2.1 and 5.5.1.1). A wish for
+// several factors needs no step of its own, since who has a second one always gives
+// it; who has none goes on and is said to have given a password.
+func (a *authRequest) acrAsked() []string {
+	switch {
+	case len(a.acr()) > 0:
+		return a.acr()
+	case a.claims != nil && len(a.claims.acrWished) > 0:
+		return a.claims.acrWished
+	}
+	return a.acrWished
+}
+
 // factorStep asks for the second factor that is due.
 func (p *Provider) factorStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
 	return p.askForFactor(w, r, a.in, p.continueQuery(a), a)

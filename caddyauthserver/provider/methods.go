@@ -35,13 +35,15 @@ func acrOf(s *store.Session) string {
 	return acrPassword
 }
 
-// acrFor is the class to say of a session to whom asked for one of those; none is
-// any. Who reached more than was asked for reached that, too.
+// acrFor is the class to say of a session to whom asked for one of those. Who reached
+// more than was asked for reached that, too; who did not reach it is said to have
+// reached what they did.
 func acrFor(s *store.Session, asked []string) string {
-	if acr := acrOf(s); len(asked) == 0 || slices.Contains(asked, acr) {
-		return acr
+	reached := acrOf(s)
+	if !slices.Contains(asked, reached) && slices.Contains(asked, acrPassword) {
+		return acrPassword
 	}
-	return acrPassword
+	return reached
 }
 
 // amrOfSession says by which methods a session's person proved who they are.

@@ -361,6 +361,58 @@ func TestDemandedClass(t *testing.T) {
 	}
 }
 
+// TestWishedClass: acr_values steps up who can, keeps out nobody, and is answered by
+// one of the classes it names where one was reached.
+func TestWishedClass(t *testing.T) {
+	s := newServer(t)
+	b := s.browser().signIn("alice", alicePassword)
+	wish := func(values string, more ...string) url.Values {
+		return authQuery("app", appRedirect, append([]string{"acr_values", values}, more...)...)
+	}
+	for _, values := range []string{"2", "2 1", "1", "urn:x:high", "urn:x:high 2"} {
+		if id := b.idTokenOf(b.authorize(wish(values)), wish(values)); id["acr"] != "1" {
+			t.Errorf("%s, without a factor: acr %v", values, id["acr"])
+		}
+	}
+	secret := s.addTOTP(1)
+	if u := b.authorize(wish("2", "prompt", "none")).location(); u.Query().Get("error") != "interaction_required" {
+		t.Errorf("prompt=none with a step due: %s", u)
+	}
+	a := b.authorize(wish("2"))
+	if a.location().Path != "/o/second-factor" {
+		t.Fatalf("with a factor: %d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	a = b.giveOTP(b.get(a.Header.Get("Location")), s.otp(secret, 0))
+	if id := b.idTokenOf(a, wish("2")); id["acr"] != "2" {
+		t.Errorf("after the factor: acr %v", id["acr"])
+	}
+	for _, c := range []struct{ values, claims, want string }{
+		{"2", "", "2"},
+		{"2 1", "", "2"},
+		{"1 2", "", "2"}, // it is what was done
+		{"1", "", "1"},   // an app that compares finds what it asked for
+		{"urn:x:high 1", "", "1"},
+		{"urn:x:high", "", "2"},
+		{"2", `{"id_token":{"acr":{"values":["1"]}}}`, "1"}, // claims is the finer of the two
+		{"1", `{"id_token":{"acr":{"essential":true,"value":"2"}}}`, "2"},
+		{"1", `{"id_token":{"acr":{"essential":true}}}`, "1"},
+		{"1", `{"userinfo":{"acr":{"value":"2"}}}`, "1"},
+	} {
+		q := wish(c.values, "claims", c.claims, "prompt", "none")
+		if id := b.idTokenOf(b.authorize(q), q); id["acr"] != c.want {
+			t.Errorf("%s %s: acr %v, not %s", c.values, c.claims, id["acr"], c.want)
+		}
+	}
+	if id := b.idTokenOf(b.authorize(s.pushed(as("app", appSecret), wish("1"))), wish("1")); id["acr"] != "1" {
+		t.Errorf("pushed: acr %v", id["acr"])
+	}
+	twice := wish("2")
+	twice.Add("acr_values", "1")
+	if u := b.authorize(twice).location(); u.Query().Get("error") != "invalid_request" {
+		t.Errorf("acr_values twice: %s", u)
+	}
+}
+
 // TestOwnPagesComeBack: the page of the account that asked for the factor is where it
 // leads, and no other address.
 func TestOwnPagesComeBack(t *testing.T) {
