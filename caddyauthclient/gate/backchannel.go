@@ -117,6 +117,9 @@ func (g *Gate) verifyLogoutToken(ctx context.Context, is *issuer, raw string) (*
 	if !explicit && (ours || typ != "" && !strings.EqualFold(typ, "JWT")) {
 		return nil, fmt.Errorf("a token of type %.40q is not a logout token", typ)
 	}
+	if is, err = g.issuer.signing(is, raw, keysPause); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoKeys, err)
+	}
 	t, err := is.strangers.Verify(ctx, raw)
 	if err != nil && strings.Contains(err.Error(), errNoKeys.Error()) { // go-oidc wraps no error
 		return nil, fmt.Errorf("%w: %w", errNoKeys, err)

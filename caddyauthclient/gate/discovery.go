@@ -37,8 +37,9 @@ type issuer struct {
 	endpoint oauth2.Endpoint
 	verifier *oidc.IDTokenVerifier
 	// strangers verifies what did not come from the issuer itself.
-	strangers *oidc.IDTokenVerifier
-	scopes    []string
+	strangers  *oidc.IDTokenVerifier
+	algorithms []string // that it signs with
+	scopes     []string
 	// authorize is, for each origin, the authorization URL up to the parameters
 	// of one attempt.
 	authorize []string
@@ -98,14 +99,20 @@ func (d *discovery) get() (*issuer, error) {
 		}
 		return nil, d.failed
 	}
+	is, err := d.renew()
+	if err != nil && old != nil {
+		return old, nil
+	}
+	return is, err
+}
+
+// renew looks, and keeps what it found. d.mu is held.
+func (d *discovery) renew() (*issuer, error) {
 	is, err := d.look()
 	if err != nil {
 		// The pause counts from now: looking may have taken long.
 		d.failed, d.failedAt = err, d.cfg.Now()
 		logTrouble(d.cfg.Logger, "cannot read the issuer's metadata", d.cfg, err)
-		if old != nil {
-			return old, nil
-		}
 		return nil, err
 	}
 	d.failed = nil
@@ -171,6 +178,7 @@ func (d *discovery) look() (*issuer, error) {
 		endSession:  m.EndSession,
 		sync:        m.Sync,
 		namesItself: m.NamesItself,
+		algorithms:  signingAlgs(m.Algorithms),
 		fetched:     d.cfg.Now(),
 	}
 	is.endpoint.AuthStyle = authStyle(d.cfg.ClientSecret, m.AuthMethods)
@@ -193,7 +201,7 @@ func (d *discovery) look() (*issuer, error) {
 	}
 	checks := &oidc.Config{
 		ClientID:             d.cfg.ClientID,
-		SupportedSigningAlgs: signingAlgs(m.Algorithms),
+		SupportedSigningAlgs: is.algorithms,
 		Now:                  func() time.Time { return d.cfg.Now().Add(-leeway) },
 	}
 	keys := newKeySet(m.JWKS, d.fetch, d.cfg.Now)
@@ -223,27 +231,6 @@ func checkEndpoint(issuerURL, endpoint string, needed bool) error {
 		return fmt.Errorf("%.100q is not encrypted although the issuer is", endpoint)
 	}
 	return nil
-}
-
-// asymmetric are the algorithms an ID token may be signed with. "none" proves
-// nothing, and HS256 would let whoever knows a public value sign, were the two
-// ever mixed up.
-var asymmetric = []string{
-	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
-	oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
-}
-
-func signingAlgs(offered []string) []string {
-	var algs []string
-	for _, a := range offered {
-		if slices.Contains(asymmetric, a) {
-			algs = append(algs, a)
-		}
-	}
-	if algs == nil {
-		return []string{oidc.RS256} // OpenID Connect Core section 2: the default
-	}
-	return algs
 }
 
 // authStyle is how the client says who it is at the token endpoint. It is

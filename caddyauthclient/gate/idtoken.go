@@ -47,8 +47,12 @@ func (g *Gate) verifyIDToken(ctx context.Context, is *issuer, token *oauth2.Toke
 	case len(raw) > maxIDToken:
 		return nil, fmt.Errorf("the ID token has %d bytes, more than %d", len(raw), maxIDToken)
 	}
-	if err := checkTokenType(raw); err != nil {
+	err := checkTokenType(raw)
+	if err != nil {
 		return nil, err
+	}
+	if is, err = g.issuer.signing(is, raw, issuerPause); err != nil {
+		return nil, fmt.Errorf("checking the ID token: %w", err)
 	}
 	t, err := is.verifier.Verify(ctx, raw)
 	if err != nil {
@@ -107,25 +111,30 @@ func checkTokenType(raw string) error {
 	return nil
 }
 
-// tokenType is the typ of a JWT's header. Nothing here understands a header that
-// is critical.
+// tokenType is the typ of a JWT's header.
 func tokenType(raw string) (string, error) {
+	h, err := headerOf(raw)
+	return h.Type, err
+}
+
+// tokenHeader is of a JWT what says how to read it (RFC 7515 section 4.1).
+type tokenHeader struct {
+	Type      string `json:"typ"`
+	Algorithm string `json:"alg"`
+	Critical  any    `json:"crit"`
+}
+
+// headerOf reads the header of a JWT. Nothing here understands one that is critical.
+func headerOf(raw string) (h tokenHeader, err error) {
 	head, _, _ := strings.Cut(raw, ".")
 	b, err := base64.RawURLEncoding.DecodeString(head)
-	if err != nil {
-		return "", errors.New("is not a JWT")
-	}
-	var h struct {
-		Type     string `json:"typ"`
-		Critical any    `json:"crit"`
-	}
-	if err := json.Unmarshal(b, &h); err != nil {
-		return "", errors.New("is not a JWT")
+	if err != nil || json.Unmarshal(b, &h) != nil {
+		return tokenHeader{}, errors.New("is not a JWT")
 	}
 	if h.Critical != nil {
-		return "", errors.New("has a header that must be understood (crit)")
+		return tokenHeader{}, errors.New("has a header that must be understood (crit)")
 	}
-	return h.Type, nil
+	return h, nil
 }
 
 // expired says whether err is that of a token that came too late.

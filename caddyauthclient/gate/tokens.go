@@ -281,8 +281,12 @@ func (g *Gate) verifyRefreshed(ctx context.Context, is *issuer, token *oauth2.To
 	case len(raw) > maxIDToken:
 		return fmt.Errorf("the ID token has %d bytes, more than %d", len(raw), maxIDToken)
 	}
-	if err := checkTokenType(raw); err != nil {
+	err := checkTokenType(raw)
+	if err != nil {
 		return err
+	}
+	if is, err = g.issuer.signing(is, raw, issuerPause); err != nil {
+		return fmt.Errorf("checking the ID token: %w", err)
 	}
 	idToken, err := is.verifier.Verify(ctx, raw)
 	if err != nil {
