@@ -47,6 +47,7 @@ const adminBase = "/auth/"
 //	GET, PATCH, DELETE     /auth/objects/{type}/{id}
 //	GET                    /auth/sync
 //	POST                   /auth/sync/{client}/resync
+//	GET                    /auth/overview           ?days=<n>
 //	POST                   /auth/keys/rotate
 //	GET                    /auth/audit              ?user=&actor=&target=&action=&since=&until=&after=&limit=
 //	GET                    /auth/backup             the store, as application/octet-stream

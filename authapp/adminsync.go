@@ -14,6 +14,7 @@ import (
 
 func (api *adminAPI) syncRoutes() {
 	api.handle("GET /auth/sync", api.syncStatus)
+	api.handle("GET /auth/overview", api.showOverview)
 	api.handle("POST /auth/sync/{client}/resync", api.resync)
 }
 

@@ -18,7 +18,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "auth",
-		Usage: "user|group|client|registration|object|sync|key|audit|import|export|backup|restore <command> [--json] [--address <listen>] [--config <path> [--adapter <name>]]",
+		Usage: "user|group|client|registration|object|sync|key|overview|audit|import|export|backup|restore <command> [--json] [--address <listen>] [--config <path> [--adapter <name>]]",
 		Short: "Administers users, clients and objects of auth_server",
 		Long: `
 Administers who can sign in, and to what.
@@ -36,7 +36,7 @@ otherwise they are the first line.`,
 			f.StringP("config", "c", "", "Configuration file (if --address is not used)")
 			f.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
 			f.Bool("json", false, "Print JSON")
-			cmd.AddCommand(userCommand(), groupCommand(), clientCommand(), registrationCommand(), objectCommand(), syncCommand(), keyCommand(), importCommand(), exportCommand(), backupCommand(), restoreCommand(), auditCommand())
+			cmd.AddCommand(userCommand(), groupCommand(), clientCommand(), registrationCommand(), objectCommand(), syncCommand(), keyCommand(), importCommand(), exportCommand(), backupCommand(), restoreCommand(), auditCommand(), overviewCommand())
 			addCompletions(cmd, "")
 		},
 	})
