@@ -12,7 +12,6 @@ import (
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/password"
-	"github.com/caddyito/caddyito/internal/webpage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -62,44 +61,52 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusForbidden, staleForm)
 		return
 	}
-	if raw := values.Get("passkey"); raw != "" {
-		kept, err := p.loginByPasskey(r, raw, values.Get("remember") != "", values.Get("add") != "")
-		switch {
-		case errors.Is(err, errWrongPasskey):
-			show(http.StatusForbidden, lang.T("This passkey did not sign you in. Try again, or use your password."))
-		case errors.Is(err, errStaleChallenge):
-			show(http.StatusForbidden, staleForm)
-		case err != nil:
-			p.refuseLogin(w, r, err, show)
-		default:
-			p.letIn(w, r, kept)
-			seeOther(w, back.url)
-		}
+	if values.Get("passkey") != "" {
+		p.signInByPasskey(w, r, values, back, show)
 		return
 	}
+	p.signInByPassword(w, r, values, back, show)
+}
+
+// signInByPasskey takes the answer of a passkey, which is all that a sign-in needs.
+func (p *Provider) signInByPasskey(w http.ResponseWriter, r *http.Request, values url.Values, back way, show func(int, lang.Text)) {
+	kept, err := p.loginByPasskey(r, values.Get("passkey"), values.Get("remember") != "", values.Get("add") != "")
+	switch {
+	case errors.Is(err, errWrongPasskey):
+		show(http.StatusForbidden, lang.T("This passkey did not sign you in. Try again, or use your password."))
+	case errors.Is(err, errStaleChallenge):
+		show(http.StatusForbidden, staleForm)
+	case err != nil:
+		p.refuseLogin(w, r, err, show)
+	default:
+		p.letIn(w, r, kept)
+		seeOther(w, back.url)
+	}
+}
+
+// signInByPassword takes a username and password. Who has a second factor is led on to
+// that, with a cookie that remembers the password was right.
+func (p *Provider) signInByPassword(w http.ResponseWriter, r *http.Request, values url.Values, back way, show func(int, lang.Text)) {
 	in, err := p.checkLogin(r, values.Get("username"), values.Get("password"))
 	if err != nil {
 		p.refuseLogin(w, r, err, show)
 		return
 	}
 	kept, pending, err := p.startLogin(r, in, values.Get("remember") != "", values.Get("add") != "")
-	if errors.Is(err, errNotAnyMore) {
+	switch {
+	case errors.Is(err, errNotAnyMore):
 		p.refuseLogin(w, r, errWrongLogin, show)
-		return
-	}
-	if err != nil {
+	case err != nil:
 		p.unavailable(w, r, "signing in", err)
-		return
-	}
-	if pending != "" {
+	case pending != "":
 		p.setCookie(w, p.cookies.pending, pending, pendingLifetime)
-		query := continueWith(page.Continue)
+		query := continueWith(values.Get("continue"))
 		query.Set("login", "1")
 		seeOther(w, p.urlWith("second-factor", query))
-		return
+	default:
+		p.letIn(w, r, kept)
+		seeOther(w, back.url)
 	}
-	p.letIn(w, r, kept)
-	seeOther(w, back.url)
 }
 
 // letIn has the browser keep what a sign-in that is complete gave.
@@ -116,8 +123,10 @@ func (p *Provider) letIn(w http.ResponseWriter, r *http.Request, kept []*signedI
 	p.rememberBrowser(w, r, in.user.ID)
 }
 
+// errWrongLogin is answered by wrongLogin, whichever of the two was wrong.
 var errWrongLogin = errors.New("wrong login")
 
+// refuseLogin answers why a password was not taken, or not looked at.
 func (p *Provider) refuseLogin(w http.ResponseWriter, r *http.Request, err error, show func(int, lang.Text)) {
 	if errors.Is(err, errWrongLogin) {
 		show(http.StatusForbidden, wrongLogin)
@@ -203,16 +212,4 @@ func (p *Provider) recordLogin(tx store.WriteTx, u *store.User, at time.Time) er
 		return fmt.Errorf("writing user: %w", err)
 	}
 	return nil
-}
-
-// badForm answers a person whose form cannot be read.
-func (p *Provider) badForm(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusBadRequest
-	switch {
-	case errors.Is(err, errTooLarge):
-		status = http.StatusRequestEntityTooLarge
-	case errors.Is(err, errNotForm):
-		status = http.StatusUnsupportedMediaType
-	}
-	p.message(w, r, status, webpage.Message{Title: lang.T("That did not work"), Text: lang.T("The form could not be read. Please go back and try again."), Detail: err.Error()})
 }

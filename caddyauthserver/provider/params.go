@@ -6,6 +6,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+
+	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/webpage"
 )
 
 // maxForm is the most that is read of any form, in bytes.
@@ -91,4 +94,16 @@ func readOAuthForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, &oauthError{code: "invalid_request", description: "a parameter is there more than once"}
 	}
 	return form, nil
+}
+
+// badForm answers a person whose form cannot be read.
+func (p *Provider) badForm(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusBadRequest
+	switch {
+	case errors.Is(err, errTooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, errNotForm):
+		status = http.StatusUnsupportedMediaType
+	}
+	p.message(w, r, status, webpage.Message{Title: lang.T("That did not work"), Text: lang.T("The form could not be read. Please go back and try again."), Detail: err.Error()})
 }

@@ -143,13 +143,12 @@ func (p *Provider) refreshTokens(ctx context.Context, c *client, form url.Values
 	})
 }
 
-// spend looks at a one-time token and has buy spend it, in one transaction. A
-// token that was spent before, and for which again finds no excuse, was stolen,
-// now or then: its family goes, and that must be committed although the request
-// is refused.
+// spend looks at a one-time token and has redeem spend it, in one transaction. For one
+// that was spent before, see spentBefore. unusable is the answer to all that is not
+// there or is over.
 func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, secret string, unusable *oauthError,
 	again func(tx store.WriteTx, family string, now time.Time) (*bought, error),
-	buy func(store.WriteTx, *store.Token, *store.Family, time.Time) (*bought, error)) (*bought, error) {
+	redeem func(store.WriteTx, *store.Token, *store.Family, time.Time) (*bought, error)) (*bought, error) {
 	var b *bought
 	var replayed *store.Family
 	err := p.Store.Update(ctx, func(tx store.WriteTx) error {
@@ -157,22 +156,8 @@ func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, s
 		now, hash := p.now(), store.HashOf(secret)
 		t, err := tx.Token(kind, hash)
 		if errors.Is(err, store.ErrNotFound) {
-			_, err = tx.SpendToken(kind, hash)
-			if spent, ok := errors.AsType[*store.SpentError](err); ok {
-				if again != nil {
-					if b, err = again(tx, spent.Family, now); !errors.Is(err, store.ErrNotFound) {
-						return err
-					}
-				}
-				if replayed, err = killFamily(tx, c, spent.Family); err != nil {
-					return err
-				}
-				return store.Audit(tx, store.AuditOrigin{Actor: c.party(), Time: now}, store.ActionTokenReplay, partyOfFamily(replayed),
-					store.AuditChange{Field: "kind", New: string(kind)})
-			}
-			if err == nil {
-				err = store.ErrNotFound
-			}
+			b, replayed, err = spentBefore(tx, c, kind, hash, again, now)
+			return err
 		}
 		if err != nil {
 			return err
@@ -184,12 +169,12 @@ func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, s
 		if err != nil {
 			return err
 		}
-		if b, err = buy(tx, t, f, now); b != nil {
+		if b, err = redeem(tx, t, f, now); b != nil {
 			b.user = u
 		}
 		return err
 	})
-	if replayed != nil {
+	if replayed != nil && err == nil {
 		p.Logger.Warn("a one-time token was used twice; everything it bought is revoked",
 			"kind", string(kind), "client_id", replayed.ClientID, "user_id", replayed.UserID)
 	}
@@ -200,6 +185,32 @@ func (p *Provider) spend(ctx context.Context, c *client, kind store.TokenKind, s
 		return nil, err
 	}
 	return b, nil
+}
+
+// spentBefore is for a one-time token that is not there: store.ErrNotFound if it never
+// was. One that was spent before, and for which again (nil: never) finds no excuse, was
+// stolen, now or then: its family goes. That is no error, since it must be committed
+// although the request is refused.
+func spentBefore(tx store.WriteTx, c *client, kind store.TokenKind, hash store.Hash,
+	again func(tx store.WriteTx, family string, now time.Time) (*bought, error), now time.Time) (b *bought, replayed *store.Family, err error) {
+	_, err = tx.SpendToken(kind, hash)
+	spent, ok := errors.AsType[*store.SpentError](err)
+	switch {
+	case !ok && err == nil:
+		return nil, nil, store.ErrNotFound
+	case !ok:
+		return nil, nil, err
+	}
+	if again != nil {
+		if b, err = again(tx, spent.Family, now); !errors.Is(err, store.ErrNotFound) {
+			return b, nil, err
+		}
+	}
+	if replayed, err = killFamily(tx, c, spent.Family); err != nil {
+		return nil, nil, err
+	}
+	return nil, replayed, store.Audit(tx, store.AuditOrigin{Actor: c.party(), Time: now}, store.ActionTokenReplay, partyOfFamily(replayed),
+		store.AuditChange{Field: "kind", New: string(kind)})
 }
 
 // killFamily ends a family of client c. That of another is store.ErrNotFound: a
