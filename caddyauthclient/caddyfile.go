@@ -90,6 +90,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			name   <text>
 //			logo   <file>
 //			accent <rrggbb>
+//			footer_link <text> <url>
 //		}
 //	}
 //

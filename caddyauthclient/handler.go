@@ -225,7 +225,7 @@ func (h *Handler) Validate() error {
 	if h.CacheSize < 0 {
 		return errors.New("cache_size must be at least 1")
 	}
-	return directive.CheckAccent(h.Brand.Accent)
+	return directive.CheckBrand(&h.Brand)
 }
 
 func (h *Handler) checkEnroll() error {

@@ -36,6 +36,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			name   <text>
 //			logo   <file>
 //			accent <rrggbb>
+//			footer_link <text> <url>
 //		}
 //		client <id> {
 //			name                 <text>

@@ -150,7 +150,7 @@ func (s *Server) Validate() error {
 	if err := directive.CheckPrefix(s.Prefix); err != nil {
 		return err
 	}
-	if err := directive.CheckAccent(s.Brand.Accent); err != nil {
+	if err := directive.CheckBrand(&s.Brand); err != nil {
 		return err
 	}
 	if err := s.Session.Check(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/caddyito/caddyito/internal/browsertest"
+	"github.com/caddyito/caddyito/internal/webpage"
 )
 
 // Every page, in each of its states, is for everybody: as axe-core has WCAG 2.2 AA, on
@@ -21,7 +22,7 @@ import (
 func TestBrowserAccessible(t *testing.T) {
 	t.Parallel()
 	axe, browser := browsertest.Axe(t), browsertest.Start(t)
-	pages := show(newSet(t), "Ada")
+	pages := show(newSet(t, webpage.FooterLink{Text: "Imprint", URL: "/imprint"}, webpage.FooterLink{Text: "Privacy policy", URL: "https://example.com/privacy"}), "Ada")
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page := pages[r.URL.Query().Get("page")]
 		if page == nil {

@@ -5,9 +5,11 @@ import (
 	"embed"
 	"fmt"
 	htmltemplate "html/template"
+	"strings"
 	texttemplate "text/template"
 
 	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/webpage"
 )
 
 //go:embed mails
@@ -16,9 +18,32 @@ var mails embed.FS
 // MailText is a mail ready to be sent.
 type MailText struct{ Subject, Text, HTML string }
 
-// compose writes a mail in a language: mails/NAME.txt as text and, within the
-// layout, mails/NAME.html. A subject is one line: of fixed words and a brand.
-func compose(l *lang.Language, name string, subject lang.Text, brand string, data any) (MailText, error) {
+// Mail is what a mail says, for the templates mails/NAME.txt and, within the layout,
+// mails/NAME.html.
+type Mail interface {
+	// template is the NAME.
+	template() string
+	subject() lang.Text // of fixed words
+}
+
+// Mails writes mails in one brand. It is safe for concurrent use.
+type Mails struct {
+	brand string
+	// foot are the links under each mail, whole ones.
+	foot []webpage.FooterLink
+}
+
+// NewMails makes one. origin is that of the server, of which links may be paths.
+func NewMails(brand webpage.Brand, origin string) *Mails {
+	ms := &Mails{brand: strings.TrimSpace(brand.Name)}
+	for _, link := range brand.FooterLinks {
+		ms.foot = append(ms.foot, link.From(origin))
+	}
+	return ms
+}
+
+// Write writes a mail in a language. Its subject is one line.
+func (ms *Mails) Write(l *lang.Language, m Mail) (MailText, error) {
 	say := map[string]any{"t": func(message any, args ...any) (string, error) {
 		switch m := message.(type) {
 		case lang.Text:
@@ -28,30 +53,32 @@ func compose(l *lang.Language, name string, subject lang.Text, brand string, dat
 		}
 		return "", fmt.Errorf("%T is nothing to say", message)
 	}}
+	name := m.template()
+	layout := struct {
+		Language, Brand string
+		FooterLinks     []webpage.FooterLink
+		Data            any
+	}{l.Code(), ms.brand, ms.foot, m}
 	var text, html bytes.Buffer
-	plain, err := texttemplate.New(name+".txt").Funcs(say).ParseFS(mails, "mails/"+name+".txt")
+	plain, err := texttemplate.New("layout.txt").Funcs(say).ParseFS(mails, "mails/layout.txt", "mails/"+name+".txt")
 	if err != nil {
 		return MailText{}, err
 	}
-	if err := plain.Execute(&text, data); err != nil {
+	if err := plain.Execute(&text, layout); err != nil {
 		return MailText{}, err
 	}
 	marked, err := htmltemplate.New("layout.html").Funcs(say).ParseFS(mails, "mails/layout.html", "mails/"+name+".html")
 	if err != nil {
 		return MailText{}, err
 	}
-	err = marked.Execute(&html, struct {
-		Language, Brand string
-		Data            any
-	}{l.Code(), brand, data})
-	if err != nil {
+	if err := marked.Execute(&html, layout); err != nil {
 		return MailText{}, err
 	}
-	m := MailText{l.Say(subject), text.String(), html.String()}
-	if brand != "" {
-		m.Subject += " · " + brand
+	out := MailText{l.Say(m.subject()), text.String(), html.String()}
+	if ms.brand != "" {
+		out.Subject += " · " + ms.brand
 	}
-	return m, nil
+	return out, nil
 }
 
 // PasswordMail is a mail with the link by which a person chooses a password.
@@ -64,13 +91,13 @@ type PasswordMail struct {
 	Minutes int // that the link works
 }
 
-// Compose writes the mail.
-func (m PasswordMail) Compose(l *lang.Language) (MailText, error) {
-	subject := lang.T("Choose a new password")
+func (PasswordMail) template() string { return "password" }
+
+func (m PasswordMail) subject() lang.Text {
 	if m.Invited {
-		subject = lang.T("Your account")
+		return lang.T("Your account")
 	}
-	return compose(l, "password", subject, m.Brand, m)
+	return lang.T("Choose a new password")
 }
 
 // AddressMail is a mail with the link by which a person verifies their address. It
@@ -82,10 +109,9 @@ type AddressMail struct {
 	Minutes  int // that the link works
 }
 
-// Compose writes the mail.
-func (m AddressMail) Compose(l *lang.Language) (MailText, error) {
-	return compose(l, "address", lang.T("Verify your e-mail address"), m.Brand, m)
-}
+func (AddressMail) template() string { return "address" }
+
+func (AddressMail) subject() lang.Text { return lang.T("Verify your e-mail address") }
 
 // AddressChangedMail goes to an address that is no longer a person's.
 type AddressChangedMail struct {
@@ -94,7 +120,6 @@ type AddressChangedMail struct {
 	Email          string // that is theirs now
 }
 
-// Compose writes the mail.
-func (m AddressChangedMail) Compose(l *lang.Language) (MailText, error) {
-	return compose(l, "address_changed", lang.T("Your e-mail address was changed"), m.Brand, m)
-}
+func (AddressChangedMail) template() string { return "address_changed" }
+
+func (AddressChangedMail) subject() lang.Text { return lang.T("Your e-mail address was changed") }

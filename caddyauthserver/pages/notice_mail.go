@@ -31,7 +31,6 @@ func (m NoticeMail) Where() []lang.Text {
 	}
 }
 
-// Compose writes the mail.
-func (m NoticeMail) Compose(l *lang.Language) (MailText, error) {
-	return compose(l, "notice", m.Subject, m.Brand, m)
-}
+func (NoticeMail) template() string { return "notice" }
+
+func (m NoticeMail) subject() lang.Text { return m.Subject }

@@ -16,9 +16,9 @@ import (
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
-func newSet(t *testing.T) *Set {
+func newSet(t *testing.T, footer ...webpage.FooterLink) *Set {
 	t.Helper()
-	r, err := webpage.New(webpage.Brand{Name: "Acme"})
+	r, err := webpage.New(webpage.Brand{Name: "Acme", FooterLinks: footer})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,10 +69,10 @@ func (p *Provider) mailAddressLink(r *http.Request, was *signedIn, email string)
 	if err != nil {
 		return err
 	}
-	text, err := pages.AddressMail{
+	text, err := p.mails.Write(lang.Choose(was.user.Language), pages.AddressMail{
 		Brand: p.Brand.Name, Username: was.user.Username,
 		Link: p.urlWith("account/email", url.Values{"token": {token}}), Minutes: int(addressLifetime / time.Minute),
-	}.Compose(lang.Choose(was.user.Language))
+	})
 	if err != nil {
 		return fmt.Errorf("writing the mail: %w", err)
 	}
@@ -182,7 +182,7 @@ func (p *Provider) tellOldAddress(u *store.User, data *addressData) {
 	if p.Mailer == nil {
 		return // since the link was sent
 	}
-	text, err := pages.AddressChangedMail{Brand: p.Brand.Name, Name: u.Name(), Username: u.Username, Email: data.Email}.Compose(lang.Choose(u.Language))
+	text, err := p.mails.Write(lang.Choose(u.Language), pages.AddressChangedMail{Brand: p.Brand.Name, Name: u.Name(), Username: u.Username, Email: data.Email})
 	if err != nil {
 		p.Logger.Error("cannot write a mail", "error", err)
 		return

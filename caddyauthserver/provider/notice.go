@@ -55,7 +55,7 @@ func (p *Provider) tell(r *http.Request, u *store.User, m pages.NoticeMail) {
 	}
 	m.Brand, m.Name, m.At = p.Brand.Name, u.Name(), p.now()
 	m.Browser, m.IP = browserName(r.UserAgent()), p.ClientIP(r)
-	text, err := m.Compose(lang.Choose(u.Language))
+	text, err := p.mails.Write(lang.Choose(u.Language), m)
 	if err != nil {
 		p.Logger.Error("cannot write a mail", "error", err)
 		return

@@ -27,6 +27,7 @@ type Provider struct {
 	Config
 	messages  *webpage.Renderer
 	pages     *pages.Set
+	mails     *pages.Mails
 	admin     *admin.Admin
 	passwords *password.Hasher
 	passkeys  *webauthn.WebAuthn // nil: there can be none
@@ -82,6 +83,7 @@ func New(c Config) (*Provider, error) {
 		Config:     c,
 		messages:   messages,
 		pages:      set,
+		mails:      pages.NewMails(c.Brand, c.Issuer),
 		passwords:  password.New(password.Params{}),
 		limits:     newLimiter(c.Now),
 		polls:      newPolls(),

@@ -146,9 +146,9 @@ func (p *Provider) mailPasswordLink(ctx context.Context, by store.AuditOrigin, u
 	if err != nil {
 		return err
 	}
-	text, err := pages.PasswordMail{
+	text, err := p.mails.Write(lang.Choose(u.Language), pages.PasswordMail{
 		Brand: p.Brand.Name, Name: u.Name(), Invited: invited, Link: link, Minutes: int(resetLifetime / time.Minute),
-	}.Compose(lang.Choose(u.Language))
+	})
 	if err != nil {
 		return fmt.Errorf("writing the mail: %w", err)
 	}

@@ -10,6 +10,9 @@ type Brand struct {
 	// Accent is the colour of buttons and links, as "#rrggbb". Text on it is
 	// black or white, whichever is readable. Default "#2563eb".
 	Accent string `json:"accent,omitempty"`
+	// FooterLinks stand at the foot of every page, and of mails; at most 12.
+	// Default: none.
+	FooterLinks []FooterLink `json:"footer_links,omitempty"`
 }
 
 // DefaultAccent is the accent of a Brand that names none.

@@ -58,6 +58,9 @@ func New(brand Brand) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := CheckFooter(brand.FooterLinks); err != nil {
+		return nil, err
+	}
 	r := &Renderer{brand: brand, mark: monogram(brand.Name)}
 	if brand.Logo != "" {
 		if r.logo, err = loadLogo(brand.Logo); err != nil {
@@ -176,8 +179,9 @@ func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 		Style                        template.CSS
 		Script                       template.JS
 		Menu                         *Menu
+		FooterLinks                  []FooterLink
 		Data                         any
-	}{l.Code(), l.Say(head.Title), v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, head.Menu, data})
+	}{l.Code(), l.Say(head.Title), v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, head.Menu, v.r.brand.FooterLinks, data})
 	if err != nil {
 		// Only a template that does not fit its view model comes here.
 		secure(w.Header(), policy("'none'", "", false, nil, nil))
