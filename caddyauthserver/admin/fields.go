@@ -1,7 +1,10 @@
 package admin
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -238,6 +241,35 @@ type formPage struct {
 	DeleteURL string
 	// Notice says what was done.
 	Notice lang.Text
+	// Seen stands for the values that the page was made of, "" for something new. It
+	// comes back with the form.
+	Seen string
+}
+
+// seenParam is no name that a field of the schema can have.
+const seenParam = "_seen"
+
+// seenOf stands for the values of fields.
+func seenOf(fields []field) string {
+	h := sha256.New()
+	for _, f := range fields {
+		fmt.Fprintf(h, "%q %q\n", f.Name, f.Value)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+}
+
+// errOvertaken says that something was changed since the page was shown. To save the
+// page would take that back: a right that was taken away, say.
+var errOvertaken = errors.New("changed meanwhile")
+
+// overtaken says whether what the page shows is not what a form was filled in from.
+func (p *formPage) overtaken(form url.Values) bool {
+	return form.Has(seenParam) && form.Get(seenParam) != p.Seen
+}
+
+// sayOvertaken has the page, as it is now, say so.
+func (p *formPage) sayOvertaken() {
+	p.Alerts = []lang.Text{lang.T("Somebody changed this while your page was open. Below is how it is now: make your change once more.")}
 }
 
 // wrongForm notes what is wrong.

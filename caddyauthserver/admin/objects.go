@@ -179,6 +179,7 @@ func (a *Admin) editObjectPage(r *http.Request, v *visit) (page formPage, ref st
 		page = formPage{frame: v.frame(), Title: lang.T("Edit %s", manage.Label(a.Schema, o)), Action: a.objectPath(ref), Back: a.path("objects/" + ref.Type),
 			Button: lang.T("Save"), DeleteURL: a.objectPath(ref) + "/delete"}
 		page.Fields, err = a.schemaFields(tx, ref.Type, a.Schema.Read(ref.Type, o.Fields))
+		page.Seen = seenOf(page.Fields)
 		return err
 	})
 	return page, ref, err
@@ -196,6 +197,10 @@ func (a *Admin) changeObject(w http.ResponseWriter, r *http.Request, v *visit) e
 	page, ref, err := a.editObjectPage(r, v)
 	if err != nil {
 		return err
+	}
+	if page.overtaken(v.form) {
+		page.sayOvertaken()
+		return v.show(http.StatusConflict, "form", lang.T("Error: %s", page.Title), "objects/"+ref.Type, page)
 	}
 	return a.saveObject(w, r, v, page, ref.Type, func(values [][2]string) error {
 		_, err := a.manage.ChangeObject(r.Context(), v.actor(), ref, func(o *store.Object) error { return a.setAll(ref.Type, o, values) })

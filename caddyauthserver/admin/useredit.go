@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -119,6 +120,7 @@ func (a *Admin) editUserPage(r *http.Request, v *visit) (page formPage, u *store
 	page = formPage{frame: v.frame(), Title: lang.T("Edit %s", u.Username), Action: a.userPath(id) + "/edit", Back: a.userPath(id), Button: lang.T("Save")}
 	err = a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
 		page.Fields, err = a.userFields(tx, v, u)
+		page.Seen = seenOf(page.Fields)
 		return err
 	})
 	return page, u, err
@@ -137,6 +139,13 @@ func (a *Admin) changeUser(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
+	overtaken := func() error {
+		page.sayOvertaken()
+		return v.show(http.StatusConflict, "form", lang.T("Error: %s", page.Title), "users", page)
+	}
+	if page.overtaken(v.form) {
+		return overtaken()
+	}
 	values, wrong, err := a.formValues(r, store.UserType, page.Fields, v.form)
 	if err != nil {
 		return err
@@ -148,8 +157,17 @@ func (a *Admin) changeUser(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	if len(wrong) == 0 {
 		_, err = a.manage.ChangeUser(r.Context(), v.actor(), manage.ByID(before.ID), func(u *store.User) error {
+			if v.form.Has(seenParam) && u.Version != before.Version {
+				return errOvertaken
+			}
 			return a.setAll(store.UserType, u, values)
 		})
+		if errors.Is(err, errOvertaken) { // a moment ago
+			if page, _, err = a.editUserPage(r, v); err != nil {
+				return err
+			}
+			return overtaken()
+		}
 		if err != nil && !wrong.add(err) {
 			return err
 		}
