@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"errors"
 	"html"
 	"net/http"
 	"net/url"
@@ -181,6 +182,38 @@ func TestWhoTheClientMeans(t *testing.T) {
 	alone := s.browser().signIn("bob", "bob's password")
 	if e := alone.authorize(wikiQuery("id_token_hint", hint, "prompt", "none")).location().Query().Get("error"); e != "login_required" {
 		t.Errorf("she is not signed in there: %q", e)
+	}
+}
+
+// It is they who are asked what the client may have, and nobody else who says so.
+func TestWhoTheClientMeansIsAskedForConsent(t *testing.T) {
+	for name, set := range map[string]func(hint string) []string{
+		"id_token_hint": func(hint string) []string { return []string{"id_token_hint", hint} },
+		"claims":        func(string) []string { return []string{"claims", `{"id_token":{"sub":{"value":"1"}}}`} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			b := s.browser().signIn("alice", alicePassword)
+			hint := b.tokens("openid").id
+			b.add("bob", "bob's password")
+			s.clock.add(time.Minute)
+			s.update(func(tx store.WriteTx) error { return tx.DeleteConsent(1, "app") })
+			a := b.authorize(authQuery("app", appRedirect, set(hint)...))
+			if page := b.get(a.location().String()); !strings.Contains(page.body, "Alice Lidell") || strings.Contains(page.body, "bob") {
+				t.Errorf("somebody else is asked: %s", page.body)
+			}
+			code := b.follow(a).Query().Get("code")
+			tok := tokensOf(t, s.token(as("app", appSecret), codeForm(code, appRedirect)))
+			if sub := claimsOf(t, tok.id)["sub"]; sub != "1" {
+				t.Errorf("sub is %v", sub)
+			}
+			s.update(func(tx store.WriteTx) error {
+				if _, err := tx.Consent(2, "app"); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("bob's consent: %v", err)
+				}
+				return nil
+			})
+		})
 	}
 }
 

@@ -26,17 +26,17 @@ func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
 	if p.refuseRequest(w, r, req, err) {
 		return
 	}
-	in, err := p.currentSession(r)
-	if err != nil {
-		p.unavailable(w, r, "reading session", err)
+	a := &authorization{authRequest: req}
+	if err := p.load(r, a); err != nil {
+		p.unavailable(w, r, "reading session and consent", err)
 		return
 	}
 	back := p.url("authorize") + "?" + req.query.Encode()
+	in := a.in
 	if in == nil {
 		seeOther(w, back) // which asks to sign in
 		return
 	}
-	a := &authorization{authRequest: req, in: in}
 	if r.Method != http.MethodPost || !p.csrfValid(r, values, consentPurpose(in, request)) {
 		p.showConsent(w, r, a, request)
 		return

@@ -30,6 +30,11 @@ func cookieNamesFor(issuer string) cookieNames {
 	return cookieNames{session: base, csrf: base + "-csrf", device: base + "-device", language: base + "-language", pending: base + "-pending", secure: secure}
 }
 
+// all are every name, for what is to know the server's cookies from others.
+func (n *cookieNames) all() []string {
+	return []string{n.session, n.csrf, n.device, n.language, n.pending}
+}
+
 // macOf is a text's MAC, as it stands in cookies and URLs.
 func macOf(key *[32]byte, text string) string {
 	m := hmac.New(sha256.New, key[:])

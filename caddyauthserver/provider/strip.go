@@ -29,5 +29,5 @@ func (p *Provider) StripCookies(h http.Header) (others []string) {
 }
 
 func (n *cookieNames) has(name string) bool {
-	return name == n.session || name == n.csrf || name == n.device
+	return slices.Contains(n.all(), name)
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -35,6 +36,21 @@ func TestStripCookies(t *testing.T) {
 		}
 		if !slices.Equal(others, c.gate) {
 			t.Errorf("%q: a gate gets %q instead of %q", c.in, others, c.gate)
+		}
+	}
+}
+
+// No cookie of the server's is left out.
+func TestStripCookiesKnowsAll(t *testing.T) {
+	names := cookieNamesFor("https://auth.example.com")
+	p := &Provider{cookies: names}
+	for field, value := range reflect.ValueOf(names).Fields() {
+		if value.Kind() != reflect.String {
+			continue
+		}
+		h := http.Header{"Cookie": {value.String() + "=secret"}}
+		if others := p.StripCookies(h); others != nil || len(h) != 0 {
+			t.Errorf("%s: a gate gets %q, the app %q", field.Name, others, h["Cookie"])
 		}
 	}
 }
