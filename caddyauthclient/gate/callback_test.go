@@ -334,6 +334,10 @@ func TestIDTokensThatAreRefused(t *testing.T) {
 		"access token type":         header("typ", "at+jwt"),
 		"logout token type":         header("typ", "logout+jwt"),
 		"critical header":           header("crit", []string{"x"}),
+		"keys at an address":        header("jku", "https://evil.example.net/jwks"),
+		"key of its own":            header("jwk", map[string]any{"kty": "oct", "k": "AA"}),
+		"certificate at an address": header("x5u", "https://evil.example.net/cert"),
+		"typ that is no text":       header("typ", 7),
 		"alg none": func(h *house) {
 			h.issuer.header = func(m map[string]any) { m["alg"] = "none" }
 			h.issuer.sign = func(string) []byte { return nil }

@@ -119,20 +119,27 @@ func tokenType(raw string) (string, error) {
 
 // tokenHeader is of a JWT what says how to read it (RFC 7515 section 4.1).
 type tokenHeader struct {
-	Type      string `json:"typ"`
-	Algorithm string `json:"alg"`
-	Critical  any    `json:"crit"`
+	Type           string `json:"typ"`
+	Algorithm      string `json:"alg"`
+	Critical       any    `json:"crit"`
+	KeySetURL      any    `json:"jku"`
+	Key            any    `json:"jwk"`
+	CertificateURL any    `json:"x5u"`
 }
 
-// headerOf reads the header of a JWT. Nothing here understands one that is critical.
+// headerOf reads the header of a JWT. Nothing here understands one that is critical,
+// nor takes a key from whoever wants to be believed (RFC 8725 section 3.10).
 func headerOf(raw string) (h tokenHeader, err error) {
 	head, _, _ := strings.Cut(raw, ".")
 	b, err := base64.RawURLEncoding.DecodeString(head)
 	if err != nil || json.Unmarshal(b, &h) != nil {
 		return tokenHeader{}, errors.New("is not a JWT")
 	}
-	if h.Critical != nil {
+	switch {
+	case h.Critical != nil:
 		return tokenHeader{}, errors.New("has a header that must be understood (crit)")
+	case h.KeySetURL != nil || h.Key != nil || h.CertificateURL != nil:
+		return tokenHeader{}, errors.New("brings a key of its own (jku, jwk or x5u)")
 	}
 	return h, nil
 }

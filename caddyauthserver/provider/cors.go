@@ -17,6 +17,7 @@ type corsPolicy int
 
 const (
 	sameOrigin    corsPolicy = iota // for people, and for programs outside browsers
+	noOrigin                        // for those programs alone
 	anyOrigin                       // what anybody may read anyway
 	clientOrigins                   // where clients are: the origins of their redirect URIs
 )

@@ -31,8 +31,8 @@ const forAny, forClients, forNone = "*", "clients", ""
 // readers says who may read what in a browser.
 var readers = map[string]string{
 	"/.well-known/openid-configuration": forAny, "/.well-known/oauth-authorization-server": forAny, "/o/jwks": forAny,
-	"/o/token": forClients, "/o/userinfo": forClients, "/o/profile": forClients, "/o/revoke": forClients,
-	"/o/par": forClients, "/o/device/code": forClients,
+	"/o/token": forClients, "/o/userinfo": forClients, "/o/profile": forNone, "/o/revoke": forNone,
+	"/o/par": forNone, "/o/device/code": forNone,
 	"/o/": forNone, "/o/authorize": forNone, "/o/login": forNone, "/o/consent": forNone, "/o/logout": forNone, "/o/setup": forNone,
 	"/o/password": forNone, "/o/forgot": forNone, "/o/reset": forNone, "/o/introspect": forNone, "/o/sync": forNone,
 	"/o/device": forNone, "/o/device/qr": forNone, "/o/register": forNone,
