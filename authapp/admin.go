@@ -28,8 +28,8 @@ const adminBase = "/auth/"
 // adminAPI serves users, clients and objects to programs and the CLI.
 //
 //	GET, POST              /auth/users              ?after=<id>&limit=<n>, or ?search=&group=&status=&after=<next>
-//	GET                    /auth/export             ?format=csv|json&search=&group=&status=
-//	POST                   /auth/import             ?dry_run=true; the body is text/csv
+//	GET                    /auth/export             ?type=&format=csv|json&search=&group=&status=
+//	POST                   /auth/import             ?type=&dry_run=true; the body is text/csv
 //	GET, PATCH, DELETE     /auth/users/{user}       user: an id, or a username that is no number
 //	PUT                    /auth/users/{user}/password   ?weak=true, also for POST /auth/users
 //	POST                   /auth/users/{user}/enable, /disable

@@ -1,6 +1,7 @@
 package authapp
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -13,8 +14,8 @@ import (
 )
 
 func (api *adminAPI) exchangeRoutes() {
-	api.mux.HandleFunc("GET /auth/export", api.exportUsers)
-	api.mux.HandleFunc("POST /auth/import", api.importUsers)
+	api.mux.HandleFunc("GET /auth/export", api.exportList)
+	api.mux.HandleFunc("POST /auth/import", api.importList)
 }
 
 // manager does what the operator asks.
@@ -51,30 +52,50 @@ func (a *App) findUsers(r *http.Request, q store.UserQuery) (page *store.UserPag
 	return page, nil
 }
 
-// exportUsers sends users as CSV, or with ?format=json as JSON. A list that cannot be
-// completed ends in a broken connection, so that nobody takes it for whole.
-func (api *adminAPI) exportUsers(w http.ResponseWriter, r *http.Request) {
+// listType is the type of a list: ?type=, or that of users.
+func (a *App) listType(r *http.Request) (string, error) {
+	typ := r.URL.Query().Get("type")
+	if typ == "" || typ == store.UserType {
+		return store.UserType, nil
+	}
+	return typ, a.knownType(typ)
+}
+
+// exportList sends users, or with ?type= objects, as CSV, or with ?format=json as
+// JSON. A list that cannot be completed ends in a broken connection, so that nobody
+// takes it for whole.
+func (api *adminAPI) exportList(w http.ResponseWriter, r *http.Request) {
 	out := &lateHeader{ResponseWriter: w}
 	_, err := api.answer(w, r, func(a *App, r *http.Request) (any, error) {
-		q, err := userQuery(r)
+		list, err := a.beginExport(r)
+		if errors.Is(err, manage.ErrFormat) {
+			return nil, refuse(http.StatusBadRequest, "%v", err)
+		}
 		if err != nil {
 			return nil, err
 		}
-		begin := manage.NewCSV
-		switch format := r.URL.Query().Get("format"); format {
-		case "", "csv":
-		case "json":
-			begin = manage.NewJSON
-		default:
-			return nil, refuse(http.StatusBadRequest, "format %q: it is csv or json", format)
-		}
-		list, err := begin(out, a.Schema())
-		if err != nil {
-			return nil, err
-		}
-		return nil, a.manager().Export(r.Context(), q, list)
+		return nil, list.Write(r.Context(), out)
 	})
 	api.endStream(w, r, out.begun, "an export", err)
+}
+
+func (a *App) beginExport(r *http.Request) (*manage.Export, error) {
+	typ, err := a.listType(r)
+	if err != nil {
+		return nil, err
+	}
+	q, err := userQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	format := cmp.Or(r.URL.Query().Get("format"), "csv")
+	if typ == store.UserType {
+		return a.manager().ExportUsers(r.Context(), manage.Actor{}, format, q)
+	}
+	if q.Group != "" || q.Status != "" {
+		return nil, refuse(http.StatusBadRequest, "a %s has neither groups nor a status; it is found by search alone", typ)
+	}
+	return a.manager().ExportObjects(r.Context(), manage.Actor{}, format, store.ObjectQuery{Type: typ, Prefix: q.Prefix})
 }
 
 // endStream answers an error, or breaks an answer off that was begun.
@@ -104,9 +125,9 @@ type importStatus struct {
 // maxImport is the largest list, in bytes.
 const maxImport = 256 << 20
 
-// importUsers takes a list of users in CSV, and answers line by line in JSON while it
-// is brought in. ?dry_run=true changes nothing.
-func (api *adminAPI) importUsers(w http.ResponseWriter, r *http.Request) {
+// importList takes a list of users, or with ?type= of objects, in CSV, and answers
+// line by line in JSON while it is brought in. ?dry_run=true changes nothing.
+func (api *adminAPI) importList(w http.ResponseWriter, r *http.Request) {
 	body := http.MaxBytesReader(w, r.Body, maxImport) // answer allows less
 	out := &lateHeader{ResponseWriter: w}
 	enc := json.NewEncoder(out)
@@ -114,7 +135,11 @@ func (api *adminAPI) importUsers(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Content-Type") != "text/csv" { // which no form of some web page could send
 			return nil, refuse(http.StatusUnsupportedMediaType, "the body must be text/csv")
 		}
-		list, err := manage.ReadCSV(body, a.Schema())
+		typ, err := a.listType(r)
+		if err != nil {
+			return nil, err
+		}
+		list, err := manage.ReadCSV(body, a.Schema(), typ)
 		if errors.Is(err, manage.ErrBadList) {
 			return nil, refuse(http.StatusBadRequest, "%s", err)
 		}

@@ -28,14 +28,19 @@ type objectPage struct {
 // objectType is the type named in the path, if the schema declares it.
 func objectType(a *App, r *http.Request) (string, error) {
 	typ := r.PathValue("type")
+	return typ, a.knownType(typ)
+}
+
+// knownType refuses what is no object type of the schema.
+func (a *App) knownType(typ string) error {
 	if a.Schema().Object(typ) != nil {
-		return typ, nil
+		return nil
 	}
 	var known []string
 	for _, t := range a.Schema().Objects {
 		known = append(known, t.Name)
 	}
-	return "", refuse(http.StatusNotFound, "the schema has no object type %q; it has: %s", typ, strings.Join(known, ", "))
+	return refuse(http.StatusNotFound, "the schema has no object type %q; it has: %s", typ, strings.Join(known, ", "))
 }
 
 func objectRef(a *App, r *http.Request) (store.Ref, error) {

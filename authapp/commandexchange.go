@@ -17,18 +17,24 @@ import (
 )
 
 func importCommand() *cobra.Command {
-	imp := command("import <file> [--dry-run]", "Brings in a list of users in CSV; - is standard input. Its first line names the columns",
+	imp := command("import <file> [--type <object type>] [--dry-run]", "Brings in a list of users, or of objects, in CSV; - is standard input. Its first line names the columns",
 		cobra.ExactArgs(1), importCmd)
+	typeFlag(imp)
 	imp.Flags().BoolP("dry-run", "n", false, "Only say what would change")
 	return imp
 }
 
 func exportCommand() *cobra.Command {
-	exp := command("export [<file>] [--format csv|json] [--search <prefix>] [--group <name>] [--status <status>]",
-		"Writes users as a list, which import takes; to standard output without a file", cobra.MaximumNArgs(1), exportCmd)
+	exp := command("export [<file>] [--type <object type>] [--format csv|json] [--search <prefix>] [--group <name>] [--status <status>]",
+		"Writes users, or objects, as a list, which import takes; to standard output without a file", cobra.MaximumNArgs(1), exportCmd)
+	typeFlag(exp)
 	exp.Flags().String("format", "csv", "csv, or json")
 	filterFlags(exp)
 	return exp
+}
+
+func typeFlag(cmd *cobra.Command) {
+	cmd.Flags().String("type", "", "A list of objects of this type, company say, instead of users")
 }
 
 func filterFlags(cmd *cobra.Command) {
@@ -48,6 +54,12 @@ func filters(cmd *cobra.Command) url.Values {
 	return query
 }
 
+// listType is what that flag says.
+func (s *session) listType() string {
+	typ, _ := s.cmd.Flags().GetString("type")
+	return typ
+}
+
 func exportCmd(s *session, args []string) (err error) {
 	query := filters(s.cmd)
 	format, _ := s.cmd.Flags().GetString("format")
@@ -55,23 +67,29 @@ func exportCmd(s *session, args []string) (err error) {
 		format = "json"
 	}
 	query.Set("format", format)
-	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodGet, "/auth/export?"+query.Encode(), http.Header{}, nil)
-	if err != nil {
-		return s.explain(err)
-	}
-	defer resp.Body.Close()
+	query.Set("type", s.listType())
 	out := s.out
 	if len(args) > 0 {
-		f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return fmt.Errorf("making the file of the list: %w", err)
+		// Before it is asked for: nobody takes a list along that they have no place for.
+		f, failed := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if failed != nil {
+			return fmt.Errorf("making the file of the list: %w", failed)
 		}
-		defer func() { err = errors.Join(err, f.Close()) }()
+		defer func() {
+			if err = errors.Join(err, f.Close()); err != nil {
+				err = errors.Join(err, os.Remove(args[0]))
+			}
+		}()
 		p := s.progress()
 		p.silent = p.silent || !p.overwrite // nobody waits who reads a line when it is done
 		defer p.end()
 		out = &watched{f, p, 0}
 	}
+	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodGet, "/auth/export?"+query.Encode(), http.Header{}, nil)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer resp.Body.Close()
 	if _, err := io.Copy(out, resp.Body); err != nil {
 		return fmt.Errorf("the list broke off, and is not whole: %w", err)
 	}
@@ -103,7 +121,7 @@ func importCmd(s *session, args []string) error {
 		in = f
 	}
 	dry, _ := s.cmd.Flags().GetBool("dry-run")
-	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodPost, fmt.Sprintf("/auth/import?dry_run=%t", dry),
+	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodPost, fmt.Sprintf("/auth/import?dry_run=%t&type=%s", dry, url.QueryEscape(s.listType())),
 		http.Header{"Content-Type": {"text/csv"}}, in)
 	if err != nil {
 		return s.explain(err)
@@ -149,7 +167,7 @@ func printOutcome(w io.Writer, o *manage.Outcome, dry bool) {
 				what += p.String()
 			}
 		}
-		row(w, fmt.Sprintf("line %d", l.Line), l.Username, what)
+		row(w, fmt.Sprintf("line %d", l.Line), l.Name, what)
 	}
 	verb := ""
 	if dry {

@@ -54,7 +54,7 @@ var flagCompletions = map[string]completer{
 	"client create format": fixed(string(store.FormatDjangito)), "client set format": fixed(string(store.FormatDjangito)),
 	"export format": fixed("csv", "json"), "audit export format": fixed(auditlog.Formats...),
 	"user": userNames, "actor": auditParties, "target": auditParties,
-	"end-one": sessionIDs,
+	"end-one": sessionIDs, "type": objectTypeNames,
 }
 
 // addCompletions has the commands below cmd complete; path is what leads to it.

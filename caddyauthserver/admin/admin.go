@@ -87,6 +87,8 @@ func (a *Admin) pages() {
 	a.page("groups", staff, a.listGroups, nil)
 	a.page("groups/edit", superuser, a.editGroup, a.changeGroup)
 	a.page("objects/{type}", staff, a.listObjects, nil)
+	a.upload("objects/{type}/import", staff, a.askImport, a.tryImport)
+	a.page("objects/{type}/export", staff, a.exportObjects, nil)
 	a.page("objects/{type}/new", staff, a.newObject, a.createObject)
 	a.page("objects/{type}/{id}", staff, a.editObject, a.changeObject)
 	a.page("objects/{type}/{id}/delete", staff, a.askDeleteObject, a.deleteObject)

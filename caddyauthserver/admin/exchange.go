@@ -17,24 +17,52 @@ import (
 // maxUpload is the largest list that is taken, in bytes.
 const maxUpload = 32 << 20
 
-// importPage takes a list of users as a file. It posts file, as multipart/form-data.
+// importPage takes a list of users, or of objects, as a file. It posts file, as
+// multipart/form-data.
 type importPage struct {
 	frame
-	Action  string
-	Columns []string
-	Problem lang.Text
+	Title        lang.Text
+	Action, Back string
+	Columns      []string
+	Users        bool
+	Identity     string // the column by which a line says what it is about; or ""
+	Problem      lang.Text
 }
 
-func (a *Admin) importPage(v *visit) importPage {
-	return importPage{frame: v.frame(), Action: a.path("users/import"), Columns: manage.Columns(a.Schema)}
+// listType is the type that the path's lists are of, and the path of the page that
+// shows them, which is its entry in the menu, too.
+func (a *Admin) listType(r *http.Request) (typ, path string, err error) {
+	if r.PathValue("type") == "" {
+		return store.UserType, "users", nil
+	}
+	typ, err = a.objectType(r)
+	return typ, "objects/" + typ, err
+}
+
+func (a *Admin) importPage(v *visit, typ, path string) importPage {
+	page := importPage{frame: v.frame(), Title: importTitle(typ), Action: a.path(path + "/import"), Back: a.path(path),
+		Columns: manage.Columns(a.Schema, typ), Users: typ == store.UserType, Identity: manage.Identity(a.Schema, typ)}
+	if page.Users {
+		page.Columns = append(page.Columns, "password_hash")
+	}
+	return page
+}
+
+func importTitle(typ string) lang.Text {
+	if typ == store.UserType {
+		return lang.T("Import users")
+	}
+	return lang.T("Import: %s", lang.Text{Key: typeLabel(typ)})
 }
 
 // askImport asks for a sign-in of a moment ago, so that the upload need not.
-func (a *Admin) askImport(_ http.ResponseWriter, _ *http.Request, v *visit) error {
-	if !v.signedInWithin(changeWithin) {
-		return nil
+func (a *Admin) askImport(_ http.ResponseWriter, r *http.Request, v *visit) error {
+	typ, path, err := a.listType(r)
+	if err != nil || !v.signedInWithin(changeWithin) {
+		return err
 	}
-	return v.show(http.StatusOK, "import", lang.T("Import users"), "users", a.importPage(v))
+	page := a.importPage(v, typ, path)
+	return v.show(http.StatusOK, "import", page.Title, path, page)
 }
 
 // importReport is what a list would change, or did.
@@ -47,27 +75,32 @@ type importReport struct {
 
 // pendingImport is a list that was tried and is not yet brought in.
 type pendingImport struct {
-	list *manage.List
+	list      *manage.List
+	typ, path string // as of listType
 }
 
 // tryImport looks what the list would change, and changes nothing.
 func (a *Admin) tryImport(w http.ResponseWriter, r *http.Request, v *visit) error {
-	page := a.importPage(v)
+	typ, path, err := a.listType(r)
+	if err != nil {
+		return err
+	}
+	page := a.importPage(v, typ, path)
 	refuse := func(status int, problem lang.Text) error {
 		page.Problem = problem
-		return v.show(status, "import", lang.T("Error: %s", lang.T("Import users")), "users", page)
+		return v.show(status, "import", lang.T("Error: %s", page.Title), path, page)
 	}
 	if len(v.file) == 0 {
 		return refuse(http.StatusUnprocessableEntity, lang.T("Choose a file."))
 	}
-	list, err := manage.ReadCSV(bytes.NewReader(v.file), a.Schema)
+	list, err := manage.ReadCSV(bytes.NewReader(v.file), a.Schema, typ)
 	if errors.Is(err, manage.ErrBadList) {
 		return refuse(http.StatusUnprocessableEntity, lang.Of(err))
 	}
 	if err != nil {
 		return err
 	}
-	id, err := a.startImport(v, list, true)
+	id, err := a.startImport(v, pendingImport{list, typ, path}, true)
 	if errors.Is(err, errTooManyJobs) {
 		return refuse(http.StatusServiceUnavailable, lang.T("Too much is being done already. Please wait until some of it is finished."))
 	}
@@ -79,20 +112,20 @@ func (a *Admin) tryImport(w http.ResponseWriter, r *http.Request, v *visit) erro
 }
 
 // startImport tries a list, or brings it in.
-func (a *Admin) startImport(v *visit, list *manage.List, dry bool) (id string, err error) {
-	title := lang.T("Import users")
+func (a *Admin) startImport(v *visit, p pendingImport, dry bool) (id string, err error) {
+	title := importTitle(p.typ)
 	if dry {
-		title = lang.T("Import users: trial")
+		title = lang.T("%s: trial", title)
 	}
 	actor := v.actor()
-	return a.jobs.start(v.User.ID, title, a.path("users/import"), func(ctx context.Context, j *job) error {
-		j.of(list.Len())
-		outcome, err := a.manage.Import(ctx, actor, list, dry, j.progress)
+	return a.jobs.start(v.User.ID, title, a.path(p.path+"/import"), p.path, func(ctx context.Context, j *job) error {
+		j.of(p.list.Len())
+		outcome, err := a.manage.Import(ctx, actor, p.list, dry, j.progress)
 		report := &importReport{Outcome: outcome, Dry: dry}
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		if j.report = report; dry && err == nil {
-			j.pending = &pendingImport{list}
+			j.pending = &p
 		}
 		return err
 	})
@@ -115,30 +148,21 @@ func (a *Admin) doImport(w http.ResponseWriter, r *http.Request, v *visit) error
 	if pending == nil {
 		return store.ErrNotFound
 	}
-	id, err := a.startImport(v, pending.list, false)
+	id, err := a.startImport(v, *pending, false)
 	if err != nil {
 		return err
 	}
-	a.Logger.Info("users are imported", "by", v.User.ID, "lines", pending.list.Len())
+	a.Logger.Info("a list is imported", "type", pending.typ, "by", v.User.ID, "lines", pending.list.Len())
 	a.goTo(w, "jobs/"+id, nil)
 	return nil
 }
 
-// export sends the users that are listed as a file. It reads and sends page by page.
+// export sends the users that are listed as a file.
 func (a *Admin) export(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !v.signedInWithin(changeWithin) {
 		return nil
 	}
 	values := r.URL.Query()
-	format := values.Get("format")
-	begin, typ := manage.NewCSV, "text/csv; charset=utf-8"
-	switch format {
-	case "csv":
-	case "json":
-		begin, typ = manage.NewJSON, "application/json"
-	default:
-		return store.ErrNotFound
-	}
 	var q store.UserQuery
 	err := a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
 		q, _, err = a.query(tx, withoutPlace(values))
@@ -147,14 +171,33 @@ func (a *Admin) export(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	a.Logger.Info("users are exported", "by", v.User.ID, "format", format)
-	w.Header().Set("Content-Type", typ)
-	w.Header().Set("Content-Disposition", `attachment; filename="users.`+format+`"`)
-	out, err := begin(w, a.Schema)
-	if err == nil {
-		err = a.manage.Export(r.Context(), q, out)
+	list, err := a.manage.ExportUsers(r.Context(), v.actor(), values.Get("format"), q)
+	return a.sendList(w, r, v, store.UserType, list, err)
+}
+
+// exportObjects sends the objects that are listed.
+func (a *Admin) exportObjects(w http.ResponseWriter, r *http.Request, v *visit) error {
+	typ, err := a.objectType(r)
+	if err != nil || !v.signedInWithin(changeWithin) {
+		return err
+	}
+	values := r.URL.Query()
+	list, err := a.manage.ExportObjects(r.Context(), v.actor(), values.Get("format"), store.ObjectQuery{Type: typ, Prefix: short(values.Get("q"))})
+	return a.sendList(w, r, v, typ, list, err)
+}
+
+// sendList reads and sends page by page.
+func (a *Admin) sendList(w http.ResponseWriter, r *http.Request, v *visit, typ string, list *manage.Export, err error) error {
+	if errors.Is(err, manage.ErrFormat) {
+		return store.ErrNotFound
 	}
 	if err != nil {
+		return err
+	}
+	a.Logger.Info("a list is exported", "type", typ, "by", v.User.ID, "file", list.FileName)
+	w.Header().Set("Content-Type", list.ContentType)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+list.FileName+`"`)
+	if err := list.Write(r.Context(), w); err != nil {
 		a.Logger.Error("an export broke off", "error", err)
 		panic(http.ErrAbortHandler) // so that nobody takes it for whole
 	}

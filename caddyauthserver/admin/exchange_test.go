@@ -2,14 +2,22 @@ package admin_test
 
 import (
 	"bytes"
+	"fmt"
 	"mime/multipart"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyito/caddyito/store"
 )
 
-// upload posts a list.
+// upload posts a list of users.
 func (b *browser) upload(token, list string) *answer {
+	b.t.Helper()
+	return b.uploadTo("/o/admin/users/import", token, list)
+}
+
+func (b *browser) uploadTo(path, token, list string) *answer {
 	b.t.Helper()
 	var body bytes.Buffer
 	m := multipart.NewWriter(&body)
@@ -20,7 +28,7 @@ func (b *browser) upload(token, list string) *answer {
 	}
 	f.Write([]byte(list))
 	m.Close()
-	return b.do("POST", "/o/admin/users/import", m.FormDataContentType(), &body)
+	return b.do("POST", path, m.FormDataContentType(), &body)
 }
 
 // finished is the page of a job that is done.
@@ -141,4 +149,111 @@ func TestExport(t *testing.T) {
 	if a := b.get("/o/admin/users/export?format=csv"); a.StatusCode != 303 {
 		t.Errorf("long after signing in: %d", a.StatusCode)
 	}
+}
+
+func TestAListOfObjectsIsTriedAndThenBroughtIn(t *testing.T) {
+	s := newServer(t)
+	s.addCompany("Acme")
+	b := s.as("sam")
+	if l := b.get("/o/admin/objects/company"); !strings.Contains(l.body, `href="/o/admin/objects/company/import"`) || !strings.Contains(l.body, "/o/admin/objects/company/export?q=&amp;format=csv") {
+		t.Error("the list leads to neither import nor export")
+	}
+	page := b.get("/o/admin/objects/company/import")
+	for _, want := range []string{"Import: Company", "<code>primary_activity</code>", "<bdi>name</bdi>", `action="/o/admin/objects/company/import"`} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("the form does not say %q", want)
+		}
+	}
+	if strings.Contains(page.body, "password_hash") {
+		t.Error("the form speaks of passwords")
+	}
+	a := b.uploadTo("/o/admin/objects/company/import", page.form().Get("csrf"), "name,primary_activity\nacme,Buyer\n<b>Beta,Seller\nGamma,Thief\n")
+	trial := b.finished(a)
+	for _, want := range []string{"Import: Company: trial", "primary_activity: <del></del> <ins>Buyer</ins>", "&lt;b&gt;Beta", "Gamma", `id="import-submit"`, `aria-current="page"`} {
+		if !strings.Contains(trial.body, want) {
+			t.Errorf("the trial does not say %q: %s", want, trial.body)
+		}
+	}
+	if s.company(2) != nil || s.company(1).Fields.Text("primary_activity") != "" {
+		t.Fatal("the trial wrote something")
+	}
+	b.finished(b.post(a.Header.Get("Location"), trial.form()))
+	if o := s.company(2); o == nil || o.Fields.Text("name") != "<b>Beta" || s.company(1).Fields.Text("primary_activity") != "Buyer" || s.company(3) != nil {
+		t.Errorf("it was not brought in: %+v", o)
+	}
+	out := b.get("/o/admin/objects/company/export?format=csv&q=ac")
+	if out.body != "id,name,primary_activity\n1,acme,Buyer\n" || out.Header.Get("Content-Disposition") != `attachment; filename="company.csv"` {
+		t.Errorf("%v %q", out.Header, out.body)
+	}
+	if out := b.get("/o/admin/objects/company/export?format=json"); strings.Count(out.body, `"id"`) != 2 || out.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%v %q", out.Header, out.body)
+	}
+}
+
+// Whoever may not administer, did not see the form, or signed in long ago brings in
+// and takes along nothing.
+func TestListsOfObjectsAreForWhoAdministers(t *testing.T) {
+	s := newServer(t)
+	path := "/o/admin/objects/company/import"
+	ada, sam := s.as("ada"), s.as("sam")
+	token := sam.get(path).form().Get("csrf")
+	for _, p := range []string{path, "/o/admin/objects/company/export?format=csv"} {
+		if a := ada.get(p); a.StatusCode != 403 {
+			t.Errorf("everybody is let in at %s: %d", p, a.StatusCode)
+		}
+	}
+	if a := ada.uploadTo(path, ada.get("/o/account/sessions").form().Get("csrf"), "name\nEvil\n"); a.StatusCode != 403 {
+		t.Errorf("everybody brings in a list: %d", a.StatusCode)
+	}
+	for what, csrf := range map[string]string{"none": "", "another's": s.as("sue").get(path).form().Get("csrf")} {
+		if a := sam.uploadTo(path, csrf, "name\nEvil\n"); a.StatusCode != 403 {
+			t.Errorf("with %s token: %d", what, a.StatusCode)
+		}
+	}
+	for _, p := range []string{"/o/admin/objects/spaceship/import", "/o/admin/objects/user/import", "/o/admin/objects/user/export?format=csv", "/o/admin/objects/company/export", "/o/admin/objects/company/export?format=exe"} {
+		if a := sam.get(p); a.StatusCode != 404 {
+			t.Errorf("%s: %d", p, a.StatusCode)
+		}
+	}
+	for list, say := range map[string]string{"": "Choose a file.", "username\nx\n": "no column", "primary_activity\nBuyer\n": "the column name is missing"} {
+		if a := sam.uploadTo(path, token, list); a.StatusCode != 422 || !strings.Contains(a.body, say) {
+			t.Errorf("%q: %d without %q", list, a.StatusCode, say)
+		}
+	}
+	s.clock.add(16 * time.Minute)
+	for _, p := range []string{path, "/o/admin/objects/company/export?format=csv"} {
+		if a := sam.get(p); a.StatusCode != 303 || a.location().Path != "/o/login" {
+			t.Errorf("%s long after signing in: %d", p, a.StatusCode)
+		}
+	}
+	if s.company(1) != nil {
+		t.Error("something was brought in")
+	}
+}
+
+// Who takes a list along is in the log, with what they asked for.
+func TestExportsAreInTheLog(t *testing.T) {
+	s := newServer(t)
+	s.addCompany("Acme")
+	b := s.as("sam")
+	b.get("/o/admin/users/export?format=csv&q=ada&status=active&rel_company=Acme")
+	b.get("/o/admin/objects/company/export?format=json")
+	b.get("/o/admin/users/export?format=xml")
+	s.view(func(tx store.ReadTx) error {
+		records, _, err := tx.Audit(&store.AuditQuery{Actor: store.UserParty(s.user("sam"))}, 10)
+		if err != nil {
+			return err
+		}
+		got := ""
+		for _, r := range records {
+			if strings.HasSuffix(string(r.Action), ".export") {
+				got += fmt.Sprintln(r.Action, r.Target.Type, r.IP, r.Changes)
+			}
+		}
+		want := "object.export company 127.0.0.1 [{format  json}]\nuser.export  127.0.0.1 [{format  csv} {search  ada} {status  active} {company  company/1}]\n"
+		if got != want {
+			t.Errorf("in the log:\n%swant\n%s", got, want)
+		}
+		return nil
+	})
 }

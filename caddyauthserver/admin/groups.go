@@ -92,7 +92,7 @@ func (a *Admin) changeGroup(w http.ResponseWriter, r *http.Request, v *visit) er
 		return v.show(http.StatusUnprocessableEntity, "group", lang.T("Error: %s", lang.T("Group %s", name)), "groups", page)
 	}
 	actor := v.actor()
-	id, err := a.jobs.start(v.User.ID, title, a.path("groups"), func(ctx context.Context, j *job) error {
+	id, err := a.jobs.start(v.User.ID, title, a.path("groups"), "groups", func(ctx context.Context, j *job) error {
 		err := a.manage.RenameGroup(ctx, actor, name, to, j.progress)
 		if why, ok := reason(err); ok && err != nil {
 			j.trouble(why)

@@ -42,10 +42,12 @@ var errTooManyJobs = errors.New("too many jobs")
 
 // job is one of them.
 type job struct {
+	owner   int64 // who began it and may look
+	title   lang.Text
+	back    string
+	current string // entry of the menu that it belongs to
+
 	mu       sync.Mutex // guards what follows
-	owner    int64      // who began it and may look
-	title    lang.Text
-	back     string
 	done     int
 	total    int // 0 if it is not known
 	finished bool
@@ -87,7 +89,7 @@ func (j *job) trouble(t lang.Text) {
 }
 
 // start begins a job and says under which id it is found.
-func (s *jobs) start(owner int64, title lang.Text, back string, run func(context.Context, *job) error) (string, error) {
+func (s *jobs) start(owner int64, title lang.Text, back, current string, run func(context.Context, *job) error) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	running := 0
@@ -109,7 +111,7 @@ func (s *jobs) start(owner int64, title lang.Text, back string, run func(context
 			old.forget()
 		}
 	}
-	j, id := &job{owner: owner, title: title, back: back}, store.NewSecret()
+	j, id := &job{owner: owner, title: title, back: back, current: current}, store.NewSecret()
 	s.all[id], s.order = j, append(s.order, id)
 	s.running.Go(func() {
 		err := run(s.ctx, j)
@@ -167,7 +169,7 @@ func (a *Admin) showJob(w http.ResponseWriter, r *http.Request, v *visit) error 
 		}
 	}
 	j.mu.Unlock()
-	head := webpage.Head{Title: page.Title, Menu: a.menu(v, "users")}
+	head := webpage.Head{Title: page.Title, Menu: a.menu(v, j.current)}
 	if !page.Finished {
 		head.RefreshURL, head.RefreshAfter = r.URL.EscapedPath(), 2*time.Second
 	}

@@ -15,13 +15,13 @@ func TestJobsUnderWayAreKept(t *testing.T) {
 	end := make(chan struct{})
 	defer close(end)
 	wait := func(context.Context, *job) error { <-end; return nil }
-	slow, err := s.start(1, lang.Text{}, "", wait)
+	slow, err := s.start(1, lang.Text{}, "", "users", wait)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 * maxJobs {
 		ended := make(chan struct{})
-		id, err := s.start(1, lang.Text{}, "", func(context.Context, *job) error { close(ended); return nil })
+		id, err := s.start(1, lang.Text{}, "", "users", func(context.Context, *job) error { close(ended); return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,11 +33,11 @@ func TestJobsUnderWayAreKept(t *testing.T) {
 		t.Errorf("it is forgotten, or too many are kept: %d", len(s.all))
 	}
 	for range maxRunning - 1 {
-		if _, err := s.start(1, lang.Text{}, "", wait); err != nil {
+		if _, err := s.start(1, lang.Text{}, "", "users", wait); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.start(1, lang.Text{}, "", wait); !errors.Is(err, errTooManyJobs) {
+	if _, err := s.start(1, lang.Text{}, "", "users", wait); !errors.Is(err, errTooManyJobs) {
 		t.Errorf("more run than may: %v", err)
 	}
 }

@@ -168,7 +168,7 @@ func TestNothingShownIsMarkup(t *testing.T) {
 			s.userURL("ada") + "/password",
 			"/o/admin/users", "/o/admin/users?q=" + q, "/o/admin/users?group=" + q, "/o/admin/users?rel_company=" + q, "/o/admin/users?status=" + q, "/o/admin/users?done=" + q,
 			s.userURL("ada"), s.userURL("ada") + "/history", s.userURL("ada") + "/edit", s.userURL("ada") + "/delete", "/o/admin/groups", "/o/admin/groups/edit?name=" + q,
-			"/o/admin/objects/company", "/o/admin/objects/company?q=" + q, object, object + "/delete",
+			"/o/admin/objects/company/import", "/o/admin/objects/company", "/o/admin/objects/company?q=" + q, object, object + "/delete",
 		} {
 			a := by.get(path)
 			if a.StatusCode != 200 && a.StatusCode != 409 {

@@ -18,8 +18,13 @@ func (m *Manager) audit(tx store.AuditWriter, p power, action store.AuditAction,
 	return store.Audit(tx, m.origin(p), action, store.UserParty(u), changes...)
 }
 
-// auditChange writes down how a user was changed.
+// auditChange writes down how a user was changed. What changed nothing is not in the
+// log.
 func (m *Manager) auditChange(tx store.AuditWriter, p power, before, after *store.User) error {
+	changes := store.AuditChanges(before, after)
+	if len(changes) == 0 {
+		return nil
+	}
 	action := store.ActionUserChange
 	switch {
 	case before.IsActive && !after.IsActive:
@@ -27,5 +32,5 @@ func (m *Manager) auditChange(tx store.AuditWriter, p power, before, after *stor
 	case !before.IsActive && after.IsActive:
 		action = store.ActionUserEnable
 	}
-	return m.audit(tx, p, action, after, store.AuditChanges(before, after)...)
+	return m.audit(tx, p, action, after, changes...)
 }

@@ -99,7 +99,11 @@ func (m *Clients) Change(ctx context.Context, by Actor, id string, change func(*
 		if err := m.check(c); err != nil {
 			return err
 		}
-		if err := store.Audit(tx, by, store.ActionClientChange, store.PartyOfClient(c), store.AuditChanges(&before, &c.ClientSettings)...); err != nil {
+		changes := store.AuditChanges(&before, &c.ClientSettings)
+		if len(changes) == 0 {
+			return nil
+		}
+		if err := store.Audit(tx, by, store.ActionClientChange, store.PartyOfClient(c), changes...); err != nil {
 			return err
 		}
 		return tx.PutClient(c)

@@ -21,10 +21,13 @@ var builtIn = []string{
 // hashColumn is read and never written: a hash that another system made.
 const hashColumn = "password_hash"
 
-// Columns are those of a list of users.
-func Columns(s *store.Schema) []string {
-	columns := append([]string(nil), builtIn...)
-	for _, f := range s.User {
+// Columns are those of a list of users, or of objects of a type.
+func Columns(s *store.Schema, typ string) []string {
+	columns := []string{"id"}
+	if typ == store.UserType {
+		columns = append([]string(nil), builtIn...)
+	}
+	for _, f := range s.Fields(typ) {
 		columns = append(columns, f.Name)
 	}
 	return columns
@@ -50,25 +53,8 @@ func plain(s string) string {
 	return s
 }
 
-// Exporter writes a list of users, one after the other.
-type Exporter interface {
-	Write(*store.User) error
-	// Close ends the list.
-	Close() error
-}
-
-// NewCSV begins a list in CSV, with the columns as its first line.
-func NewCSV(w io.Writer, s *store.Schema) (Exporter, error) {
-	e := &csvExporter{csv.NewWriter(w), s}
-	return e, e.w.Write(Columns(s))
-}
-
-type csvExporter struct {
-	w *csv.Writer
-	s *store.Schema
-}
-
-func (e *csvExporter) Write(u *store.User) error {
+// userCells are those of a user, whose values the schema has read.
+func userCells(s *store.Schema, u *store.User) []string {
 	at := func(t time.Time) string {
 		if t.IsZero() {
 			return ""
@@ -76,40 +62,61 @@ func (e *csvExporter) Write(u *store.User) error {
 		return t.Format(time.RFC3339)
 	}
 	flag := strconv.FormatBool
-	row := []string{
+	return append([]string{
 		strconv.FormatInt(u.ID, 10), u.Username, u.Email, flag(u.EmailVerified), u.FirstName, u.LastName, strings.Join(u.Groups, ","),
 		flag(u.IsActive), flag(u.IsStaff), flag(u.IsSuperuser), at(u.DateJoined), at(u.LastLogin),
-	}
-	values := e.s.Read(store.UserType, u.Fields)
-	for _, f := range e.s.User {
-		row = append(row, values.Text(f.Name))
-	}
-	for i := range row {
-		row[i] = cell(row[i])
-	}
-	return e.w.Write(row)
+	}, fieldCells(s, store.UserType, u.Fields)...)
 }
 
-func (e *csvExporter) Close() error {
+func objectCells(s *store.Schema, o *store.Object) []string {
+	return append([]string{strconv.FormatInt(o.ID, 10)}, fieldCells(s, o.Type, o.Fields)...)
+}
+
+func fieldCells(s *store.Schema, typ string, values store.Fields) (cells []string) {
+	for _, f := range s.Fields(typ) {
+		cells = append(cells, values.Text(f.Name))
+	}
+	return cells
+}
+
+// exporter writes a list, one record after the other, and ends it.
+type exporter interface {
+	write(record) error
+	close() error
+}
+
+// newExporter begins a list in CSV, with the columns as its first line, or in JSON.
+func newExporter(format string, w io.Writer, columns []string) (exporter, error) {
+	if format == "json" {
+		_, err := io.WriteString(w, "[")
+		return &jsonExporter{w: w}, err
+	}
+	e := csvExporter{csv.NewWriter(w)}
+	return e, e.w.Write(columns)
+}
+
+type csvExporter struct{ w *csv.Writer }
+
+func (e csvExporter) write(r record) error {
+	for i := range r.cells {
+		r.cells[i] = cell(r.cells[i])
+	}
+	return e.w.Write(r.cells)
+}
+
+func (e csvExporter) close() error {
 	e.w.Flush()
 	return e.w.Error()
 }
 
-// NewJSON begins a list in JSON, as the admin API shows users.
-func NewJSON(w io.Writer, s *store.Schema) (Exporter, error) {
-	_, err := io.WriteString(w, "[")
-	return &jsonExporter{w: w, s: s}, err
-}
-
+// jsonExporter writes records as the admin API shows them.
 type jsonExporter struct {
 	w     io.Writer
-	s     *store.Schema
 	begun bool
 }
 
-func (e *jsonExporter) Write(u *store.User) error {
-	u.Fields = e.s.Read(store.UserType, u.Fields)
-	b, err := json.Marshal(u)
+func (e *jsonExporter) write(r record) error {
+	b, err := json.Marshal(r.whole)
 	if err != nil {
 		return err
 	}
@@ -122,7 +129,7 @@ func (e *jsonExporter) Write(u *store.User) error {
 	return err
 }
 
-func (e *jsonExporter) Close() error {
+func (e *jsonExporter) close() error {
 	_, err := io.WriteString(e.w, "\n]\n")
 	return err
 }

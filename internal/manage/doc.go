@@ -12,6 +12,6 @@
 // Whoever is disabled, deleted or given another password is signed out everywhere,
 // here and at the gates of this process, and clients are told.
 //
-// csv.go reads and writes lists of users, import.go brings one in, bulk.go does one
-// thing to many.
+// list.go reads lists of users and of objects, import.go and importobject.go bring one
+// in, export.go writes one as csv.go has it; bulk.go does one thing to many.
 package manage

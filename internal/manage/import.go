@@ -3,148 +3,14 @@ package manage
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
-
-// List is a list of users that was read, not yet looked at by the store.
-type List struct {
-	columns []string
-	rows    []row
-}
-
-type row struct {
-	line  int
-	cells []string
-}
-
-// Len is how many users it has.
-func (l *List) Len() int { return len(l.rows) }
-
-// ErrBadList says what is wrong with a list as a whole.
-var ErrBadList = errors.New("the list cannot be read")
-
-// maxRows is how many users a list has at the most.
-const maxRows = 1_000_000
-
-// ReadCSV reads a list. The first line names the columns: any of Columns, of which
-// username (or id) must be there, and password_hash.
-func ReadCSV(r io.Reader, s *store.Schema) (*List, error) {
-	in := csv.NewReader(r)
-	in.ReuseRecord = true
-	head, err := in.Read()
-	if err != nil {
-		return nil, badList(store.Mistakef("the first line must name the columns: %s", err.Error()))
-	}
-	l := &List{}
-	known := append(Columns(s), hashColumn)
-	for i, name := range head {
-		if i == 0 {
-			name = strings.TrimPrefix(name, "\ufeff") // of spreadsheets
-		}
-		name = strings.ToLower(strings.TrimSpace(name))
-		switch {
-		case !slices.Contains(known, name):
-			return nil, badList(store.Mistakef("there is no column %q; there are %s", name, strings.Join(known, ", ")))
-		case slices.Contains(l.columns, name):
-			return nil, badList(store.Mistakef("the column %q is there twice", name))
-		}
-		l.columns = append(l.columns, name)
-	}
-	if !slices.Contains(l.columns, "username") && !slices.Contains(l.columns, "id") {
-		return nil, badList(store.Mistakef("the column username is missing"))
-	}
-	for {
-		cells, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return l, nil
-		}
-		if err != nil {
-			return nil, badList(err)
-		}
-		if len(l.rows) == maxRows {
-			return nil, badList(store.Mistakef("it has more than %d lines", maxRows))
-		}
-		line, _ := in.FieldPos(0)
-		kept := make([]string, len(cells))
-		for i, c := range cells {
-			if !utf8.ValidString(c) {
-				return nil, badList(store.Mistakef("line %s is not UTF-8", strconv.Itoa(line)))
-			}
-			kept[i] = plain(strings.Clone(c))
-		}
-		l.rows = append(l.rows, row{line, kept})
-	}
-}
-
-// Outcome is what becomes of a list.
-type Outcome struct {
-	Created   int `json:"created"`
-	Changed   int `json:"changed"`
-	Unchanged int `json:"unchanged"`
-	Failed    int `json:"failed"`
-	// Lines say what becomes of the first of them; all that fail come before those
-	// that do not.
-	Lines []Line `json:"lines,omitempty"`
-}
-
-// Line is what becomes of a line.
-type Line struct {
-	Line     int    `json:"line"`
-	Username string `json:"username"`
-	// Does is create, change or fail.
-	Does string `json:"does"`
-	// Changes are fields with their old and new values; Problems say why it fails.
-	Changes  []FieldChange `json:"changes,omitempty"`
-	Problems []Trouble     `json:"problems,omitempty"`
-}
-
-// FieldChange is a field that is given another value.
-type FieldChange struct {
-	Field string `json:"field"`
-	Old   string `json:"old"`
-	New   string `json:"new"`
-}
-
-// maxLines is how many lines an Outcome says something of, of each kind.
-const maxLines = 500
-
-func (o *Outcome) add(l Line) {
-	switch l.Does {
-	case "create":
-		o.Created++
-	case "change":
-		o.Changed++
-	case "fail":
-		o.Failed++
-	default:
-		o.Unchanged++
-		return
-	}
-	same := 0
-	for _, other := range o.Lines {
-		if (other.Does == "fail") == (l.Does == "fail") {
-			same++
-		}
-	}
-	if same >= maxLines {
-		return
-	}
-	at := len(o.Lines)
-	if l.Does == "fail" {
-		at = same
-	}
-	o.Lines = slices.Insert(o.Lines, at, l)
-}
 
 // importStep is how many lines are brought in by one transaction.
 const importStep = 200
@@ -152,20 +18,32 @@ const importStep = 200
 // errDry takes back what a dry run wrote.
 var errDry = errors.New("dry run")
 
-// Import brings a list in: whoever has the username (or the id) is changed, in the
-// columns that the list has, and who is not there is created. A line that fails
-// leaves the others alone. With dry nothing is written, and the outcome says what
-// would be. progress is told how many lines are done.
+// Import brings a list in: whoever or whatever a line is about, by its id or by the
+// Identity of the type, is changed in the columns that the list has, and who or what
+// is not there is created. A line that fails leaves the others alone. With dry nothing
+// is written, and the outcome says what would be; a line that refers to one that is
+// far above it and would be new is taken for wrong then. progress is told how many
+// lines are done.
 func (m *Manager) Import(ctx context.Context, by Actor, l *List, dry bool, progress func(done int)) (*Outcome, error) {
 	total := &Outcome{}
 	twice := l.twice()
+	one := m.importUser
+	if l.typ != store.UserType {
+		one = m.importObject
+	}
 	for done := 0; done < len(l.rows); {
 		rows := l.rows[done:min(done+importStep, len(l.rows))]
 		var lines []Line
 		err := m.act(ctx, by, func(tx store.WriteTx, p power) error {
 			lines = lines[:0]
 			for _, r := range rows {
-				line, err := m.importRow(tx, p, l, r, twice[r.line])
+				if same, ok := twice[r.line]; ok {
+					line := Line{Line: r.line, Name: strings.TrimSpace(l.given(r)[Identity(m.Schema, l.typ)]), Does: "fail"}
+					line.trouble(same)
+					lines = append(lines, line)
+					continue
+				}
+				line, err := one(tx, p, l, r)
 				if err != nil {
 					return err
 				}
@@ -188,40 +66,11 @@ func (m *Manager) Import(ctx context.Context, by Actor, l *List, dry bool, progr
 	return total, nil
 }
 
-// twice says of lines that an earlier one gives the same username or address.
-func (l *List) twice() map[int]lang.Text {
-	found := map[int]lang.Text{}
-	for _, column := range []string{"username", "email"} {
-		i := slices.Index(l.columns, column)
-		if i < 0 {
-			continue
-		}
-		first := map[string]int{}
-		for _, r := range l.rows {
-			key := store.CanonicalName(password.NormalUsername(r.cells[i]))
-			if at, ok := first[key]; ok && key != "" {
-				found[r.line] = lang.T("%s: line %s has the same", column, strconv.Itoa(at))
-			} else {
-				first[key] = r.line
-			}
-		}
-	}
-	return found
-}
-
-// importRow writes one line. An error is one of the store; what is wrong with the
+// importUser writes one line. An error is one of the store; what is wrong with the
 // line is in it.
-func (m *Manager) importRow(tx store.WriteTx, p power, l *List, r row, twice lang.Text) (Line, error) {
-	line := Line{Line: r.line, Does: "fail"}
-	given := map[string]string{}
-	for i, c := range l.columns {
-		given[c] = r.cells[i]
-	}
-	line.Username = password.NormalUsername(given["username"])
-	if !twice.IsZero() {
-		line.trouble(twice)
-		return line, nil
-	}
+func (m *Manager) importUser(tx store.WriteTx, p power, l *List, r row) (Line, error) {
+	given := l.given(r)
+	line := Line{Line: r.line, Does: "fail", Name: password.NormalUsername(given["username"])}
 	u, err := m.rowUser(tx, given)
 	if err != nil {
 		return line, line.take(err)
@@ -229,13 +78,13 @@ func (m *Manager) importRow(tx store.WriteTx, p power, l *List, r row, twice lan
 	before := &store.User{IsActive: true}
 	if u != nil {
 		before = u.Clone()
-		line.Username = cmp.Or(line.Username, u.Username)
+		line.Name = cmp.Or(line.Name, u.Username)
 	} else {
 		u = before.Clone()
 	}
 	before.Fields = m.Schema.Renew(store.UserType, before.Fields)
 	u.Fields = before.Fields.Clone()
-	if err := m.setRow(tx, u, l.columns, given); err != nil {
+	if err := m.setRow(tx, store.UserType, u, l.columns, given); err != nil {
 		return line, line.take(err)
 	}
 	hash := given[hashColumn]
@@ -323,24 +172,20 @@ func rowError(field string, err error) error {
 	return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf(field, err)}}
 }
 
+// settable is a user or an object.
+type settable interface {
+	Set(s *store.Schema, name, text string) error
+}
+
 // setRow sets what a line gives.
-func (m *Manager) setRow(tx store.WriteTx, u *store.User, columns []string, given map[string]string) error {
-	invalid := &store.InvalidError{Type: store.UserType}
+func (m *Manager) setRow(tx store.WriteTx, typ string, to settable, columns []string, given map[string]string) error {
+	invalid := &store.InvalidError{Type: typ}
 	for _, c := range columns {
 		text := given[c]
-		switch c {
-		case "id", "date_joined", "last_login", hashColumn:
+		if c == "id" || typ == store.UserType && keeps(c, text) {
 			continue
-		case "username":
-			if strings.TrimSpace(text) == "" {
-				continue // the id says who
-			}
-		case "email_verified", "is_active", "is_staff", "is_superuser":
-			if strings.TrimSpace(text) == "" {
-				continue // as it is
-			}
 		}
-		if target := m.relation(c); target != "" && strings.TrimSpace(text) != "" {
+		if target := m.relation(typ, c); target != "" && strings.TrimSpace(text) != "" {
 			ref, err := ResolveRef(tx, m.Schema, target, text)
 			if err != nil {
 				invalid.Problems = append(invalid.Problems, store.ProblemOf(c, err))
@@ -348,7 +193,7 @@ func (m *Manager) setRow(tx store.WriteTx, u *store.User, columns []string, give
 			}
 			text = strconv.FormatInt(ref.ID, 10)
 		}
-		err := u.Set(m.Schema, c, text)
+		err := to.Set(m.Schema, c, text)
 		if e, ok := errors.AsType[*store.InvalidError](err); ok {
 			invalid.Problems = append(invalid.Problems, e.Problems...)
 		} else if err != nil {
@@ -361,37 +206,25 @@ func (m *Manager) setRow(tx store.WriteTx, u *store.User, columns []string, give
 	return nil
 }
 
-// relation is the type that a field of users points to, "" if it is no relation.
-func (m *Manager) relation(name string) string {
-	for _, f := range m.Schema.User {
+// keeps says whether a cell of a user leaves the field as it is.
+func keeps(column, text string) bool {
+	switch column {
+	case "date_joined", "last_login", hashColumn:
+		return true
+	case "username", "email_verified", "is_active", "is_staff", "is_superuser":
+		return strings.TrimSpace(text) == "" // the id says who
+	}
+	return false
+}
+
+// relation is the type that a field points to, "" if it is no relation.
+func (m *Manager) relation(typ, name string) string {
+	for _, f := range m.Schema.Fields(typ) {
 		if f.Name == name && f.Type == store.Relation {
 			return f.Target
 		}
 	}
 	return ""
-}
-
-// take notes what is wrong with a line, and returns what is not the line's fault.
-func (l *Line) take(err error) error {
-	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
-		for _, p := range invalid.Problems {
-			l.trouble(lang.T("%s: %s", p.Field, lang.Of(p.Err())))
-		}
-		return nil
-	}
-	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
-		l.trouble(lang.Of(conflict))
-		return nil
-	}
-	switch {
-	case errors.Is(err, ErrNotAllowed):
-		l.trouble(lang.T("you may not do this to that account"))
-	case errors.Is(err, ErrSelf):
-		l.trouble(lang.Of(ErrSelf))
-	default:
-		return err
-	}
-	return nil
 }
 
 // differences are the fields in which two differ, in the order of the columns.
@@ -411,8 +244,5 @@ func (m *Manager) differences(before, after *store.User) []FieldChange {
 	add("is_active", strconv.FormatBool(before.IsActive), strconv.FormatBool(after.IsActive))
 	add("is_staff", strconv.FormatBool(before.IsStaff), strconv.FormatBool(after.IsStaff))
 	add("is_superuser", strconv.FormatBool(before.IsSuperuser), strconv.FormatBool(after.IsSuperuser))
-	for _, f := range m.Schema.User {
-		add(f.Name, before.Fields.Text(f.Name), after.Fields.Text(f.Name))
-	}
-	return changes
+	return append(changes, fieldDifferences(m.Schema, store.UserType, before.Fields, after.Fields)...)
 }
