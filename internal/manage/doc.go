@@ -12,6 +12,9 @@
 // Whoever is disabled, deleted or given another password is signed out everywhere,
 // here and at the gates of this process, and clients are told.
 //
+// Each deed leaves one record in the audit log, in its transaction; what is refused,
+// fails or changes nothing leaves none.
+//
 // list.go reads lists of users and of objects, import.go and importobject.go bring one
 // in, export.go writes one as csv.go has it; bulk.go does one thing to many.
 package manage
