@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -94,11 +96,13 @@ type UserWriter interface {
 	DeleteUser(id int64) error
 }
 
-// SaveUser validates u against s, checks that what it refers to exists, and
-// writes it. An *InvalidError names every field that is wrong.
+// SaveUser validates u against s, checks that what it refers to exists and that
+// nobody else signs in by its names (CheckNames), and writes it. An *InvalidError
+// names every field that is wrong.
 func SaveUser(tx interface {
 	ObjectReader
 	SchemaReader
+	UserReader
 	UserWriter
 }, s *Schema, u *User) error {
 	if err := s.CheckUser(u); err != nil {
@@ -107,7 +111,35 @@ func SaveUser(tx interface {
 	if err := checkRefs(tx, UserType, u.Fields); err != nil {
 		return err
 	}
+	if err := CheckNames(tx, u); err != nil {
+		return err
+	}
 	return KeepUser(tx, s, u)
+}
+
+// CheckNames returns a *ConflictError if u would have the e-mail address of another
+// user for a username, or another's username for an e-mail address: people sign in by
+// either, and one would keep the other out.
+func CheckNames(tx UserReader, u *User) error {
+	for _, c := range []struct {
+		field, name string
+		find        func(string) (*User, error)
+	}{
+		{"username", u.Username, tx.UserByEmail},
+		{"email", u.Email, tx.UserByUsername},
+	} {
+		if !strings.Contains(c.name, "@") {
+			continue // no address is without
+		}
+		other, err := c.find(c.name)
+		switch {
+		case err == nil && other.ID != u.ID:
+			return &ConflictError{Type: UserType, Field: c.field, Value: c.name}
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return fmt.Errorf("reading user: %w", err)
+		}
+	}
+	return nil
 }
 
 // KeepUser writes a user who was read and of whom no field of the schema

@@ -162,6 +162,9 @@ func (p *Provider) confirmAddress(w http.ResponseWriter, r *http.Request) {
 		}
 		before := u.Clone()
 		data, u.Email, u.EmailVerified = d, d.Email, true
+		if err := store.CheckNames(tx, u); err != nil {
+			return err
+		}
 		return p.keepOwn(tx, r, before, u)
 	})
 	if p.refuseAddress(w, r, err) {

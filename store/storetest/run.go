@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"user", testUser},
 		{"user id", testUserID},
 		{"user uniqueness", testUserUniqueness},
+		{"names to sign in by", testSignInNames},
 		{"user unique fields", testUniqueFields},
 		{"user delete", testUserDelete},
 		{"superuser", testSuperuser},

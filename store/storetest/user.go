@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/caddyito/caddyito/store"
@@ -356,4 +357,29 @@ func testCredential(t *testing.T, p *place) {
 	if got := must(p, store.ReadTx.Feed).Head; got != head {
 		t.Error("a credential moved the feed")
 	}
+}
+
+// Nobody signs in by what is another's, whichever of the two it is with whom.
+func testSignInNames(t *testing.T, p *place) {
+	s := store.DefaultSchema()
+	root := newUser("root@example.com")
+	root.Email = "boss@example.com"
+	save := func(u *store.User) func(store.WriteTx) error {
+		return func(tx store.WriteTx) error { return store.SaveUser(tx, s, u) }
+	}
+	p.update(save(root))
+	for field, set := range map[string]func(*store.User){
+		"username": func(u *store.User) { u.Username = " BOSS@example.com" },
+		"email":    func(u *store.User) { u.Email = "Root@Example.com" },
+	} {
+		u := newUser("mallory")
+		set(u)
+		u.Username = strings.TrimSpace(u.Username)
+		var conflict *store.ConflictError
+		if err := p.fails(save(u)); !errors.As(err, &conflict) || conflict.Field != field {
+			t.Errorf("%s of another: %v", field, err)
+		}
+	}
+	root.Email = root.Username // one's own
+	p.update(save(root))
 }
