@@ -82,6 +82,20 @@ func TestBackchannelLogout(t *testing.T) {
 		enforced(t, p, r.gate, "a new password", signedOut)
 	})
 
+	t.Run("an administrator who signs somebody out on their page ends all", func(t *testing.T) {
+		r.serverCaddy.auth(password+"\n", "user", "create", "carol")
+		carol := r.serverCaddy.authJSON("", "user", "show", "carol")
+		p := newPerson(t)
+		p.open(r.here+"/").onLogin(r.server).signIn("carol", password).at(r.here+"/", 200)
+		p.open(r.gate+"/").at(r.gate+"/", 200)
+		page := fmt.Sprintf("%s/o/admin/users/%v", r.server, carol["id"])
+		admin := newPerson(t)
+		admin.open(page).onLogin(r.server).signIn("alice", password).at(page, 200)
+		admin.submit(map[string]string{"action": "signout"})
+		enforced(t, p, r.here, "signed out by an administrator", signedOut)
+		enforced(t, p, r.gate, "signed out by an administrator", signedOut)
+	})
+
 	for _, gate := range []string{r.here, r.gate} {
 		if _, err := bystander.me(gate); err != nil {
 			t.Errorf("another browser was signed out of %s: %v", gate, err)

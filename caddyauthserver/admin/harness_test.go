@@ -149,6 +149,8 @@ func (s *server) passwordHash(id int64) (hash string) {
 type browser struct {
 	*server
 	jar *cookiejar.Jar
+	// forged is what the browser says where it is, "" for the truth.
+	forged string
 }
 
 // answer is a response that was read.
@@ -159,7 +161,7 @@ type answer struct {
 
 func (s *server) browser() *browser {
 	jar, _ := cookiejar.New(nil)
-	return &browser{s, jar}
+	return &browser{server: s, jar: jar}
 }
 
 // as is the browser of somebody who is signed in.
@@ -196,7 +198,7 @@ func (b *browser) do(method, target, contentType string, body io.Reader) *answer
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	c := &http.Client{Jar: b.jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := &http.Client{Jar: b.jar, Transport: forging(b.forged), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := c.Do(req)
 	if err != nil {
 		b.t.Fatal(err)
@@ -211,6 +213,21 @@ func (b *browser) do(method, target, contentType string, body io.Reader) *answer
 		shown = string(text)
 	}
 	return &answer{resp, shown}
+}
+
+// forging has requests say that they are for that host, with the cookies of the one
+// they go to.
+type forging string
+
+func (f forging) RoundTrip(r *http.Request) (*http.Response, error) {
+	if f != "" {
+		r = r.Clone(r.Context())
+		r.Host = string(f)
+		r.Header.Set("X-Forwarded-Host", string(f))
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.Header.Set("Forwarded", "proto=https;host="+string(f))
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 var hiddenField = regexp.MustCompile(`type="hidden" name="([a-z_]+)" value="([^"]*)"`)

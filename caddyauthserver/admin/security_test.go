@@ -246,3 +246,44 @@ func TestNoHeaderIsInjected(t *testing.T) {
 		}
 	}
 }
+
+// Whatever host a request names, no link, redirect or cookie is of that host: a
+// password link that leads elsewhere gives the account away.
+func TestForgedHostsChangeNothing(t *testing.T) {
+	s := newServer(t)
+	b := s.as("root")
+	b.forged = "evil.example"
+	shown := 0
+	look := func(what string, a *answer) {
+		t.Helper()
+		if a.StatusCode == 200 {
+			shown++
+		}
+		text := a.body
+		for name, values := range a.Header {
+			text += name + ": " + strings.Join(values, ", ")
+		}
+		if strings.Contains(text, b.forged) || a.StatusCode >= 500 {
+			t.Errorf("%s: %d %s", what, a.StatusCode, text)
+		}
+	}
+	ada := s.userURL("ada")
+	for _, path := range []string{
+		"/o/admin", "/o/admin/users", ada, ada + "/edit", ada + "/history", "/o/admin/users/new", "/o/admin/users/import", "/o/admin/groups",
+		"/o/admin/objects/company", "/o/admin/clients", "/o/admin/clients/new", "/o/admin/sync", "/o/admin/audit", "/o/admin/overview",
+		"/o/", "/o/account/profile", "/o/account/sessions", "/o/account/apps", "/o/account/security", "/o/account/security/app", "/o/password", "/o/language",
+	} {
+		look(path, b.get(path))
+	}
+	link := b.post(ada, b.get(ada).form("action", "link"))
+	look("a link to choose a password", link)
+	if !strings.Contains(link.body, s.url+"/o/reset?token=") {
+		t.Errorf("no link: %d %s", link.StatusCode, link.body)
+	}
+	if shown < 15 {
+		t.Errorf("only %d pages were shown", shown)
+	}
+	look("a deed", b.post(ada, b.get(ada).form("action", "signout")))
+	b.post("/o/logout", b.get("/o/logout").form())
+	look("administration for strangers", b.get("/o/admin/users"))
+}
