@@ -3,6 +3,7 @@ package provider_test
 import (
 	"errors"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -126,6 +127,13 @@ func TestOIDCCoreSection3121SelectAccount(t *testing.T) {
 	bob := s.browser().signIn("bob", "bob's password")
 	if a := bob.post("/o/accounts", form); a.StatusCode != http.StatusOK || bob.who() != "bob" {
 		t.Errorf("somebody else's account: %d", a.StatusCode)
+	}
+	for name, csrf := range map[string]string{"none": "", "of another form": one.logout().field("csrf")} {
+		forged := maps.Clone(form)
+		forged.Set("csrf", csrf)
+		if a := one.postOwn("/o/accounts", forged); a.StatusCode != http.StatusOK || a.Header.Get("Location") != "" {
+			t.Errorf("token %s: %d to %s", name, a.StatusCode, a.Header.Get("Location"))
+		}
 	}
 	form.Set("account", "nobody")
 	if a := one.post("/o/accounts", form); a.StatusCode != http.StatusOK {

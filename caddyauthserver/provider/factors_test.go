@@ -116,6 +116,13 @@ func TestAddAndRemoveApp(t *testing.T) {
 		t.Errorf("mailed: %+v", m)
 	}
 
+	// Another site, which cannot read the token, takes nobody's codes away.
+	for name, csrf := range map[string]string{"none": "", "of another form": b.get("/o/account/apps").field("csrf")} {
+		forged := b.postOwn("/o/account/security", page.form("codes", "1", "csrf", csrf))
+		if _, left := s.factorsOf(1); left != len(codes)-1 || len(forged.recoveryCodes()) > 0 {
+			t.Errorf("token %s: %d, and %d codes are left", name, forged.StatusCode, left)
+		}
+	}
 	// New codes end the old ones.
 	fresh := b.post("/o/account/security", page.form("codes", "1")).recoveryCodes()
 	if len(fresh) != store.RecoveryCodeCount {
