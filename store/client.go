@@ -91,8 +91,8 @@ type ClientSettings struct {
 	// AccessTokenFormat is "opaque", or "jwt" for APIs that read access tokens by
 	// themselves (RFC 9068). Default: "opaque".
 	AccessTokenFormat AccessTokenFormat `json:"access_token_format,omitempty"`
-	// AccessTokenLifetime and RefreshTokenLifetime are this client's, as in "5m".
-	// Default: those of the server.
+	// AccessTokenLifetime and RefreshTokenLifetime are this client's, as in "5m";
+	// that of access tokens is at most 30 days. Default: those of the server.
 	AccessTokenLifetime  Duration `json:"access_token_lifetime,omitzero"`
 	RefreshTokenLifetime Duration `json:"refresh_token_lifetime,omitzero"`
 	// FrontchannelLogoutURI is loaded in the person's browser when their session
@@ -168,6 +168,19 @@ func CheckTokenLifetime(d Duration) error {
 		return Mistakef("tokens live for a second at the least")
 	}
 	return nil
+}
+
+// MaxAccessTokenLifetime is the longest a client's access tokens may live: APIs
+// check those that are signed with a key that is published no longer than that.
+const MaxAccessTokenLifetime = 30 * Duration(24*time.Hour)
+
+// CheckAccessTokenLifetime says what is wrong with how long a client's access tokens
+// live; 0 is that of the server.
+func CheckAccessTokenLifetime(d Duration) error {
+	if d > MaxAccessTokenLifetime {
+		return Mistakef("access tokens live for %s at the most, not %s; for longer access give the client refresh tokens", MaxAccessTokenLifetime.Text(), d.Text())
+	}
+	return CheckTokenLifetime(d)
 }
 
 // CheckResource says what is wrong with a resource indicator (RFC 8707 section 2):

@@ -19,8 +19,9 @@ const (
 	// keyTended is how often keys are looked after.
 	keyTended = documentCached
 	// keyKept is how long at the least a key is kept after the next began to sign:
-	// as ID tokens come back as hints long after they expired.
-	keyKept = DefaultSessionAbsolute
+	// as ID tokens come back as hints long after they expired, and as a client's access
+	// tokens may live.
+	keyKept = max(DefaultSessionAbsolute, time.Duration(store.MaxAccessTokenLifetime))
 )
 
 // MinSigningKeyLifetime leaves a key some time between being published and being

@@ -180,3 +180,24 @@ func TestRotateKeysOnSeveralNodes(t *testing.T) {
 		t.Errorf("after rotation: %v, before: %v", segment(t, second, 0), segment(t, first, 0))
 	}
 }
+
+// RFC 9068 section 4: an API checks an access token with a published key, however long
+// the client's tokens may live.
+func TestRFC9068KeyOutlivesTheLongestAccessToken(t *testing.T) {
+	s := newAPIServer(t)
+	s.editClient("jwtbot", func(c *store.Client) { c.AccessTokenLifetime = store.MaxAccessTokenLifetime })
+	s.jwks() // makes the first keys
+	s.clock.add(provider.DefaultSigningKeyLifetime - 10*time.Minute)
+	s.tend()
+	s.clock.add(10*time.Minute - time.Second)
+	last := s.credentials("jwtbot").decode(t)["access_token"].(string)
+	s.clock.add(time.Second)
+	if next := s.credentials("jwtbot").decode(t)["access_token"].(string); segment(t, next, 0)["kid"] == segment(t, last, 0)["kid"] {
+		t.Fatal("the next key does not sign yet")
+	}
+	s.clock.add(time.Duration(store.MaxAccessTokenLifetime) - 2*time.Second)
+	s.tend()
+	if !s.verifies(last) || s.standsFor("jwtbot", last)["active"] != true {
+		t.Error("the key is gone before the token has expired")
+	}
+}

@@ -50,7 +50,7 @@ func (r Rules) Check(c *store.Client) []store.Problem {
 	bad("grant_types", c.CheckGrants())
 	bad("require_pushed_authorization_requests", c.CheckPAR())
 	bad("access_token_format", store.CheckAccessTokenFormat(c.AccessTokenFormat))
-	bad("access_token_lifetime", store.CheckTokenLifetime(c.AccessTokenLifetime))
+	bad("access_token_lifetime", store.CheckAccessTokenLifetime(c.AccessTokenLifetime))
 	bad("refresh_token_lifetime", store.CheckTokenLifetime(c.RefreshTokenLifetime))
 	uris("resources", store.CheckResource, c.Resources...)
 	if c.Public && c.AllowNoPKCE {

@@ -3,6 +3,7 @@ package registration
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -42,6 +43,12 @@ func TestCheckNamesTheField(t *testing.T) {
 		{"sync", "not \"some\"", func(c *store.ClientSettings) { c.Sync = "some" }},
 		{"sync", "public", func(c *store.ClientSettings) { c.Public, c.Sync = true, store.SyncAll }},
 		{"sync_url", "is needed", func(c *store.ClientSettings) { c.Sync = store.SyncGranted }},
+		{"access_token_lifetime", "30d at the most, not 721h", func(c *store.ClientSettings) {
+			c.AccessTokenLifetime = store.MaxAccessTokenLifetime + store.Duration(time.Hour)
+		}},
+		{"", "", func(c *store.ClientSettings) {
+			c.AccessTokenLifetime, c.RefreshTokenLifetime = store.MaxAccessTokenLifetime, 2*store.MaxAccessTokenLifetime
+		}},
 		{"fields", "fone", func(c *store.ClientSettings) { c.Fields = []string{"fone"} }},
 	} {
 		rules := Rules{Schema: store.DefaultSchema(), PlainHosts: []string{"lan"}}
