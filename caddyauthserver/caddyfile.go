@@ -38,6 +38,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			accent <rrggbb>
 //			footer_link <text> <url>
 //		}
+//		templates <folder>
 //		client <id> {
 //			name                 <text>
 //			secret               <secret>
@@ -117,6 +118,7 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return directive.Wrap(d, directive.CheckPrefix(s.Prefix))
 		}},
 		{Name: "brand", Read: directive.Brand(&s.Brand)},
+		{Name: "templates", Read: directive.Text(&s.Templates)},
 		{Name: "client", Repeatable: true, Read: s.readClient},
 		{Name: "dynamic_registration", Read: directive.Flag(&s.DynamicRegistration)},
 		{Name: "schema", Read: s.readSchema},

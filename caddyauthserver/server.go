@@ -42,6 +42,10 @@ type Server struct {
 	Prefix string `json:"prefix,omitempty"`
 	// Brand is how the pages look. Default: a plain page called "Sign in".
 	Brand webpage.Brand `json:"brand,omitzero"`
+	// Templates is a folder of templates that stand in for those of pages and mails
+	// that have the same name (docs/templates.md). They are read at start and by a
+	// reload. Placeholders are replaced at start. Default: none.
+	Templates string `json:"templates,omitempty"`
 	// Clients are OAuth clients that the config knows; others are in the store
 	// (`caddy auth client create`). Gates in the same Caddy need no entry.
 	Clients []Client `json:"clients,omitempty"`
@@ -116,6 +120,9 @@ func (s *Server) Provision(ctx caddy.Context) error {
 	s.log = ctx.Slogger()
 	s.access = accesslog.New(ctx)
 	if err := directive.Expand("issuer", &s.IssuerURL); err != nil {
+		return err
+	}
+	if err := directive.Expand("templates", &s.Templates); err != nil {
 		return err
 	}
 	if err := directive.Expand("breached_passwords", &s.BreachedPasswords); err != nil {

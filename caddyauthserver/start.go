@@ -50,6 +50,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 		Registration:         s.DynamicRegistration,
 		SecondFactor:         s.RequireSecondFactor.policy(),
 		Brand:                s.Brand,
+		Templates:            s.Templates,
 		Realms:               env.Realms,
 		CodeLifetime:         time.Duration(s.Lifetimes.Code),
 		AccessTokenLifetime:  time.Duration(s.Lifetimes.AccessToken),

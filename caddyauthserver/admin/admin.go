@@ -2,10 +2,8 @@ package admin
 
 import (
 	"embed"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 
@@ -51,19 +49,11 @@ type Admin struct {
 func New(c Config) (*Admin, error) {
 	a := &Admin{Config: c, mux: http.NewServeMux(), views: map[string]*webpage.View{}, jobs: newJobs(),
 		manage: &manage.Manager{Store: c.Store, Schema: c.Schema, Realms: c.Realms, Now: c.Now}}
-	files, err := fs.Glob(templates, "templates/*.html")
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		if file == partsFile {
-			continue
-		}
-		v, err := c.Pages.Parse(templates, file, partsFile)
-		if err != nil {
+	for name, model := range models {
+		var err error
+		if a.views[name], err = c.Pages.Parse(templates, "admin/", model, "templates/"+name+".html", partsFile); err != nil {
 			return nil, err
 		}
-		a.views[strings.TrimSuffix(path.Base(file), ".html")] = v
 	}
 	a.pages()
 	return a, nil

@@ -10,6 +10,29 @@ import (
 // scripts are those of templates that have one.
 var scripts = map[string]template.JS{"users": pickScript, "form": pickScript}
 
+// models are what the templates see, by their names.
+var models = map[string]any{
+	"audit":        auditPage{},
+	"clientdelete": clientDeletion{},
+	"clientform":   &clientForm{},
+	"client":       clientPage{},
+	"clients":      clientsPage{},
+	"confirm":      confirmPage{},
+	"form":         formPage{},
+	"group":        groupPage{},
+	"groups":       groupsPage{},
+	"history":      historyPage{},
+	"import":       importPage{},
+	"job":          jobPage{},
+	"link":         linkPage{},
+	"objects":      objectsPage{},
+	"overview":     overviewPage{},
+	"sync":         syncPage{},
+	"user":         userPage{},
+	"userpassword": passwordPage{},
+	"users":        usersPage{},
+}
+
 // frame is what the templates of all pages know.
 type frame struct {
 	CSRF string

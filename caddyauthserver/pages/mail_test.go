@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 // Mails end with the links of the brand, whole ones, and nothing in them is markup.
 func TestMailsHaveTheFooter(t *testing.T) {
 	const evil = `<b>"x" & y</b>`
-	ms := NewMails(webpage.Brand{Name: "Acme", FooterLinks: []webpage.FooterLink{{Text: evil, URL: "/imprint?a=1&b=2"}, {Text: "Help", URL: "mailto:help@example.com"}}}, "https://auth.example.com")
+	ms := newMails(t, webpage.Brand{Name: "Acme", FooterLinks: []webpage.FooterLink{{Text: evil, URL: "/imprint?a=1&b=2"}, {Text: "Help", URL: "mailto:help@example.com"}}})
 	for _, m := range []Mail{
 		PasswordMail{Brand: "Acme", Name: evil, Invited: true, Link: "https://auth.example.com/o/reset?token=x"},
 		PasswordMail{Name: evil, Link: "https://auth.example.com/o/reset?token=x"},
@@ -33,8 +34,17 @@ func TestMailsHaveTheFooter(t *testing.T) {
 			t.Errorf("%T: the subject is %q", m, mail.Subject)
 		}
 	}
-	plain, err := NewMails(webpage.Brand{}, "https://auth.example.com").Write(lang.English(), AddressChangedMail{Name: "Ada", Username: "ada", Email: "a@example.com"})
+	plain, err := newMails(t, webpage.Brand{}).Write(lang.English(), AddressChangedMail{Name: "Ada", Username: "ada", Email: "a@example.com"})
 	if err != nil || strings.Contains(plain.Text, "--") || strings.Contains(plain.HTML, "<hr>") {
 		t.Errorf("without links: %v\n%s\n%s", err, plain.Text, plain.HTML)
 	}
+}
+
+func newMails(t *testing.T, brand webpage.Brand) *Mails {
+	t.Helper()
+	ms, err := NewMails(brand, "https://auth.example.com", nil, slog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ms
 }

@@ -17,40 +17,44 @@ type Set struct {
 	device, deviceConfirm, deviceAnswered *webpage.View
 }
 
-// New parses the templates. An error is a fault in them, not in the brand.
+// New parses the templates. An error is a fault in them, or in an operator's own, not
+// in the brand.
 func New(r *webpage.Renderer) (*Set, error) {
 	s := new(Set)
-	for file, view := range map[string]**webpage.View{
-		"login.html":            &s.login,
-		"consent.html":          &s.consent,
-		"logout.html":           &s.logout,
-		"logged_out.html":       &s.loggedOut,
-		"setup.html":            &s.setup,
-		"home.html":             &s.home,
-		"password.html":         &s.password,
-		"password_changed.html": &s.passwordChanged,
-		"device.html":           &s.device,
-		"device_confirm.html":   &s.deviceConfirm,
-		"device_answered.html":  &s.deviceAnswered,
-		"form_post.html":        &s.formPost,
-		"second_factor.html":    &s.secondFactor,
-		"factors.html":          &s.factors,
-		"new_app.html":          &s.newApp,
-		"new_passkey.html":      &s.newPasskey,
-		"recovery_codes.html":   &s.recoveryCodes,
-		"accounts.html":         &s.accounts,
-		"personal.html":         &s.personal,
-		"confirm_address.html":  &s.confirmAddress,
-		"language.html":         &s.language,
-		"apps.html":             &s.apps,
-		"sessions.html":         &s.sessions,
-		"forgot.html":           &s.forgot,
-		"forgot_sent.html":      &s.forgotSent,
-		"reset.html":            &s.reset,
-		"reset_done.html":       &s.resetDone,
+	for file, page := range map[string]struct {
+		view  **webpage.View
+		model any // what its template sees
+	}{
+		"login.html":            {&s.login, Login{}},
+		"consent.html":          {&s.consent, Consent{}},
+		"logout.html":           {&s.logout, Logout{}},
+		"logged_out.html":       {&s.loggedOut, LoggedOut{}},
+		"setup.html":            {&s.setup, setupView{}},
+		"home.html":             {&s.home, Home{}},
+		"password.html":         {&s.password, passwordView{}},
+		"password_changed.html": {&s.passwordChanged, PasswordChanged{}},
+		"device.html":           {&s.device, Device{}},
+		"device_confirm.html":   {&s.deviceConfirm, DeviceConfirm{}},
+		"device_answered.html":  {&s.deviceAnswered, DeviceAnswered{}},
+		"form_post.html":        {&s.formPost, FormPost{}},
+		"second_factor.html":    {&s.secondFactor, SecondFactor{}},
+		"factors.html":          {&s.factors, Factors{}},
+		"new_app.html":          {&s.newApp, NewApp{}},
+		"new_passkey.html":      {&s.newPasskey, NewPasskey{}},
+		"recovery_codes.html":   {&s.recoveryCodes, RecoveryCodes{}},
+		"accounts.html":         {&s.accounts, Accounts{}},
+		"personal.html":         {&s.personal, personalView{}},
+		"confirm_address.html":  {&s.confirmAddress, ConfirmAddress{}},
+		"language.html":         {&s.language, Language{}},
+		"apps.html":             {&s.apps, Apps{}},
+		"sessions.html":         {&s.sessions, Sessions{}},
+		"forgot.html":           {&s.forgot, Forgot{}},
+		"forgot_sent.html":      {&s.forgotSent, ForgotSent{}},
+		"reset.html":            {&s.reset, resetView{}},
+		"reset_done.html":       {&s.resetDone, ResetDone{}},
 	} {
 		var err error
-		if *view, err = r.Parse(templates, "templates/"+file); err != nil {
+		if *page.view, err = r.Parse(templates, "", page.model, "templates/"+file); err != nil {
 			return nil, err
 		}
 	}

@@ -61,6 +61,8 @@ type Config struct {
 
 	// Brand is how pages look.
 	Brand webpage.Brand
+	// Templates is a folder of an operator's own templates. Default: none.
+	Templates string
 
 	// CodeLifetime is how long a code can be redeemed. Default 60 s.
 	CodeLifetime time.Duration

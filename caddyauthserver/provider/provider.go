@@ -71,7 +71,14 @@ func New(c Config) (*Provider, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	messages, err := webpage.New(c.Brand)
+	var own *webpage.Templates
+	if c.Templates != "" {
+		var err error
+		if own, err = webpage.ReadTemplates(c.Templates); err != nil {
+			return nil, err
+		}
+	}
+	messages, err := webpage.NewWith(c.Brand, own, c.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("preparing pages: %w", err)
 	}
@@ -79,11 +86,15 @@ func New(c Config) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing pages: %w", err)
 	}
+	mails, err := pages.NewMails(c.Brand, c.Issuer, own, c.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("preparing mails: %w", err)
+	}
 	p := &Provider{
 		Config:     c,
 		messages:   messages,
 		pages:      set,
-		mails:      pages.NewMails(c.Brand, c.Issuer),
+		mails:      mails,
 		passwords:  password.New(password.Params{}),
 		limits:     newLimiter(c.Now),
 		polls:      newPolls(),
@@ -111,6 +122,9 @@ func New(c Config) (*Provider, error) {
 	}
 	if p.admin, err = p.newAdmin(); err != nil {
 		return nil, fmt.Errorf("preparing pages: %w", err)
+	}
+	if err := own.Check(); err != nil { // now that all were asked for
+		return nil, err
 	}
 	get, post := []string{"GET", "HEAD"}, []string{"POST"}
 	both := []string{"GET", "HEAD", "POST"}

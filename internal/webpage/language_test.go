@@ -54,7 +54,7 @@ func TestSentencesWithMarkup(t *testing.T) {
 	const evil = `<script>alert("1")</script>`
 	v, err := newRenderer(t, Brand{}).Parse(fstest.MapFS{"a.html": {Data: []byte(
 		`{{define "body"}}<p title="{{t "Signed in as %s" .Name}}">{{t "Signed in as %s" (strong .Name)}}</p><p>{{t "%s wants to use your account." (name .Name)}}</p>` +
-			`<p>{{t "signed in %s, last seen %s" .Name (when .At)}}</p><p>{{t .Text}}</p>{{end}}`)}}, "a.html")
+			`<p>{{t "signed in %s, last seen %s" .Name (when .At)}}</p><p>{{t .Text}}</p>{{end}}`)}}, "", map[string]any{}, "a.html")
 	if err != nil {
 		t.Fatal(err)
 	}

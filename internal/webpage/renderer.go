@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"log/slog"
 	"net/http"
+	"path"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,10 +46,22 @@ type Renderer struct {
 	styleHash string
 	layout    *template.Template
 	message   *View
+	own       *Templates
+	log       *slog.Logger
 }
 
+// What an operator's templates are called that stand in for these.
+const (
+	layoutName  = "layout.html"
+	messageName = "message.html"
+)
+
 // New checks the brand and reads its logo. An error says what to do about it.
-func New(brand Brand) (*Renderer, error) {
+func New(brand Brand) (*Renderer, error) { return NewWith(brand, nil, nil) }
+
+// NewWith is New with an operator's own templates. What goes wrong with one when it
+// shows a page is logged, and the one that is built in shows it instead.
+func NewWith(brand Brand, own *Templates, log *slog.Logger) (*Renderer, error) {
 	if brand.Accent == "" {
 		brand.Accent = DefaultAccent
 	}
@@ -61,7 +76,7 @@ func New(brand Brand) (*Renderer, error) {
 	if err := CheckFooter(brand.FooterLinks); err != nil {
 		return nil, err
 	}
-	r := &Renderer{brand: brand, mark: monogram(brand.Name)}
+	r := &Renderer{brand: brand, mark: monogram(brand.Name), own: own, log: log}
 	if brand.Logo != "" {
 		if r.logo, err = loadLogo(brand.Logo); err != nil {
 			return nil, err
@@ -73,7 +88,7 @@ func New(brand Brand) (*Renderer, error) {
 	if r.layout, err = template.New("layout").Funcs(funcs(lang.English())).Parse(layoutHTML); err != nil {
 		return nil, fmt.Errorf("parsing the layout of pages: %w", err)
 	}
-	if r.message, err = r.parse(messageHTML); err != nil {
+	if r.message, err = r.parse(Message{}, source{messageName, messageHTML}); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -108,9 +123,25 @@ func icon(accent colour) template.URL {
 
 // View is one kind of page: the layout around a body.
 type View struct {
-	r *Renderer
-	// in makes the template of a language when it is first needed.
-	in map[*lang.Language]func() *template.Template
+	r     *Renderer
+	model any // of the type that its body sees
+	in    spoke
+	// own goes before in, where an operator has templates of their own.
+	own   spoke
+	files []string // of own
+}
+
+// spoke is a template in each language, made when it is first needed.
+type spoke map[*lang.Language]func() *template.Template
+
+func speaking(t *template.Template, root string) spoke {
+	in := spoke{}
+	for _, l := range lang.All() {
+		in[l] = sync.OnceValue(func() *template.Template {
+			return template.Must(t.Clone()).Funcs(funcs(l)).Lookup(root) // only what was executed cannot be cloned
+		})
+	}
+	return in
 }
 
 // Head is what the layout, rather than the body, needs to know of a page.
@@ -133,47 +164,53 @@ type Head struct {
 	Menu *Menu
 }
 
-// Parse reads a template that defines "body", and those of parts that it uses.
-func (r *Renderer) Parse(fsys fs.FS, file string, parts ...string) (*View, error) {
-	var all strings.Builder
-	for _, name := range append([]string{file}, parts...) {
+// Parse reads a template that defines "body", and those of parts that it uses. Its
+// body sees what is of the type of model. In an operator's folder their names begin
+// with as: "", or a folder with its slash.
+func (r *Renderer) Parse(fsys fs.FS, as string, model any, file string, parts ...string) (*View, error) {
+	var all []source
+	for _, name := range append(parts, file) {
 		text, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			return nil, fmt.Errorf("reading the template of a page: %w", err)
 		}
-		all.Write(text)
+		all = append(all, source{as + path.Base(name), string(text)})
 	}
-	v, err := r.parse(all.String())
+	v, err := r.parse(model, all...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return v, nil
 }
 
-func (r *Renderer) parse(text string) (*View, error) {
+// parse makes a view of a page, which comes last, and its parts.
+func (r *Renderer) parse(model any, sources ...source) (*View, error) {
 	t, err := r.layout.Clone()
 	if err != nil {
 		return nil, fmt.Errorf("copying the layout of pages: %w", err)
 	}
-	if _, err := t.Parse(text); err != nil {
-		return nil, fmt.Errorf("parsing the template of a page: %w", err)
+	for _, s := range sources {
+		if _, err := t.Parse(s.text); err != nil {
+			return nil, fmt.Errorf("parsing the template of a page: %w", err)
+		}
 	}
-	v := &View{r, map[*lang.Language]func() *template.Template{}}
-	for _, l := range lang.All() {
-		v.in[l] = sync.OnceValue(func() *template.Template {
-			return template.Must(t.Clone()).Funcs(funcs(l)) // only what was executed cannot be cloned
-		})
+	v := &View{r: r, model: model, in: speaking(t, t.Name())}
+	own, root, err := r.adopt(t, sources)
+	if err != nil || own == nil {
+		return v, err
 	}
-	return v, nil
+	v.own = speaking(own, root)
+	for _, name := range append(names(sources), layoutName) {
+		if file, _, ok := r.own.Find(name); ok {
+			v.files = append(v.files, file)
+		}
+	}
+	return v, v.try()
 }
 
-// Render answers with the page, in the language that Speak was called with. Its
-// body sees data as the dot.
-func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
-	var page bytes.Buffer
-	l := spoken(w)
-	Speak(w, l)
-	err := v.in[l]().Execute(&page, struct {
+// execute writes the page.
+func (v *View) execute(page *bytes.Buffer, by spoke, l *lang.Language, head Head, data any) error {
+	return by[l]().Execute(page, struct {
 		Language, Title, Brand, Mark string
 		Logo, Icon                   template.URL
 		Style                        template.CSS
@@ -182,7 +219,31 @@ func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
 		FooterLinks                  []FooterLink
 		Data                         any
 	}{l.Code(), l.Say(head.Title), v.r.brand.Name, v.r.mark, v.r.logo, v.r.icon, v.r.style, head.Script, head.Menu, v.r.brand.FooterLinks, data})
-	if err != nil {
+}
+
+// fill writes the page by the operator's template, if there is one that can.
+func (v *View) fill(page *bytes.Buffer, l *lang.Language, head Head, data any) error {
+	if reflect.TypeOf(data) != reflect.TypeOf(v.model) {
+		return fmt.Errorf("the page is of a %T, not of a %T", data, v.model) // nobody tried that
+	}
+	if v.own != nil {
+		err := v.execute(page, v.own, l, head, data)
+		if err == nil {
+			return nil
+		}
+		v.r.log.Error("a template of your own cannot show this page; the built-in one does instead", "files", v.files, "error", err)
+		page.Reset()
+	}
+	return v.execute(page, v.in, l, head, data)
+}
+
+// Render answers with the page, in the language that Speak was called with. Its
+// body sees data as the dot, which is of the type that Parse was told.
+func (v *View) Render(w http.ResponseWriter, status int, head Head, data any) {
+	var page bytes.Buffer
+	l := spoken(w)
+	Speak(w, l)
+	if err := v.fill(&page, l, head, data); err != nil {
 		// Only a template that does not fit its view model comes here.
 		secure(w.Header(), policy("'none'", "", false, nil, nil))
 		http.Error(w, "This page could not be shown.", http.StatusInternalServerError)

@@ -248,7 +248,7 @@ func TestNothingIsFetched(t *testing.T) {
 
 func TestATemplateThatDoesNotFitShowsNothingOfItself(t *testing.T) {
 	r := newRenderer(t, Brand{})
-	v, err := r.Parse(fstest.MapFS{"x.html": {Data: []byte(`{{define "body"}}half {{.Missing}}{{end}}`)}}, "x.html")
+	v, err := r.Parse(fstest.MapFS{"x.html": {Data: []byte(`{{define "body"}}half {{.Missing}}{{end}}`)}}, "", struct{}{}, "x.html")
 	if err != nil {
 		t.Fatal(err)
 	}
