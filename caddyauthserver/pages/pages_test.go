@@ -38,9 +38,11 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 		return out[name]
 	}
 	s.Login(page("login"), 200, Login{Action: "/o/login", CSRF: x, Continue: x, ClientName: x, FormAction: app, LanguageURL: "/o/language"})
+	s.Login(page("login, somebody else"), 200, Login{Action: "/o/login", CSRF: x, Continue: x, Add: true, Passkey: x, FormAction: app})
 	s.Login(page("login again"), 401, Login{Action: "/o/login", CSRF: x, Continue: x, Username: x, Error: words(x), ClientName: x, FormAction: app})
 	s.Consent(page("consent"), 200, Consent{Action: "/o/consent", CSRF: x, Request: x, ClientName: x, ClientOrigin: x, UserName: x, Scopes: []Scope{{x, words(x)}, {x, lang.Text{}}}, FormAction: app})
 	s.Logout(page("logout"), 200, Logout{Action: "/o/logout", CSRF: x, Request: x, ClientName: x, UserName: x, FormAction: app})
+	s.Logout(page("logout, several"), 200, Logout{Action: "/o/logout", CSRF: x, Request: x, UserName: x, More: true, FormAction: app})
 	s.LoggedOut(page("logged out"), 200, LoggedOut{LinkText: words(x), LinkURL: x})
 	s.LoggedOut(page("logged out, with frames"), 200, LoggedOut{LinkText: words(x), LinkURL: "https://app.example/x", GoOn: true, Frames: app})
 	s.Accounts(page("accounts"), 200, Accounts{Action: "/o/accounts", CSRF: x, Continue: x, ClientName: x, AddURL: "/o/login", FormAction: app,
@@ -473,7 +475,7 @@ func TestFieldsComeBackUnchanged(t *testing.T) {
 
 // Only what cannot be done without one has a script, and that is named by its hash.
 func TestScripts(t *testing.T) {
-	may := []string{"form post", "second factor", "second factor, passkey", "new passkey"}
+	may := []string{"form post", "login, somebody else", "second factor", "second factor, passkey", "new passkey"}
 	for name, w := range show(newSet(t), "x") {
 		csp := w.Header().Get("Content-Security-Policy")
 		var scripts []string
