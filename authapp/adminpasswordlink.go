@@ -13,12 +13,16 @@ type PasswordLinker interface {
 	PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) (string, error)
 	// MailPasswordLink sends them one. That it cannot is a Conflict.
 	MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error
+	// MailsToLog says that it does not send it, but writes it to the log.
+	MailsToLog() bool
 }
 
-// passwordLink is what is answered: the link, or where it was sent.
+// passwordLink is what is answered: the link, or where it was sent, or that it is in
+// the log.
 type passwordLink struct {
 	Link     string `json:"link,omitempty"`
 	MailedTo string `json:"mailed_to,omitempty"`
+	InLog    bool   `json:"in_log,omitempty"`
 }
 
 // passwordLinkOf makes a link, which is shown this once, or has it mailed.
@@ -46,7 +50,11 @@ func (api *adminAPI) passwordLinkOf(a *App, r *http.Request) (any, error) {
 			continue
 		}
 		if body.Mail {
-			return passwordLink{MailedTo: u.Email}, linker.MailPasswordLink(r.Context(), byOperator(), u.ID)
+			sent := passwordLink{MailedTo: u.Email}
+			if linker.MailsToLog() {
+				sent = passwordLink{InLog: true}
+			}
+			return sent, linker.MailPasswordLink(r.Context(), byOperator(), u.ID)
 		}
 		link, err := linker.PasswordLink(r.Context(), byOperator(), u.ID)
 		return passwordLink{Link: link}, err

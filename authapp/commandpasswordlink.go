@@ -13,7 +13,11 @@ func passwordLinkCmd(s *session, args []string) error {
 		return err
 	}
 	return s.print(link, func(w io.Writer) {
-		if link.MailedTo != "" {
+		switch {
+		case link.InLog:
+			row(w, "written to", "the log of Caddy, since auth_server has no smtp block")
+			return
+		case link.MailedTo != "":
 			row(w, "mailed to", link.MailedTo)
 			return
 		}

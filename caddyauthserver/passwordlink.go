@@ -20,6 +20,9 @@ func (s *Server) CheckNewPassword(pw string, u *store.User) error {
 	return s.provider.Load().CheckNewPassword(pw, u)
 }
 
+// MailsToLog says that what MailPasswordLink sends is in the log.
+func (s *Server) MailsToLog() bool { return s.provider.Load().MailsToLog() }
+
 // MailPasswordLink sends them one.
 func (s *Server) MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64) error {
 	err := s.provider.Load().MailPasswordLink(ctx, by, userID)

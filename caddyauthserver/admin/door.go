@@ -28,11 +28,13 @@ type Door interface {
 
 	// PasswordLink makes a link by which somebody chooses a password, for whoever
 	// administers to hand over. MailPasswordLink sends it, if SendsMail says that
-	// there is a way to, and the person has an address (else ErrNoMail). In the
-	// transaction that writes the link, may has the last word.
+	// there is a way to, and the person has an address (else ErrNoMail); MailsToLog
+	// says that the way leads only into the log. In the transaction that writes the
+	// link, may has the last word.
 	PasswordLink(ctx context.Context, by store.AuditOrigin, userID int64, may func(store.UserReader) error) (string, error)
 	MailPasswordLink(ctx context.Context, by store.AuditOrigin, userID int64, may func(store.UserReader) error) error
 	SendsMail() bool
+	MailsToLog() bool
 	// CheckNewPassword says what is wrong with a password for somebody. HashPassword
 	// hashes one; the error is password.ErrBusy where too many wait for that.
 	CheckNewPassword(pw string, u *store.User) error

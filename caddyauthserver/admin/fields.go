@@ -235,8 +235,9 @@ type formPage struct {
 	Alerts []lang.Text
 	Button lang.Text
 	Back   string // where Cancel leads
-	// Invite asks how a new user gets to choose a password; Mail: it can be sent.
-	Invite, Mail bool
+	// Invite asks how a new user gets to choose a password; Mail: it can be sent,
+	// InLog: but only into the log.
+	Invite, Mail, InLog bool
 	// DeleteURL leads to where what is edited can be deleted, "" if nowhere.
 	DeleteURL string
 	// Notice says what was done.

@@ -25,6 +25,7 @@ type userPage struct {
 	Factors  int
 	Recent   []auditRow // of their history
 	Mail     bool       // links can be sent
+	InLog    bool       // but only into the log
 	Notice   lang.Text
 	Alert    lang.Text
 }
@@ -72,7 +73,7 @@ func (a *Admin) userPage(r *http.Request, v *visit, status int, alert lang.Text)
 			return err
 		}
 		page.May, page.Self = manage.May(v.User, page.User), v.User.ID == id
-		page.Mail = a.Door.SendsMail() && page.User.Email != ""
+		page.Mail, page.InLog = a.Door.SendsMail() && page.User.Email != "", a.Door.MailsToLog()
 		if page.Facts, err = a.facts(tx, page.User); err != nil {
 			return err
 		}
@@ -222,7 +223,11 @@ func (a *Admin) invite(w http.ResponseWriter, r *http.Request, v *visit, id int6
 		if err != nil {
 			return err
 		}
-		a.goTo(w, "users/"+strconv.FormatInt(id, 10), url.Values{"done": {"mailed"}})
+		done := "mailed"
+		if a.Door.MailsToLog() {
+			done = "logged"
+		}
+		a.goTo(w, "users/"+strconv.FormatInt(id, 10), url.Values{"done": {done}})
 		return nil
 	}
 	link, err := a.Door.PasswordLink(r.Context(), v.origin(), id, may)

@@ -40,7 +40,7 @@ func (a *Admin) userFields(tx store.ReadTx, v *visit, u *store.User) ([]field, e
 
 func (a *Admin) newUserPage(r *http.Request, v *visit) (page formPage, err error) {
 	page = formPage{frame: v.frame(), Title: lang.T("New user"), Action: a.path("users/new"), Back: a.path("users"), Button: lang.T("Create user"),
-		Invite: true, Mail: a.Door.SendsMail()}
+		Invite: true, Mail: a.Door.SendsMail(), InLog: a.Door.MailsToLog()}
 	err = a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
 		page.Fields, err = a.userFields(tx, v, &store.User{})
 		return err

@@ -284,6 +284,7 @@ func notice(values url.Values) lang.Text {
 		"none":     lang.T("Nobody was ticked, so nothing was done."),
 		"password": lang.T("The password is set, and the person signed out everywhere."),
 		"mailed":   lang.T("The link was sent by mail."),
+		"logged":   lang.T("The link is in the log of this server, which sends no mail yet."),
 		"signout":  lang.T("Signed out everywhere."),
 		"ended":    lang.T("That session is over."),
 		"taken":    lang.T("That app has no access any more."),

@@ -14,6 +14,7 @@ type Forgot struct {
 	CSRF     string
 	Error    lang.Text // why the last attempt failed
 	LoginURL string    // leads back
+	InLog    bool      // the link is written to the log and not sent
 }
 
 // Forgot shows the page.
@@ -24,11 +25,16 @@ func (s *Set) Forgot(w http.ResponseWriter, status int, p Forgot) {
 // ForgotSent says that a mail is on its way, if there is anybody to get it.
 type ForgotSent struct {
 	LoginURL string // leads back
+	InLog    bool   // it is in the log
 }
 
 // ForgotSent shows the page.
 func (s *Set) ForgotSent(w http.ResponseWriter, status int, p ForgotSent) {
-	s.forgotSent.Render(w, status, webpage.Head{Title: lang.T("Look into your mail")}, p)
+	title := lang.T("Look into your mail")
+	if p.InLog {
+		title = lang.T("Look into the log")
+	}
+	s.forgotSent.Render(w, status, webpage.Head{Title: title}, p)
 }
 
 // Reset is where people choose a password by a link. It posts new_password,

@@ -18,6 +18,7 @@ type Personal struct {
 	FirstName, LastName, Email string
 
 	MayChangeEmail bool
+	InLog          bool   // links are written to the log and not sent
 	Unverified     bool   // a link can be sent to verify the address
 	Saved          bool   // what was posted is kept
 	SentTo         string // a link was sent to that address
@@ -39,9 +40,13 @@ func (s *Set) Personal(w http.ResponseWriter, status int, p Personal) {
 		{Name: "last_name", Label: lang.T("Last name"), Type: "text", Value: p.LastName, Autocomplete: "family-name", MaxLength: 150},
 	}}
 	if p.MayChangeEmail {
+		counts := lang.T("Another address counts once you follow the link that we send there.")
+		if p.InLog {
+			counts = lang.T("Another address counts once you follow a link in the log of this server, which sends no mail yet.")
+		}
 		view.Inputs = append(view.Inputs,
 			input{Name: "email", Label: lang.T("E-mail"), Type: "email", Value: p.Email, Autocomplete: "email", MaxLength: 254,
-				Hint: lang.T("Another address counts once you follow the link that we send there.")},
+				Hint: counts},
 			input{Name: "current_password", Label: lang.T("Current password"), Type: "password", Autocomplete: "current-password", MaxLength: 1024,
 				Hint: lang.T("Only for another e-mail address.")})
 	}

@@ -42,7 +42,8 @@ type Config struct {
 	SyncTransport http.RoundTripper
 
 	// Mailer sends links to people who forgot their password. nil: nobody is sent
-	// one.
+	// one, but where the issuer is this machine (localhost, say), mail is written to
+	// Logger.
 	Mailer Mailer
 	// Breached are passwords that nobody may choose. nil: none.
 	Breached *password.Breached
@@ -190,5 +191,6 @@ func (c *Config) complete() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.mailInLog(u)
 	return nil
 }

@@ -69,14 +69,14 @@ func (p *Provider) mailAddressLink(r *http.Request, was *signedIn, email string)
 	if err != nil {
 		return err
 	}
+	link := p.urlWith("account/email", url.Values{"token": {token}})
 	text, err := p.mails.Write(lang.Choose(was.user.Language), pages.AddressMail{
-		Brand: p.Brand.Name, Username: was.user.Username,
-		Link: p.urlWith("account/email", url.Values{"token": {token}}), Minutes: int(addressLifetime / time.Minute),
+		Brand: p.Brand.Name, Username: was.user.Username, Link: link, Minutes: int(addressLifetime / time.Minute),
 	})
 	if err != nil {
 		return fmt.Errorf("writing the mail: %w", err)
 	}
-	p.Mailer.Send(&mail.Message{To: email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, DeliverBefore: time.Now().Add(addressLifetime)})
+	p.Mailer.Send(&mail.Message{To: email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, Link: link, DeliverBefore: time.Now().Add(addressLifetime)})
 	p.Logger.Info("sent a link to verify an address", "user_id", was.user.ID)
 	return nil
 }

@@ -60,6 +60,6 @@ func (p *Provider) tell(r *http.Request, u *store.User, m pages.NoticeMail) {
 		p.Logger.Error("cannot write a mail", "error", err)
 		return
 	}
-	p.Mailer.Send(&mail.Message{To: u.Email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, DeliverBefore: time.Now().Add(noticeLifetime)})
+	p.Mailer.Send(&mail.Message{To: u.Email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, Link: m.Link, DeliverBefore: time.Now().Add(noticeLifetime)})
 	p.Logger.Info("told the owner of an account by mail", "user_id", u.ID)
 }

@@ -24,7 +24,7 @@ func (p *Provider) personal(w http.ResponseWriter, r *http.Request) {
 	page := pages.Personal{
 		Action: p.path("account/profile"), HomeURL: p.Prefix, Username: in.user.Username,
 		FirstName: in.user.FirstName, LastName: in.user.LastName, Email: in.user.Email,
-		Saved: r.URL.Query().Has("saved"), MayChangeEmail: p.Mailer != nil,
+		Saved: r.URL.Query().Has("saved"), MayChangeEmail: p.Mailer != nil, InLog: p.MailsToLog(),
 		Unverified: p.Mailer != nil && in.user.Email != "" && !in.user.EmailVerified,
 	}
 	purpose := "profile\x00" + string(in.session.Hash[:])

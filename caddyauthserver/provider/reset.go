@@ -52,7 +52,7 @@ func (p *Provider) forgot(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	page := pages.Forgot{Action: p.path("forgot"), LoginURL: p.path("login")}
+	page := pages.Forgot{Action: p.path("forgot"), LoginURL: p.path("login"), InLog: p.MailsToLog()}
 	show := func(status int, problem lang.Text) {
 		page.Error, page.CSRF = problem, p.csrfToken(w, r, "forgot")
 		p.pages.Forgot(w, status, page)
@@ -79,7 +79,7 @@ func (p *Provider) forgot(w http.ResponseWriter, r *http.Request) {
 	default:
 		p.Logger.Error("too many people ask for a new password at once, so that one was left out")
 	}
-	p.pages.ForgotSent(w, http.StatusOK, pages.ForgotSent{LoginURL: p.path("login")})
+	p.pages.ForgotSent(w, http.StatusOK, pages.ForgotSent{LoginURL: p.path("login"), InLog: p.MailsToLog()})
 }
 
 // forgotURL is where people go who forgot their password, or "".
@@ -152,7 +152,7 @@ func (p *Provider) mailPasswordLink(ctx context.Context, by store.AuditOrigin, u
 	if err != nil {
 		return fmt.Errorf("writing the mail: %w", err)
 	}
-	p.Mailer.Send(&mail.Message{To: u.Email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, DeliverBefore: time.Now().Add(resetLifetime)})
+	p.Mailer.Send(&mail.Message{To: u.Email, Subject: text.Subject, Text: text.Text, HTML: text.HTML, Link: link, DeliverBefore: time.Now().Add(resetLifetime)})
 	p.Logger.Info("sent a link to choose a password", "user_id", u.ID)
 	return nil
 }

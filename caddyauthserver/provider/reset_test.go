@@ -301,8 +301,11 @@ func TestInvitation(t *testing.T) {
 	}
 }
 
+// Without an SMTP server, one that others reach sends nothing, and writes no link to
+// its log.
 func TestNoMail(t *testing.T) {
-	s := newServer(t)
+	s := newServer(t, func(c *provider.Config) { c.Issuer = "http://auth.example.com" })
+	s.p.StartMail()
 	b := s.browser()
 	if a := b.get("/o/login"); strings.Contains(a.body, "/o/forgot") {
 		t.Error("the sign-in page leads to what is not there")
@@ -317,8 +320,14 @@ func TestNoMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := b.choosePassword(link, newPassword); a.StatusCode != http.StatusOK || !s.canSignIn("alice", newPassword) {
+	if a := b.choosePassword(strings.TrimPrefix(link, s.issuer), newPassword); a.StatusCode != http.StatusOK || !s.canSignIn("alice", newPassword) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+	if a := b.get("/o/account/profile"); strings.Contains(a.body, `name="email"`) {
+		t.Error("an address can be changed, though nothing is sent there")
+	}
+	if log := s.logs.String(); strings.Contains(log, "token=") {
+		t.Errorf("the log has a link:\n%s", log)
 	}
 	for _, id := range []int64{3, 999} { // disabled, nobody
 		if _, err := s.p.PasswordLink(context.Background(), store.AuditOrigin{Time: time.Now()}, id); err == nil {

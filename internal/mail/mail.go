@@ -107,6 +107,7 @@ type Message struct {
 	To            string // an address
 	Subject       string
 	Text, HTML    string
+	Link          string    // where it leads, for a Log
 	DeliverBefore time.Time // later it is not worth reading
 }
 
