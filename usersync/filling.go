@@ -11,6 +11,10 @@ type filling struct {
 	changes int
 }
 
+// sentAnew is said of a client to which somebody has everything sent anew, whether it
+// is told or asks for it.
+const sentAnew = "a client is sent everything anew, as was asked for"
+
 func (f *filling) begin(log *slog.Logger, now time.Time, message string, head uint64) {
 	if f.since.IsZero() {
 		log.Info(message, "head", head)

@@ -110,6 +110,7 @@ func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Positi
 	if !known.Resync && known.FeedID == at.Feed && known.View == at.View && known.Seq == at.Upto && now.Sub(known.PulledAt).Abs() < heartbeat {
 		return false, nil
 	}
+	var head uint64
 	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
 		st, err := tx.SyncState(clientID)
 		if err != nil {
@@ -119,6 +120,7 @@ func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Positi
 		if err != nil {
 			return err
 		}
+		head = feed.Head
 		if at == (Position{feed.ID, v.ID(), feed.Head}) || st.CurrentAt.IsZero() {
 			st.CurrentAt = now
 		}
@@ -130,6 +132,9 @@ func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Positi
 	})
 	if err != nil {
 		return false, fmt.Errorf("noting where a client stands: %w", err)
+	}
+	if resync {
+		s.cfg.Log.Info(sentAnew, "client_id", clientID, "head", head)
 	}
 	return resync, nil
 }

@@ -140,7 +140,7 @@ func (f *feeder) step(ctx context.Context) error {
 	asked := f.at == nil
 	switch {
 	case resync && ok:
-		f.filling.begin(log, now, "a client is sent everything anew, as was asked for", b.Head)
+		f.filling.begin(log, now, sentAnew, b.Head)
 		f.filling.took(len(b.Changes))
 	case asked && p.Upto == 0 && b.Head > 0:
 		f.filling.begin(log, now, "the mirror of a client is empty and is filled", b.Head)
