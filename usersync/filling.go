@@ -2,6 +2,7 @@ package usersync
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -31,4 +32,37 @@ func (f *filling) end(log *slog.Logger, now time.Time) {
 	}
 	log.Info("the mirror of a client is complete", "changes", f.changes, "took", now.Sub(f.since).Round(time.Millisecond).String())
 	*f = filling{}
+}
+
+// fillings are those of clients that ask for what they are to be sent anew.
+type fillings struct {
+	mu sync.Mutex // guards of
+	of map[string]*filling
+}
+
+func (f *fillings) begin(log *slog.Logger, clientID string, now time.Time, head uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.of == nil {
+		f.of = map[string]*filling{}
+	}
+	f.of[clientID] = new(filling)
+	f.of[clientID].begin(log, now, sentAnew, head)
+}
+
+func (f *fillings) took(clientID string, changes int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if one := f.of[clientID]; one != nil {
+		one.took(changes)
+	}
+}
+
+func (f *fillings) end(log *slog.Logger, clientID string, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if one := f.of[clientID]; one != nil {
+		one.end(log, now)
+		delete(f.of, clientID)
+	}
 }

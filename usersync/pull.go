@@ -48,7 +48,7 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, sec
 func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([]byte, error) {
 	view := s.view(c)
 	clients := s.clients.next()
-	resync, err := s.pulled(ctx, c.ID, view, at)
+	resync, err := s.noted(ctx, c.ID, view, at)
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +75,14 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 		b.Issuer, b.Audience, b.Resync = s.cfg.Issuer, c.ID, b.Resync || resync
 		if waited || at.Feed != b.Feed || at.View != b.View || b.Resync || b.Head > at.Upto {
 			s.meters.of(c.ID).told(len(b.Changes))
+			s.pulled.took(c.ID, len(b.Changes))
 			return Sign(b, key, s.cfg.Now())
 		}
 		select {
 		case <-changed:
 		case <-clients: // it may be that this one is to be sent everything anew
 			clients = s.clients.next()
-			if resync, err = s.pulled(ctx, c.ID, view, at); err != nil {
+			if resync, err = s.noted(ctx, c.ID, view, at); err != nil {
 				return nil, err
 			}
 		case <-patience.C:
@@ -94,10 +95,10 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 	}
 }
 
-// pulled notes that the client asked, and thereby where it stands. One that
+// noted notes that the client asked, and thereby where it stands. One that
 // stays there is noted now and then. It says whether the client is to be sent
 // everything anew, once.
-func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Position) (resync bool, err error) {
+func (s *Server) noted(ctx context.Context, clientID string, v *View, at Position) (resync bool, err error) {
 	now := s.cfg.Now()
 	var known *store.SyncState
 	err = s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
@@ -111,6 +112,7 @@ func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Positi
 		return false, nil
 	}
 	var head uint64
+	hasAll := false
 	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
 		st, err := tx.SyncState(clientID)
 		if err != nil {
@@ -120,8 +122,8 @@ func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Positi
 		if err != nil {
 			return err
 		}
-		head = feed.Head
-		if at == (Position{feed.ID, v.ID(), feed.Head}) || st.CurrentAt.IsZero() {
+		head, hasAll = feed.Head, at == (Position{feed.ID, v.ID(), feed.Head})
+		if hasAll || st.CurrentAt.IsZero() {
 			st.CurrentAt = now
 		}
 		if resync = st.Resync; resync {
@@ -133,8 +135,11 @@ func (s *Server) pulled(ctx context.Context, clientID string, v *View, at Positi
 	if err != nil {
 		return false, fmt.Errorf("noting where a client stands: %w", err)
 	}
-	if resync {
-		s.cfg.Log.Info(sentAnew, "client_id", clientID, "head", head)
+	switch log := s.cfg.Log.With("client_id", clientID); {
+	case resync:
+		s.pulled.begin(log, clientID, now, head)
+	case hasAll:
+		s.pulled.end(log, clientID, now)
 	}
 	return resync, nil
 }

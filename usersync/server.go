@@ -58,6 +58,7 @@ type Server struct {
 	digests map[string]countedDigest // by client, of views that are not whole
 
 	meters meters
+	pulled fillings // of clients that ask
 
 	closing   chan struct{}
 	closeOnce sync.Once

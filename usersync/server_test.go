@@ -181,13 +181,13 @@ func TestCurrentAt(t *testing.T) {
 	srv.Close()
 
 	// Whoever asks is current if nothing was left to tell.
-	if _, err := srv.pulled(t.Context(), "wiki", everything, at(feedOf(t, s).ID, 1)); err != nil {
+	if _, err := srv.noted(t.Context(), "wiki", everything, at(feedOf(t, s).ID, 1)); err != nil {
 		t.Fatal(err)
 	}
 	if st := syncState(t, s); !st.CurrentAt.Equal(current) || st.PulledAt.IsZero() {
 		t.Errorf("one that asks for more is current at %v", st.CurrentAt)
 	}
-	if _, err := srv.pulled(t.Context(), "wiki", everything, at(feedOf(t, s).ID, feedOf(t, s).Head)); err != nil {
+	if _, err := srv.noted(t.Context(), "wiki", everything, at(feedOf(t, s).ID, feedOf(t, s).Head)); err != nil {
 		t.Fatal(err)
 	}
 	if st := syncState(t, s); !st.CurrentAt.After(current) {
