@@ -72,6 +72,9 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 		if err != nil {
 			return nil, err
 		}
+		if at == (Position{b.Feed, b.View, b.Head}) {
+			s.pulled.end(s.cfg.Log.With("client_id", c.ID), c.ID, s.cfg.Now())
+		}
 		b.Issuer, b.Audience, b.Resync = s.cfg.Issuer, c.ID, b.Resync || resync
 		if waited || at.Feed != b.Feed || at.View != b.View || b.Resync || b.Head > at.Upto {
 			s.meters.of(c.ID).told(len(b.Changes))
@@ -112,7 +115,6 @@ func (s *Server) noted(ctx context.Context, clientID string, v *View, at Positio
 		return false, nil
 	}
 	var head uint64
-	hasAll := false
 	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
 		st, err := tx.SyncState(clientID)
 		if err != nil {
@@ -122,8 +124,8 @@ func (s *Server) noted(ctx context.Context, clientID string, v *View, at Positio
 		if err != nil {
 			return err
 		}
-		head, hasAll = feed.Head, at == (Position{feed.ID, v.ID(), feed.Head})
-		if hasAll || st.CurrentAt.IsZero() {
+		head = feed.Head
+		if at == (Position{feed.ID, v.ID(), feed.Head}) || st.CurrentAt.IsZero() {
 			st.CurrentAt = now
 		}
 		if resync = st.Resync; resync {
@@ -135,11 +137,8 @@ func (s *Server) noted(ctx context.Context, clientID string, v *View, at Positio
 	if err != nil {
 		return false, fmt.Errorf("noting where a client stands: %w", err)
 	}
-	switch log := s.cfg.Log.With("client_id", clientID); {
-	case resync:
-		s.pulled.begin(log, clientID, now, head)
-	case hasAll:
-		s.pulled.end(log, clientID, now)
+	if resync {
+		s.pulled.begin(s.cfg.Log.With("client_id", clientID), clientID, now, head)
 	}
 	return resync, nil
 }
