@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -32,16 +33,16 @@ func TestOverviewCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var v overview
+	var v manage.Overview
 	if c.json(&v, "", "overview"); v.SignIns != 3 || v.Failures != 41 || len(v.Steps) != 24 || v.Troubled == nil {
 		t.Errorf("of a day: %+v", v)
 	}
-	v = overview{}
+	v = manage.Overview{}
 	if c.json(&v, "", "overview", "--days", "7"); v.SignIns != 3 || v.Failures != 100 || len(v.Steps) != 7 {
 		t.Errorf("of a week: %+v", v)
 	}
 	err = app.Store().View(context.Background(), func(tx store.ReadTx) error {
-		v, err := readOverview(tx, nil, 7, now)
+		v, err := manage.ReadOverview(tx, nil, 7, now)
 		if err == nil && (v.Steps[6].Failures != 41 || v.Steps[3].Failures != 59 || v.Steps[6].SignIns != 3) {
 			t.Errorf("by the day: %+v", v)
 		}

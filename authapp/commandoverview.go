@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddyito/caddyito/internal/manage"
 )
 
 func overviewCommand() *cobra.Command {
@@ -16,7 +18,7 @@ func overviewCommand() *cobra.Command {
 
 func overviewCmd(s *session, _ []string) error {
 	days, _ := s.cmd.Flags().GetInt("days")
-	var v overview
+	var v manage.Overview
 	if err := s.call(http.MethodGet, "/auth/overview?days="+strconv.Itoa(days), nil, &v); err != nil {
 		return err
 	}
@@ -29,7 +31,7 @@ func overviewCmd(s *session, _ []string) error {
 		}
 		row(w, "in all", v.SignIns, v.Failures)
 		sessions := strconv.Itoa(v.Sessions)
-		if v.Sessions >= countedSessions {
+		if v.Sessions >= manage.CountedSessions {
 			sessions += " or more"
 		}
 		row(w, "sessions", sessions)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/lang"
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
 )
@@ -33,9 +34,6 @@ type span struct {
 	URL     string
 }
 
-// countedSessions is how many sessions are counted at the most.
-const countedSessions = 10_000
-
 func (a *Admin) showOverview(_ http.ResponseWriter, r *http.Request, v *visit) error {
 	days := 1
 	page := overviewPage{frame: v.frame()}
@@ -49,38 +47,19 @@ func (a *Admin) showOverview(_ http.ResponseWriter, r *http.Request, v *visit) e
 	if days == 1 {
 		page.Spans[0].Current = true
 	}
-	step := 24 * time.Hour
-	if days == 1 {
-		step = time.Hour
-	}
-	end := a.Now().Truncate(step).Add(step)
-	from := end.AddDate(0, 0, -days)
 	targets, err := a.syncTargets(r.Context())
 	if err != nil {
 		return err
 	}
 	err = a.Store.View(r.Context(), func(tx store.ReadTx) error {
-		counts, err := tx.AuditCounts(from, end)
+		o, err := manage.ReadOverview(tx, targets, days, a.Now())
 		if err != nil {
 			return err
 		}
-		page.SignIns = chartOf(counts, store.ActionSignIn, from, end, step)
-		page.Failures = chartOf(counts, store.ActionSignInFailed, from, end, step)
-		if page.Sessions, err = tx.CountSessions(store.ServerRealm, countedSessions); err != nil {
-			return err
-		}
-		page.More = page.Sessions == countedSessions
-		status, err := usersync.ReadStatus(tx, targets, a.Now())
-		if err != nil {
-			return err
-		}
-		page.Told = len(status.Clients)
-		page.Troubled = nil
-		for _, c := range status.Clients {
-			if s := c.State(); s == usersync.Parked || s == usersync.Failing || s == usersync.Behind && c.LagSeconds > slowAfter {
-				page.Troubled = append(page.Troubled, c)
-			}
-		}
+		page.SignIns = chartOf(o.Steps, func(s manage.OverviewStep) uint64 { return s.SignIns })
+		page.Failures = chartOf(o.Steps, func(s manage.OverviewStep) uint64 { return s.Failures })
+		page.Sessions, page.More = o.Sessions, o.Sessions == manage.CountedSessions
+		page.Told, page.Troubled = o.Told, o.Troubled
 		page.Recent, _, err = tx.Audit(&store.AuditQuery{}, 8)
 		return err
 	})
@@ -89,9 +68,6 @@ func (a *Admin) showOverview(_ http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	return v.show(http.StatusOK, "overview", lang.T("Overview"), "overview", page)
 }
-
-// slowAfter is how many seconds a client may lag before it is called slow.
-const slowAfter = 60
 
 // chart is how often something happened, in bars.
 type chart struct {
@@ -116,21 +92,19 @@ const (
 	chartHeight = 100
 )
 
-// chartOf adds up counts in steps.
-func chartOf(counts []store.AuditCount, action store.AuditAction, from, end time.Time, step time.Duration) chart {
-	n := int(end.Sub(from) / step)
-	c := chart{Bars: make([]bar, n)}
-	for _, count := range counts {
-		if i := int(count.Hour.Sub(from) / step); count.Action == action && i >= 0 && i < n {
-			c.Bars[i].Count += count.Count
-			c.Total += count.Count
-			c.Top = max(c.Top, c.Bars[i].Count)
-		}
+// chartOf draws one of the counts of each step.
+func chartOf(steps []manage.OverviewStep, count func(manage.OverviewStep) uint64) chart {
+	c := chart{Bars: make([]bar, len(steps))}
+	for i, s := range steps {
+		b := &c.Bars[i]
+		b.From, b.Count = s.From, count(s)
+		c.Total += b.Count
+		c.Top = max(c.Top, b.Count)
 	}
-	width := chartWidth / n
+	width := chartWidth / len(steps)
 	for i := range c.Bars {
 		b := &c.Bars[i]
-		b.From, b.X, b.Width = from.Add(time.Duration(i)*step), i*width, width-2
+		b.X, b.Width = i*width, width-2
 		if b.Count > 0 {
 			b.Height = max(2, int(uint64(chartHeight)*b.Count/c.Top)) // also one of many is to be seen
 		}
