@@ -1,33 +1,16 @@
 package admin_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/internal/mail"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/store/storetest"
 )
-
-// meddled is a store in which something happens before the next transaction that
-// writes: after a page looked who may do what, and before it does it.
-type meddled struct {
-	store.Store
-	first atomic.Pointer[func(store.WriteTx) error]
-}
-
-func (m *meddled) Update(ctx context.Context, fn func(store.WriteTx) error) error {
-	if first := m.first.Swap(nil); first != nil {
-		if err := m.Store.Update(ctx, *first); err != nil {
-			return err
-		}
-	}
-	return m.Store.Update(ctx, fn)
-}
 
 type noMail struct{}
 
@@ -41,7 +24,7 @@ func TestRightsCountWhenItIsDone(t *testing.T) {
 			"ada": func(u *store.User) { u.IsSuperuser = true },
 			"sam": func(u *store.User) { u.IsStaff = false },
 		} {
-			m := new(meddled)
+			m := new(storetest.Meanwhile)
 			s := newServer(t, func(c *provider.Config) {
 				m.Store, c.Store, c.Mailer = c.Store, m, noMail{}
 			})
@@ -55,9 +38,9 @@ func TestRightsCountWhenItIsDone(t *testing.T) {
 				meanwhile(u)
 				return store.SaveUser(tx, store.DefaultSchema(), u)
 			}
-			m.first.Store(&first)
+			m.Happens.Store(&first)
 			a := b.post(s.userURL("ada"), form)
-			if m.first.Load() != nil {
+			if m.Happens.Load() != nil {
 				t.Fatalf("%s: nothing was written: %d %s", action, a.StatusCode, a.body)
 			}
 			if a.StatusCode != 403 || strings.Contains(a.body, "/o/reset?token=") {

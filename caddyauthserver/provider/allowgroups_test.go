@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/store/storetest"
 )
 
 // allowGroups has only members of these groups sign in at the client app.
@@ -94,7 +95,7 @@ func TestAllowGroupsIsLookedAtAgain(t *testing.T) {
 
 // Taken out of the group between the look and the code.
 func TestAllowGroupsMeanwhile(t *testing.T) {
-	m := new(meanwhile)
+	m := new(storetest.Meanwhile)
 	s := newServer(t, func(c *provider.Config) { m.Store = c.Store; c.Store = m })
 	s.allowGroups("editors")
 	b := s.browser()
@@ -107,7 +108,7 @@ func TestAllowGroupsMeanwhile(t *testing.T) {
 		u.Groups = nil
 		return store.SaveUser(tx, store.DefaultSchema(), u)
 	}
-	m.happens.Store(&happens)
+	m.Happens.Store(&happens)
 	a := b.authorize(authQuery("app", appRedirect))
 	if a.location().Query().Has("code") || a.location().Path != "/o/authorize" {
 		t.Fatalf("%d to %s", a.StatusCode, a.location())

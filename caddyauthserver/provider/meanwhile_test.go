@@ -1,35 +1,19 @@
 package provider_test
 
 import (
-	"context"
 	"net/http"
-	"sync/atomic"
 	"testing"
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/store/storetest"
 )
-
-// meanwhile is a store to which something happens just before the next write.
-type meanwhile struct {
-	store.Store
-	happens atomic.Pointer[func(store.WriteTx) error]
-}
-
-func (m *meanwhile) Update(ctx context.Context, fn func(store.WriteTx) error) error {
-	if happens := m.happens.Swap(nil); happens != nil {
-		if err := m.Store.Update(ctx, *happens); err != nil {
-			return err
-		}
-	}
-	return m.Store.Update(ctx, fn)
-}
 
 // What was found before a transaction is looked at again within it.
 func TestWhatHappensMeanwhile(t *testing.T) {
-	m := new(meanwhile)
+	m := new(storetest.Meanwhile)
 	s := newServer(t, func(c *provider.Config) { m.Store = c.Store; c.Store = m })
-	happens := func(fn func(store.WriteTx) error) { m.happens.Store(&fn) }
+	happens := func(fn func(store.WriteTx) error) { m.Happens.Store(&fn) }
 	const uri = "https://wiki.example.com/oidc/callback"
 	signOut := func(tx store.WriteTx) error {
 		_, err := tx.DeleteSessionsOf(store.ServerRealm, "1", store.Hash{})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/store/storetest"
 )
 
 const newPassword = "another horse battery"
@@ -141,7 +142,7 @@ func TestPasswordOfWhoHasTheNameNow(t *testing.T) {
 // What the form was checked against is looked at again when the password is
 // written.
 func TestPasswordChangedMeanwhile(t *testing.T) {
-	m := new(meanwhile)
+	m := new(storetest.Meanwhile)
 	s := newServer(t, func(c *provider.Config) { m.Store = c.Store; c.Store = m })
 	for name, happens := range map[string]func(store.WriteTx) error{
 		"signed out": func(tx store.WriteTx) error {
@@ -154,7 +155,7 @@ func TestPasswordChangedMeanwhile(t *testing.T) {
 	} {
 		b := s.browser().signIn("alice", alicePassword)
 		form := b.get("/o/password").form("current_password", alicePassword, "new_password", newPassword, "new_password_again", newPassword)
-		m.happens.Store(&happens)
+		m.Happens.Store(&happens)
 		if a := b.post("/o/password", form); a.location().Path != "/o/login" {
 			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
 		}
