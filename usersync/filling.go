@@ -47,7 +47,7 @@ func (f *fillings) begin(log *slog.Logger, clientID string, now time.Time, head 
 		f.of = map[string]*filling{}
 	}
 	f.of[clientID] = new(filling)
-	f.of[clientID].begin(log, now, sentAnew, head)
+	f.of[clientID].begin(log.With("client_id", clientID), now, sentAnew, head)
 }
 
 func (f *fillings) took(clientID string, changes int) {
@@ -62,7 +62,7 @@ func (f *fillings) end(log *slog.Logger, clientID string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if one := f.of[clientID]; one != nil {
-		one.end(log, now)
+		one.end(log.With("client_id", clientID), now)
 		delete(f.of, clientID)
 	}
 }

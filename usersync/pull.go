@@ -73,7 +73,7 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 			return nil, err
 		}
 		if at == (Position{b.Feed, b.View, b.Head}) {
-			s.pulled.end(s.cfg.Log.With("client_id", c.ID), c.ID, s.cfg.Now())
+			s.pulled.end(s.cfg.Log, c.ID, s.cfg.Now())
 		}
 		b.Issuer, b.Audience, b.Resync = s.cfg.Issuer, c.ID, b.Resync || resync
 		if waited || at.Feed != b.Feed || at.View != b.View || b.Resync || b.Head > at.Upto {
@@ -138,7 +138,7 @@ func (s *Server) noted(ctx context.Context, clientID string, v *View, at Positio
 		return false, fmt.Errorf("noting where a client stands: %w", err)
 	}
 	if resync {
-		s.pulled.begin(s.cfg.Log.With("client_id", clientID), clientID, now, head)
+		s.pulled.begin(s.cfg.Log, clientID, now, head)
 	}
 	return resync, nil
 }

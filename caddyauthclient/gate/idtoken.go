@@ -41,22 +41,12 @@ func (e *errClock) Error() string {
 // signature, algorithm, issuer, audience and expiry; the rest is here.
 func (g *Gate) verifyIDToken(ctx context.Context, is *issuer, token *oauth2.Token, a *attempt) (*verified, error) {
 	raw, _ := token.Extra("id_token").(string)
-	switch {
-	case raw == "":
+	if raw == "" {
 		return nil, errors.New("the issuer gave no ID token; is the scope openid allowed for this client?")
-	case len(raw) > maxIDToken:
-		return nil, fmt.Errorf("the ID token has %d bytes, more than %d", len(raw), maxIDToken)
 	}
-	err := checkTokenType(raw)
+	t, err := g.verifySigned(ctx, is, raw)
 	if err != nil {
 		return nil, err
-	}
-	if is, err = g.issuer.signing(is, raw, issuerPause); err != nil {
-		return nil, fmt.Errorf("checking the ID token: %w", err)
-	}
-	t, err := is.verifier.Verify(ctx, raw)
-	if err != nil {
-		return nil, fmt.Errorf("checking the ID token: %w", err)
 	}
 	var c struct {
 		AuthorizedParty *string `json:"azp"`
@@ -96,6 +86,25 @@ func (g *Gate) verifyIDToken(ctx context.Context, is *issuer, token *oauth2.Toke
 		v.authTime = time.Unix(c.AuthTime, 0).UTC()
 	}
 	return v, nil
+}
+
+// verifySigned is what any ID token must pass that the issuer gave to this gate.
+func (g *Gate) verifySigned(ctx context.Context, is *issuer, raw string) (*oidc.IDToken, error) {
+	if len(raw) > maxIDToken {
+		return nil, fmt.Errorf("the ID token has %d bytes, more than %d", len(raw), maxIDToken)
+	}
+	err := checkTokenType(raw)
+	if err != nil {
+		return nil, err
+	}
+	if is, err = g.issuer.signing(is, raw, issuerPause); err != nil {
+		return nil, fmt.Errorf("checking the ID token: %w", err)
+	}
+	t, err := is.verifier.Verify(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("checking the ID token: %w", err)
+	}
+	return t, nil
 }
 
 // checkTokenType refuses tokens that the issuer signs with the same key for

@@ -278,19 +278,10 @@ func (g *Gate) verifyRefreshed(ctx context.Context, is *issuer, token *oauth2.To
 		return fmt.Errorf("a token of type %.40q, not Bearer", token.TokenType)
 	case raw == "":
 		return nil
-	case len(raw) > maxIDToken:
-		return fmt.Errorf("the ID token has %d bytes, more than %d", len(raw), maxIDToken)
 	}
-	err := checkTokenType(raw)
+	idToken, err := g.verifySigned(ctx, is, raw)
 	if err != nil {
 		return err
-	}
-	if is, err = g.issuer.signing(is, raw, issuerPause); err != nil {
-		return fmt.Errorf("checking the ID token: %w", err)
-	}
-	idToken, err := is.verifier.Verify(ctx, raw)
-	if err != nil {
-		return fmt.Errorf("checking the ID token: %w", err)
 	}
 	type origin struct {
 		Nonce           string `json:"nonce"`
