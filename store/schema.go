@@ -268,6 +268,16 @@ func (s *Schema) uniqueFields(typ string) []string {
 	return names
 }
 
+// Target is the object type that a field points to, "" if it is no relation.
+func (s *Schema) Target(typ, name string) string {
+	for _, f := range s.Fields(typ) {
+		if f.Name == name && f.Type == Relation {
+			return f.Target
+		}
+	}
+	return ""
+}
+
 // CheckUser brings u into its normal form (times in UTC to the microsecond,
 // groups sorted) and says everything that is wrong with it.
 func (s *Schema) CheckUser(u *User) error {

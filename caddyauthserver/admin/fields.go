@@ -132,7 +132,7 @@ func (a *Admin) formValues(r *http.Request, typ string, fields []field, form url
 				if text = strings.TrimSpace(text); text == "" {
 					break
 				}
-				ref, err := manage.ResolveRef(tx, a.Schema, a.target(typ, f.Name), text)
+				ref, err := manage.ResolveRef(tx, a.Schema, a.Schema.Target(typ, f.Name), text)
 				if err != nil {
 					wrong[f.Name] = lang.Of(err)
 					continue
@@ -161,16 +161,6 @@ func (a *Admin) setAll(typ string, to setter, values [][2]string) error {
 		return invalid
 	}
 	return nil
-}
-
-// target is the object type that a relation points to.
-func (a *Admin) target(typ, name string) string {
-	for _, d := range a.Schema.Fields(typ) {
-		if d.Name == name && d.Type == store.Relation {
-			return d.Target
-		}
-	}
-	return ""
 }
 
 // posted has the fields show what was posted, and what is wrong with it.

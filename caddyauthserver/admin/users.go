@@ -80,10 +80,10 @@ func (a *Admin) query(tx store.ReadTx, values url.Values) (q store.UserQuery, re
 		f.Value = short(values.Get(f.Name))
 		if text := strings.TrimSpace(f.Value); text != "" {
 			name := strings.TrimPrefix(f.Name, relationParam)
-			ref, err := manage.ResolveRef(tx, a.Schema, a.target(store.UserType, name), text)
+			ref, err := manage.ResolveRef(tx, a.Schema, a.Schema.Target(store.UserType, name), text)
 			if err != nil {
 				f.Problem = lang.Of(err)
-				ref = store.Ref{Type: a.target(store.UserType, name)} // nobody's
+				ref = store.Ref{Type: a.Schema.Target(store.UserType, name)} // nobody's
 			}
 			if q.Field == "" {
 				q.Field, q.Ref = name, ref

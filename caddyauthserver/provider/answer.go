@@ -35,10 +35,8 @@ func (p *Provider) logFailure(r *http.Request, doing string, err error) {
 }
 
 // writeJSON answers a program.
-func writeJSON(w http.ResponseWriter, status int, v any) { writeEncoded(w, status, encodeJSON(v)) }
-
-// writeEncoded answers a program with what is JSON already.
-func writeEncoded(w http.ResponseWriter, status int, b []byte) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b := encodeJSON(v)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)

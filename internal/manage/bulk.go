@@ -65,7 +65,7 @@ func (m *Manager) regroupIn(tx store.WriteTx, p power, u *store.User, change fun
 	u.Groups = change(slices.Clone(u.Groups))
 	for _, g := range u.Groups {
 		if err := store.CheckGroup(g); err != nil {
-			return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("groups", err)}}
+			return wrongField(store.UserType, "groups", err)
 		}
 	}
 	slices.Sort(u.Groups)
@@ -92,7 +92,7 @@ func (m *Manager) RenameGroup(ctx context.Context, by Actor, from, to string, pr
 		err = store.CheckGroup(to)
 	}
 	if err != nil {
-		return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf("groups", err)}}
+		return wrongField(store.UserType, "groups", err)
 	}
 	if from == to {
 		return nil

@@ -94,7 +94,7 @@ func (m *Clients) Change(ctx context.Context, by Actor, id string, change func(*
 			return err
 		}
 		if before.Public != c.Public {
-			return &store.InvalidError{Type: "client", Problems: []store.Problem{store.ProblemOf("public", store.Mistakef("cannot be changed; register the client anew"))}}
+			return wrongField("client", "public", store.Mistakef("cannot be changed; register the client anew"))
 		}
 		if err := m.check(c); err != nil {
 			return err

@@ -149,17 +149,17 @@ func (m *Manager) rowUser(tx store.WriteTx, given map[string]string) (*store.Use
 	if text := strings.TrimSpace(given["id"]); text != "" {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, rowError("id", store.Mistakef("%q is no number", text))
+			return nil, wrongField(store.UserType, "id", store.Mistakef("%q is no number", text))
 		}
 		u, err := tx.User(id)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, rowError("id", store.Mistakef("there is no user %s", text))
+			return nil, wrongField(store.UserType, "id", store.Mistakef("there is no user %s", text))
 		}
 		return u, err
 	}
 	name := password.NormalUsername(given["username"])
 	if name == "" {
-		return nil, rowError("username", store.Mistakef("is missing"))
+		return nil, wrongField(store.UserType, "username", store.Mistakef("is missing"))
 	}
 	u, err := tx.UserByUsername(name)
 	if errors.Is(err, store.ErrNotFound) {
@@ -168,8 +168,9 @@ func (m *Manager) rowUser(tx store.WriteTx, given map[string]string) (*store.Use
 	return u, err
 }
 
-func rowError(field string, err error) error {
-	return &store.InvalidError{Type: store.UserType, Problems: []store.Problem{store.ProblemOf(field, err)}}
+// wrongField is an *store.InvalidError of one field.
+func wrongField(typ, field string, err error) error {
+	return &store.InvalidError{Type: typ, Problems: []store.Problem{store.ProblemOf(field, err)}}
 }
 
 // settable is a user or an object.
@@ -185,7 +186,7 @@ func (m *Manager) setRow(tx store.WriteTx, typ string, to settable, columns []st
 		if c == "id" || typ == store.UserType && keeps(c, text) {
 			continue
 		}
-		if target := m.relation(typ, c); target != "" && strings.TrimSpace(text) != "" {
+		if target := m.Schema.Target(typ, c); target != "" && strings.TrimSpace(text) != "" {
 			ref, err := ResolveRef(tx, m.Schema, target, text)
 			if err != nil {
 				invalid.Problems = append(invalid.Problems, store.ProblemOf(c, err))
@@ -215,16 +216,6 @@ func keeps(column, text string) bool {
 		return strings.TrimSpace(text) == "" // the id says who
 	}
 	return false
-}
-
-// relation is the type that a field points to, "" if it is no relation.
-func (m *Manager) relation(typ, name string) string {
-	for _, f := range m.Schema.Fields(typ) {
-		if f.Name == name && f.Type == store.Relation {
-			return f.Target
-		}
-	}
-	return ""
 }
 
 // differences are the fields in which two differ, in the order of the columns.

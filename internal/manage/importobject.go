@@ -54,17 +54,14 @@ func (m *Manager) importObject(tx store.WriteTx, p power, l *List, r row) (Line,
 
 // rowObject is what a line is about; nil for something new.
 func (m *Manager) rowObject(tx store.WriteTx, typ string, given map[string]string) (*store.Object, error) {
-	wrong := func(field string, err error) error {
-		return &store.InvalidError{Type: typ, Problems: []store.Problem{store.ProblemOf(field, err)}}
-	}
 	if text := strings.TrimSpace(given["id"]); text != "" {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, wrong("id", store.Mistakef("%q is no number", text))
+			return nil, wrongField(typ, "id", store.Mistakef("%q is no number", text))
 		}
 		o, err := tx.Object(store.Ref{Type: typ, ID: id})
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, wrong("id", store.Mistakef("there is no %s %s", typ, text))
+			return nil, wrongField(typ, "id", store.Mistakef("there is no %s %s", typ, text))
 		}
 		return o, err
 	}
@@ -84,7 +81,7 @@ func (m *Manager) rowObject(tx store.WriteTx, typ string, given map[string]strin
 	for _, o := range called {
 		names = append(names, Choice(m.Schema, o))
 	}
-	return nil, wrong(by, store.Mistakef("there are several: %s", strings.Join(names, ", ")))
+	return nil, wrongField(typ, by, store.Mistakef("there are several: %s", strings.Join(names, ", ")))
 }
 
 // objectsCalled are the objects of a type that have a value, up to maxChoices.
