@@ -79,6 +79,9 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 		if waited || at.Feed != b.Feed || at.View != b.View || b.Resync || b.Head > at.Upto {
 			s.meters.of(c.ID).told(len(b.Changes))
 			s.pulled.took(c.ID, len(b.Changes))
+			if resync {
+				s.heard(c.ID) // who is pushed to as well says there when it has everything
+			}
 			return Sign(b, key, s.cfg.Now())
 		}
 		select {

@@ -152,6 +152,7 @@ func (f *feeder) step(ctx context.Context) error {
 	f.at = &p
 	if f.settled {
 		f.filling.end(log, now)
+		f.server.pulled.end(f.server.cfg.Log, f.client.ID, now) // it may not ask again
 	}
 	if f.failed > 0 {
 		log.Info("a client takes changes again", "failures", f.failed)
