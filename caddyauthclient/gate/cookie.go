@@ -20,8 +20,8 @@ func secretCookie(h http.Header, name string) (string, bool) {
 		for len(line) > 0 {
 			var pair string
 			pair, line = owncookie.Next(line)
-			n, v, isPair := owncookie.Cut(pair)
-			if !isPair || n != name {
+			n, v := owncookie.Cut(pair)
+			if n != name {
 				continue
 			}
 			if found {
@@ -72,7 +72,7 @@ func removeCookies(h http.Header, o *origin) (others bool) {
 
 // isOthers says whether the pair is a cookie of another gate, or of a server.
 func (o *origin) isOthers(pair string) bool {
-	name, _, _ := owncookie.Cut(pair)
+	name, _ := owncookie.Cut(pair)
 	return owncookie.Named(name) && (o == nil || name != o.sessionCookie && name != o.browserCookie)
 }
 

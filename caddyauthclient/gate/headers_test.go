@@ -346,6 +346,7 @@ func FuzzCookies(f *testing.F) {
 	f.Add("a=1; s=" + good)
 	f.Add("s=" + good + "; s=" + good)
 	f.Add(`a="; s=x`)
+	f.Add("s=" + good + ";s")
 	f.Add("s=x;;t=y; =; b")
 	f.Add("caddyito-s=x;;__Host-caddyito-t=y; =; b; __Host-a=caddyito-s")
 	f.Fuzz(func(t *testing.T, line string) {

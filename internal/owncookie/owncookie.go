@@ -26,10 +26,11 @@ func Next(line string) (pair, rest string) {
 	return line, ""
 }
 
-// Cut is the name and the value of a pair, as those who read cookies take them.
-func Cut(pair string) (name, value string, ok bool) {
-	name, value, ok = strings.Cut(pair, "=")
-	return trim(name), trim(value), ok
+// Cut is the name and the value of a pair, as those who read cookies take them: a
+// name alone is a cookie without a value.
+func Cut(pair string) (name, value string) {
+	name, value, _ = strings.Cut(pair, "=")
+	return trim(name), trim(value)
 }
 
 // trim takes away what those who read cookies do.
@@ -66,7 +67,7 @@ func without(line string, remove func(name string) bool) string {
 	for rest := line; len(rest) > 0; {
 		var pair string
 		pair, rest = Next(rest)
-		if name, _, _ := Cut(pair); remove(name) {
+		if name, _ := Cut(pair); remove(name) {
 			removed = true
 			continue
 		}
