@@ -34,21 +34,38 @@ type Params struct {
 	Time uint32
 	// Threads is the degree of parallelism. Default 1.
 	Threads uint8
-	// Slots is how many hashes are made at once. Default GOMAXPROCS.
+	// Slots is how many hashes are made at once. By default the slots are those
+	// of the process, one for each core, which all Hashers share: however many
+	// servers a Caddy has, and while a reload has two of each.
 	Slots int
-	// Queue is how many may wait for a slot. Default 32 for each slot, which
-	// is about a second.
+	// Queue is how many may wait for a slot, where Slots is given. Default 32 for
+	// each slot, which is about a second.
 	Queue int
 }
 
 // Hasher hashes and verifies passwords. It is safe for concurrent use.
 type Hasher struct {
-	cost    cost
-	slots   chan struct{}
+	cost  cost
+	slots *slots
+	salt  []byte // of Dummy
+}
+
+// slots bounds how many hashes are made at once, and how many wait for that.
+type slots struct {
+	taken   chan struct{}
 	queue   int64
 	waiting atomic.Int64
-	salt    []byte // of Dummy
 }
+
+func newSlots(n, queue int) *slots {
+	if queue <= 0 {
+		queue = 32 * n
+	}
+	return &slots{taken: make(chan struct{}, n), queue: int64(queue)}
+}
+
+// ofProcess are the slots of the Hashers that have none of their own.
+var ofProcess = newSlots(runtime.GOMAXPROCS(0), 0)
 
 // New returns a Hasher. It panics if p asks for more than Verify would accept,
 // since such hashes could never be used.
@@ -66,18 +83,11 @@ func New(p Params) *Hasher {
 	if !c.allowed() {
 		panic(fmt.Sprintf("password.New: %d KiB, %d passes, %d threads are out of bounds", c.memory, c.time, c.threads))
 	}
-	if p.Slots <= 0 {
-		p.Slots = runtime.GOMAXPROCS(0)
+	h := &Hasher{cost: c, slots: ofProcess, salt: newSalt()}
+	if p.Slots > 0 {
+		h.slots = newSlots(p.Slots, p.Queue)
 	}
-	if p.Queue <= 0 {
-		p.Queue = 32 * p.Slots
-	}
-	return &Hasher{
-		cost:  c,
-		slots: make(chan struct{}, p.Slots),
-		queue: int64(p.Queue),
-		salt:  newSalt(),
-	}
+	return h
 }
 
 // Hash returns the hash of pw as a PHC string, under a new salt. The error is
@@ -88,7 +98,7 @@ func (h *Hasher) Hash(ctx context.Context, pw string) (string, error) {
 	}
 	salt := newSalt()
 	var key []byte
-	err := h.inSlot(ctx, func() { key = h.cost.argon2id(pw, salt, keyLength) })
+	err := h.slots.run(ctx, func() { key = h.cost.argon2id(pw, salt, keyLength) })
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +126,7 @@ func (h *Hasher) Verify(ctx context.Context, encoded, pw string) (ok, needsRehas
 		}
 		return false, false, err
 	}
-	if err := h.inSlot(ctx, func() { ok = stored.matches(pw) }); err != nil {
+	if err := h.slots.run(ctx, func() { ok = stored.matches(pw) }); err != nil {
 		return false, false, err
 	}
 	return ok, ok && !stored.current(h.cost), nil
@@ -128,34 +138,34 @@ func (h *Hasher) Dummy(ctx context.Context, pw string) error {
 	if len(pw) > MaxLength {
 		return nil
 	}
-	return h.inSlot(ctx, func() { h.cost.argon2id(pw, h.salt, keyLength) })
+	return h.slots.run(ctx, func() { h.cost.argon2id(pw, h.salt, keyLength) })
 }
 
-// inSlot runs f when one of the slots is free.
-func (h *Hasher) inSlot(ctx context.Context, f func()) error {
+// run runs f when one of the slots is free.
+func (s *slots) run(ctx context.Context, f func()) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("waiting to hash a password: %w", err)
 	}
 	select {
-	case h.slots <- struct{}{}:
+	case s.taken <- struct{}{}:
 	default:
-		if err := h.await(ctx); err != nil {
+		if err := s.await(ctx); err != nil {
 			return err
 		}
 	}
-	defer func() { <-h.slots }()
+	defer func() { <-s.taken }()
 	f()
 	return nil
 }
 
 // await takes a slot once there is one.
-func (h *Hasher) await(ctx context.Context) error {
-	defer h.waiting.Add(-1)
-	if h.waiting.Add(1) > h.queue {
+func (s *slots) await(ctx context.Context) error {
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > s.queue {
 		return ErrBusy
 	}
 	select {
-	case h.slots <- struct{}{}:
+	case s.taken <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("waiting to hash a password: %w", ctx.Err())

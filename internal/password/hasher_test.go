@@ -3,9 +3,11 @@ package password
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // cheap keeps the tests quick; what is promised does not depend on the cost.
@@ -151,13 +153,31 @@ func TestHostileHashes(t *testing.T) {
 
 // hold takes every slot of h and gives them back when called.
 func hold(h *Hasher) (release func()) {
-	for range cap(h.slots) {
-		h.slots <- struct{}{}
+	for range cap(h.slots.taken) {
+		h.slots.taken <- struct{}{}
 	}
 	return func() {
-		for range cap(h.slots) {
-			<-h.slots
+		for range cap(h.slots.taken) {
+			<-h.slots.taken
 		}
+	}
+}
+
+// A Caddy with three servers makes no more hashes at once than one with one.
+func TestSlotsAreTheProcess(t *testing.T) {
+	one, another := New(Params{}), New(Params{Memory: 64, Time: 1})
+	release := hold(one)
+	defer release()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if err := another.Dummy(ctx, "pw"); !errors.Is(err, context.Canceled) {
+		t.Errorf("all slots are taken by one Hasher, yet another hashed: %v", err)
+	}
+	if err := New(Params{Memory: 64, Time: 1, Slots: 1}).Dummy(t.Context(), "pw"); err != nil {
+		t.Errorf("one that has slots of its own: %v", err)
+	}
+	if n := cap(one.slots.taken); n != runtime.GOMAXPROCS(0) {
+		t.Errorf("%d slots", n)
 	}
 }
 
@@ -190,7 +210,7 @@ func TestBoundedQueue(t *testing.T) {
 		if err := h.Dummy(t.Context(), "pw"); err != nil {
 			t.Errorf("after the rush: %v", err)
 		}
-		if n := h.waiting.Load(); n != 0 {
+		if n := h.slots.waiting.Load(); n != 0 {
 			t.Errorf("%d are still counted as waiting", n)
 		}
 	})
