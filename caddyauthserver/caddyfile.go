@@ -127,15 +127,10 @@ func (s *Server) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		{Name: "breached_passwords", Read: directive.Text(&s.BreachedPasswords)},
 		{Name: "session", Read: directive.Sessions(&s.Session)},
 		{Name: "code_lifetime", Read: directive.Duration(&s.Lifetimes.Code)},
-		{Name: "access_token_lifetime", Read: directive.Duration(&s.Lifetimes.AccessToken)},
+		{Name: "access_token_lifetime", Read: lifetime(&s.Lifetimes.AccessToken, checkAccessTokenLifetime)},
 		{Name: "refresh_token_lifetime", Read: directive.Duration(&s.Lifetimes.RefreshToken)},
 		{Name: "refresh_grace", Read: s.Lifetimes.readRefreshGrace},
-		{Name: "signing_key_lifetime", Read: func(d *caddyfile.Dispenser) error {
-			if err := directive.Duration(&s.Lifetimes.SigningKey)(d); err != nil {
-				return err
-			}
-			return directive.Wrap(d, checkKeyLifetime(s.Lifetimes.SigningKey))
-		}},
+		{Name: "signing_key_lifetime", Read: lifetime(&s.Lifetimes.SigningKey, checkKeyLifetime)},
 	})
 	if err != nil || s.DeclaredSchema == nil {
 		return err // without a schema here, another auth_server may have it

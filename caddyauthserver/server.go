@@ -1,7 +1,6 @@
 package caddyauthserver
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -87,26 +86,6 @@ type Server struct {
 	issuer     string // once started
 }
 
-// Lifetimes of what the server issues.
-type Lifetimes struct {
-	// Code is how long a code can be redeemed. Default: 60 s.
-	Code caddy.Duration `json:"code,omitempty"`
-	// AccessToken is how long an access token is good for. Default: 10 minutes.
-	AccessToken caddy.Duration `json:"access_token,omitempty"`
-	// RefreshToken is how long a refresh token can wait to be used. Default: 30
-	// days.
-	RefreshToken caddy.Duration `json:"refresh_token,omitempty"`
-	// RefreshGrace is how long a client that shows a refresh token again, because
-	// the answer got lost or two of its processes asked at once, gets the same new
-	// one again, unless that was used. At most a minute; 0 is not at all, so that
-	// any reuse ends the client's access. Default: 10 s.
-	RefreshGrace *caddy.Duration `json:"refresh_grace,omitempty"`
-	// SigningKey is how long a key signs ID tokens before the next does, at least
-	// an hour. The next is published 10 minutes earlier; the last is kept for at
-	// least 30 days more. Default: 90 days.
-	SigningKey caddy.Duration `json:"signing_key,omitempty"`
-}
-
 // CaddyModule returns the Caddy module information.
 func (*Server) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
@@ -174,14 +153,7 @@ func (s *Server) Validate() error {
 	if err := s.checkSMTP(); err != nil {
 		return err
 	}
-	l := s.Lifetimes
-	if l.Code < 0 || l.AccessToken < 0 || l.RefreshToken < 0 {
-		return errors.New("lifetimes: must be longer than nothing")
-	}
-	if err := checkRefreshGrace(l.RefreshGrace); err != nil {
-		return err
-	}
-	if err := checkKeyLifetime(l.SigningKey); err != nil {
+	if err := s.Lifetimes.check(); err != nil {
 		return err
 	}
 	return s.checkClients(s.DeclaredSchema)

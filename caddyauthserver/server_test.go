@@ -24,6 +24,7 @@ func TestValidate(t *testing.T) {
 		{`{"brand": {"accent": "#12"}}`, "not a colour"},
 		{`{"session": {"idle": "2h", "absolute": "1h"}}`, "longer than absolute"},
 		{`{"lifetimes": {"code": -1}}`, "longer than nothing"},
+		{`{"lifetimes": {"access_token": "31d"}}`, "30d at the most"},
 		{`{"clients": [{"id": ""}]}`, "1 to 100 characters"},
 		{`{"clients": [{"id": "wiki", "redirect_uris": ["https://w.example/cb"]}]}`, "needs a secret"},
 		{`{"clients": [{"id": "wiki", "secret": "hunter2", "redirect_uris": ["https://w.example/cb"]}]}`, "has 7 bytes"},

@@ -170,12 +170,12 @@ func CheckTokenLifetime(d Duration) error {
 	return nil
 }
 
-// MaxAccessTokenLifetime is the longest a client's access tokens may live: APIs
+// MaxAccessTokenLifetime is the longest access tokens may live: APIs
 // check those that are signed with a key that is published no longer than that.
 const MaxAccessTokenLifetime = 30 * Duration(24*time.Hour)
 
-// CheckAccessTokenLifetime says what is wrong with how long a client's access tokens
-// live; 0 is that of the server.
+// CheckAccessTokenLifetime says what is wrong with how long access tokens live; 0 is
+// the default, for those of a client that of the server.
 func CheckAccessTokenLifetime(d Duration) error {
 	if d > MaxAccessTokenLifetime {
 		return Mistakef("access tokens live for %s at the most, not %s; for longer access give the client refresh tokens", MaxAccessTokenLifetime.Text(), d.Text())

@@ -67,7 +67,7 @@ type Config struct {
 
 	// CodeLifetime is how long a code can be redeemed. Default 60 s.
 	CodeLifetime time.Duration
-	// AccessTokenLifetime. Default 10 minutes.
+	// AccessTokenLifetime, up to 30 days. Default 10 minutes.
 	AccessTokenLifetime time.Duration
 	// RefreshTokenLifetime is how long a family can be refreshed without being
 	// used. Default 30 days.
@@ -166,6 +166,9 @@ func (c *Config) complete() error {
 	}
 	if c.SigningKeyLifetime < MinSigningKeyLifetime {
 		return fmt.Errorf("signing key lifetime %s: must be at least %s", c.SigningKeyLifetime, MinSigningKeyLifetime)
+	}
+	if err := store.CheckAccessTokenLifetime(store.Duration(c.AccessTokenLifetime)); err != nil {
+		return err
 	}
 	if c.RefreshGrace == 0 {
 		c.RefreshGrace = DefaultRefreshGrace

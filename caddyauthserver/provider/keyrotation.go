@@ -19,8 +19,8 @@ const (
 	// keyTended is how often keys are looked after.
 	keyTended = documentCached
 	// keyKept is how long at the least a key is kept after the next began to sign:
-	// as ID tokens come back as hints long after they expired, and as a client's access
-	// tokens may live.
+	// as ID tokens come back as hints long after they expired, and as access tokens may
+	// live.
 	keyKept = max(DefaultSessionAbsolute, time.Duration(store.MaxAccessTokenLifetime))
 )
 
@@ -117,7 +117,7 @@ func (p *Provider) rotateKeys(ctx context.Context, by store.AuditOrigin, due fun
 // deleteKeys deletes the keys whose successor has signed for longer than anything
 // they signed may be shown.
 func (p *Provider) deleteKeys(ctx context.Context) error {
-	kept := max(keyKept, p.AccessTokenLifetime, p.SessionAbsolute)
+	kept := max(keyKept, p.SessionAbsolute)
 	now := p.now()
 	outlived := func(keys []*store.SigningKey) (kids []string) {
 		for _, key := range keys {
