@@ -72,9 +72,44 @@ type ObjectQuery struct {
 	// Prefix is how one of the values that are text begins, ignoring case and
 	// surrounding space.
 	Prefix string
+	// Where are values that they have, each of them: of relations a Ref, of choices a
+	// string. They are compared as Schema reads them, which is needed for it.
+	Where  Fields
+	Schema *Schema
 	// After and Limit are as in UserQuery.
 	After string
 	Limit int
+}
+
+// Has says whether an object has the values of Where.
+func (q *ObjectQuery) Has(o *Object) bool {
+	if len(q.Where) == 0 {
+		return true
+	}
+	values := q.Schema.Read(q.Type, o.Fields)
+	for name, v := range q.Where {
+		if values[name] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Kept is one of the values of Where, a relation where there is any, that stands in
+// each record which has it: not one that is also the default of those without. ok is
+// false if there is none.
+func (q *ObjectQuery) Kept() (name string, v any, ok bool) {
+	for _, n := range sortedNames(q.Where) {
+		if _, relation := q.Where[n].(Ref); relation {
+			return n, q.Where[n], true
+		}
+	}
+	for _, n := range sortedNames(q.Where) {
+		if q.Schema.Read(q.Type, nil)[n] != q.Where[n] {
+			return n, q.Where[n], true
+		}
+	}
+	return "", nil, false
 }
 
 // ObjectPage is a page of objects.

@@ -22,7 +22,8 @@ import (
 //
 // Usernames and e-mail addresses are found in bUnique, and relations in bReference.
 // A page is read along one of these, or along all users, and what else was asked for
-// is looked up in the records.
+// is looked up in the records. What an object refers to, and which of its choices it
+// has, is found in the same way.
 
 const (
 	findName      = 'f'
@@ -375,13 +376,28 @@ func startAt(cursor string, sources []source) (first int, from []byte) {
 	return i, b[1:]
 }
 
+// objectSource is that of a query: no object stands in it twice, but for those that
+// have several texts with the prefix.
+func objectSource(q *store.ObjectQuery, prefix string) source {
+	if prefix != "" {
+		return source{findObject, bSearch, objectPrefix(q.Type, findText(prefix)), keyID, nil}
+	}
+	name, v, _ := q.Kept()
+	switch v := v.(type) {
+	case store.Ref:
+		return source{alongRelation, bReference, part(part(refKey(v), q.Type), name), keyID, nil}
+	case string:
+		if text := findText(v); text != "" {
+			return source{findObject, bSearch, append(objectPrefix(q.Type, text), 0), keyID, nil}
+		}
+	}
+	return source{alongAll, bObject, part(nil, q.Type), keyID, nil}
+}
+
 func (r *readTx) SearchObjects(q store.ObjectQuery) (*store.ObjectPage, error) {
 	page := &store.ObjectPage{Objects: []*store.Object{}}
 	prefix := store.CanonicalName(q.Prefix)
-	s := source{alongAll, bObject, part(nil, q.Type), keyID, nil}
-	if prefix != "" {
-		s = source{findObject, bSearch, objectPrefix(q.Type, findText(prefix)), keyID, nil}
-	}
+	s := objectSource(&q, prefix)
 	_, from := startAt(q.After, []source{s})
 	var err error
 	var last []byte
@@ -397,7 +413,7 @@ func (r *readTx) SearchObjects(q store.ObjectQuery) (*store.ObjectPage, error) {
 		if o, err = r.Object(store.Ref{Type: q.Type, ID: findID(k)}); err != nil {
 			return false
 		}
-		if prefix == "" || bytes.Equal(k, firstFind(o, prefix)) {
+		if q.Has(o) && (prefix == "" || bytes.Equal(k, firstFind(o, prefix))) {
 			page.Objects = append(page.Objects, o)
 		}
 		return true

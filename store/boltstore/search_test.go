@@ -71,6 +71,71 @@ func TestSearchLooksAtSoManyOnly(t *testing.T) {
 	}
 }
 
+// Objects of a value that few have are found at once, and a page of what has no place
+// of its own looks at so many only.
+func TestSearchLooksAtSoManyObjectsOnly(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "auth.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	schema := &store.Schema{Objects: []store.ObjectType{{Name: "country"}, {Name: "company", Fields: []store.Field{
+		{Name: "name", Type: store.Text}, {Name: "country", Type: store.Relation, Target: "country"},
+		{Name: "kind", Type: store.Choice, Choices: []string{"Buyer", "Seller"}}, {Name: "state", Type: store.Choice, Choices: []string{"open", "closed"}, Default: "open"},
+	}}}}
+	austria := store.Ref{Type: "country", ID: 1}
+	err = s.Update(t.Context(), func(tx store.WriteTx) error {
+		for i := range maxLook + 10 {
+			f := store.Fields{"name": fmt.Sprintf("company %05d", i), "kind": "Buyer", "state": "closed"}
+			if i == maxLook+9 {
+				f["kind"], f["country"] = "Seller", austria
+				delete(f, "state")
+			}
+			if err := tx.PutObject(&store.Object{Type: "company", Fields: f}, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what  string
+		q     store.ObjectQuery
+		pages int
+	}{
+		{"a relation", store.ObjectQuery{Where: store.Fields{"country": austria}}, 1},
+		{"a choice", store.ObjectQuery{Where: store.Fields{"kind": "Seller"}}, 1},
+		{"a relation and a choice", store.ObjectQuery{Where: store.Fields{"country": austria, "kind": "Seller"}}, 1},
+		{"a choice beside a default", store.ObjectQuery{Where: store.Fields{"kind": "Seller", "state": "open"}}, 1},
+		{"a default", store.ObjectQuery{Where: store.Fields{"state": "open"}}, 2},
+		{"a text and a relation", store.ObjectQuery{Prefix: "company", Where: store.Fields{"country": austria}}, 2},
+	} {
+		q := c.q
+		q.Type, q.Schema, q.Limit = "company", schema, 5
+		pages, found := 0, 0
+		for {
+			var page *store.ObjectPage
+			err := s.View(t.Context(), func(tx store.ReadTx) (err error) {
+				page, err = tx.SearchObjects(q)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages++
+			found += len(page.Objects)
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+		if pages != c.pages || found != 1 {
+			t.Errorf("%s: %d objects on %d pages, want 1 on %d", c.what, found, pages, c.pages)
+		}
+	}
+}
+
 // A database of an older version gets what it lacks when it is opened, also when that
 // was broken off before.
 func TestSearchInAnOlderDatabase(t *testing.T) {

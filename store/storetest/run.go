@@ -45,6 +45,7 @@ func Run(t *testing.T, open Open) {
 		{"search page by page", testSearchPages},
 		{"search follows", testSearchFollows},
 		{"search for objects", testSearchObjects},
+		{"search for objects by value", testSearchObjectsByValue},
 		{"groups", testGroups},
 		{"feed", testFeed},
 		{"feed under load", testFeedUnderLoad},

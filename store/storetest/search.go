@@ -242,3 +242,94 @@ func testSearchObjects(t *testing.T, p *place) {
 		t.Errorf("after it was deleted: %q", got)
 	}
 }
+
+// Objects are found by what they refer to and by their choices, as the schema reads
+// them, also together and with how a text begins.
+func testSearchObjectsByValue(t *testing.T, p *place) {
+	at := func(id int64) store.Ref { return store.Ref{Type: "country", ID: id} }
+	schema := &store.Schema{Objects: []store.ObjectType{
+		{Name: "country"},
+		{Name: "company", Fields: []store.Field{
+			{Name: "name", Type: store.Text},
+			{Name: "country", Type: store.Relation, Target: "country"}, {Name: "founded_in", Type: store.Relation, Target: "country"},
+			{Name: "kind", Type: store.Choice, Choices: []string{"Buyer", "Seller", strings.Repeat("long ", 20) + "A", strings.Repeat("long ", 20) + "B"}},
+			{Name: "state", Type: store.Choice, Choices: []string{"open", "closed"}, Default: "open"},
+		}},
+	}}
+	long := strings.Repeat("long ", 20)
+	for _, f := range []store.Fields{
+		{"name": "Acme", "country": at(1), "kind": "Buyer", "state": "open"},
+		{"name": "Buyer", "country": at(2), "kind": "Seller"},
+		{"name": "Acid", "country": at(1), "founded_in": at(2), "kind": "Seller", "state": "closed"},
+		{"name": "Beta", "founded_in": at(1), "kind": long + "A", "state": "gone"}, // which was a choice once
+		{"name": "Beth", "kind": long + "B"},
+		{"name": "Both", "kind": "buyer"}, // which never was one
+	} {
+		p.update(func(tx store.WriteTx) error { return tx.PutObject(&store.Object{Type: "company", Fields: f}, nil) })
+	}
+	p.update(func(tx store.WriteTx) error {
+		return tx.PutObject(&store.Object{Type: "companyx", Fields: store.Fields{"name": "Acne", "country": at(1), "kind": "Buyer"}}, nil)
+	})
+	names := func(q store.ObjectQuery, limit int) string {
+		q.Type, q.Schema, q.Limit = "company", schema, limit
+		var all []string
+		for range 100 {
+			page := must(p, func(tx store.ReadTx) (*store.ObjectPage, error) { return tx.SearchObjects(q) })
+			for _, o := range page.Objects {
+				all = append(all, o.Fields.Text("name"))
+			}
+			if q.After = page.Next; q.After == "" {
+				slices.Sort(all)
+				return strings.Join(all, " ")
+			}
+		}
+		t.Fatal("the pages have no end")
+		return ""
+	}
+	for _, c := range []struct {
+		q    store.ObjectQuery
+		want string
+	}{
+		{store.ObjectQuery{Where: store.Fields{"country": at(1)}}, "Acid Acme"},
+		{store.ObjectQuery{Where: store.Fields{"founded_in": at(1)}}, "Beta"},
+		{store.ObjectQuery{Where: store.Fields{"country": at(3)}}, ""},
+		{store.ObjectQuery{Where: store.Fields{"country": store.Ref{Type: "country"}}}, ""},
+		{store.ObjectQuery{Where: store.Fields{"country": at(1), "founded_in": at(2)}}, "Acid"},
+		{store.ObjectQuery{Where: store.Fields{"kind": "Seller"}}, "Acid Buyer"},
+		{store.ObjectQuery{Where: store.Fields{"kind": "Buyer"}}, "Acme"},
+		{store.ObjectQuery{Where: store.Fields{"kind": long + "B"}}, "Beth"},
+		{store.ObjectQuery{Where: store.Fields{"kind": "Seller", "country": at(1)}}, "Acid"},
+		{store.ObjectQuery{Where: store.Fields{"state": "closed"}}, "Acid"},
+		{store.ObjectQuery{Where: store.Fields{"state": "open"}}, "Acme Beta Beth Both Buyer"},
+		{store.ObjectQuery{Where: store.Fields{"state": "open", "kind": "Seller"}}, "Buyer"},
+		{store.ObjectQuery{Where: store.Fields{"nonsense": "open"}}, ""},
+		{store.ObjectQuery{Prefix: "ac", Where: store.Fields{"kind": "Buyer"}}, "Acme"},
+		{store.ObjectQuery{Prefix: "B", Where: store.Fields{"state": "open"}}, "Acme Beta Beth Both Buyer"}, // Acme is a Buyer
+		{store.ObjectQuery{Prefix: "b", Where: store.Fields{"country": at(1)}}, "Acme"},
+	} {
+		for _, limit := range []int{1, 2, 10} {
+			if got := names(c.q, limit); got != c.want {
+				t.Errorf("%q %v, %d at a time: %q; want %q", c.q.Prefix, c.q.Where, limit, got, c.want)
+			}
+		}
+	}
+	// One query's cursor shows nothing that another query asks not for.
+	page := must(p, func(tx store.ReadTx) (*store.ObjectPage, error) {
+		return tx.SearchObjects(store.ObjectQuery{Type: "company", Schema: schema, Where: store.Fields{"country": at(1)}, Limit: 1})
+	})
+	if got := names(store.ObjectQuery{Where: store.Fields{"kind": "Seller"}, After: page.Next}, 10); got != "Acid Buyer" {
+		t.Errorf("after another query's page: %q", got)
+	}
+	p.update(func(tx store.WriteTx) error {
+		o, err := tx.Object(store.Ref{Type: "company", ID: 1})
+		if err != nil {
+			return err
+		}
+		o.Fields["country"], o.Fields["kind"] = at(2), "Seller"
+		return tx.PutObject(o, nil)
+	})
+	p.reopen()
+	if got := names(store.ObjectQuery{Where: store.Fields{"country": at(1)}}, 10) + "|" + names(store.ObjectQuery{Where: store.Fields{"kind": "Seller"}}, 10); got != "Acid|Acid Acme Buyer" {
+		t.Errorf("after a change: %q", got)
+	}
+}
