@@ -15,7 +15,8 @@ import (
 	"github.com/caddyito/caddyito/internal/mail/mailtest"
 )
 
-// mailBox is a box that sends mail, and asks the group careful for a second factor.
+// mailBox is a box that sends mail, asks the group careful for a second factor, and
+// knows of companies in which country they are.
 type mailBox struct {
 	*box
 	post *mailtest.Server
@@ -29,6 +30,19 @@ func startMailBox(t *testing.T) *mailBox {
 			name Example
 		}
 		require_second_factor group careful
+		schema {
+			object company {
+				name             text required
+				primary_activity choice Buyer Seller Agent
+				country          country
+			}
+			object country {
+				name text required
+			}
+			user {
+				company company
+			}
+		}
 		smtp {
 			server   %s
 			from     "Example <auth@example.com>"

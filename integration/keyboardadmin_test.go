@@ -36,6 +36,7 @@ func administer(t *testing.T, scripts bool) {
 	a.lists(t)
 	a.groups()
 	a.objects()
+	a.listsOfObjects(t)
 	a.apps()
 	a.operations(t)
 }
@@ -119,9 +120,9 @@ func (a adminJourney) lists(t *testing.T) {
 	// Page by page, and many at once.
 	a.menu("users")
 	a.Type("#group-filter", "lot").Enter().Press("a[rel=next]").Shows("many-59")
-	a.pick("#rel_company", "Äst", "Ästhetik & Söhne")
+	a.pick("#by_company", "Äst", "Ästhetik & Söhne")
 	a.To("form[role=search] button").Enter().Shows("Nobody is found.")
-	a.Type("#rel_company", "").Type("#q", "many-0").Press("form[role=search] button")
+	a.Type("#by_company", "").Type("#q", "many-0").Press("form[role=search] button")
 	for _, op := range []string{"Disable", "Enable", "Sign out"} {
 		a.Tick("tbody tr:first-child input").Tick("tbody tr:nth-child(3) input").Choose("#op", op).Press("#bulk-submit").Shows("Done for all that were ticked.")
 	}
@@ -154,6 +155,47 @@ func (a adminJourney) objects() {
 	a.Type("#q", "Initech").Enter().Press("tbody a").Type("#name", "Initrode").Press("#form-submit").Shows("Initrode")
 	a.Type("#q", "Initrode").Enter().Press("tbody a").Press("a[href$='/delete']").Press("#delete-submit").Shows("Deleted.")
 	a.Type("#q", "Acme").Enter().Press("tbody a").Press("a[href$='/delete']").Shows("while others refer to it", "alice")
+}
+
+// lists of objects: one is brought in after a trial, filtered, and taken away; several
+// are deleted at once, but for what others refer to.
+func (a adminJourney) listsOfObjects(t *testing.T) {
+	a.b.auth("", "object", "create", "country", "name=Österreich")
+	a.menu("objects/company")
+	a.Press("a[href$='/import']").Shows("A file in CSV", "primary_activity")
+	file := filepath.Join(t.TempDir(), "companies.csv")
+	list := "name,primary_activity,country\n"
+	for i := range 60 {
+		list += fmt.Sprintf("Branch %02d,%s,1\n", i, []string{"Buyer", "Seller"}[i%2])
+	}
+	if err := os.WriteFile(file, []byte("name,nonsense\nx,y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.File("#file", file).Press("#import-try").Shows("nonsense")
+	if err := os.WriteFile(file, []byte(list+"Thieves,Thief,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.File("#file", file).Press("#import-try").Await(`document.querySelector("#import-submit")`).Shows("Would be created\n60", "With problems\n1")
+	a.Press("#import-submit").Await(`document.querySelector(".actions a")`).Shows("Created\n60")
+
+	a.menu("objects/company")
+	a.pick("#by_country", "Öst", "Österreich")
+	a.To("form[role=search] button").Enter().Press("a[rel=next]").Shows("Branch 59")
+	a.Choose("#by_primary_activity", "Seller").Press("form[role=search] button").Shows("Branch 01", "Österreich")
+	if csv := a.Downloads("a[href*='format=csv']"); strings.Count(csv, "Branch") != 30 || strings.Contains(csv, "Buyer") || strings.Contains(csv, "Ästhetik") {
+		t.Errorf("the list that is taken away is\n%s", csv)
+	}
+	a.Type("#by_country", "Atlantis").Enter().Shows("there is no country", "Nothing is found.")
+	a.Type("#by_country", "").Choose("#by_primary_activity", "All").Type("#q", "").Press("form[role=search] button").Shows("Acme", "Branch 00")
+	a.Tick("tbody tr:nth-child(3) input").Press("#bulk-submit").Shows("Nothing was deleted.")
+	a.Press("#bulk-submit").Shows("Nothing was deleted.").Tick("input[name=sure]").Press("#bulk-submit").Shows("Nothing was ticked")
+	a.Type("#q", "Acme").Enter().Tick("tbody tr:first-child input").Tick("input[name=sure]").Press("#bulk-submit").Shows("Acme was not deleted", "alice")
+	screenshot(t, a.ctx, "admin-objects-refused")
+	a.Type("#q", "Branch 1").Enter().Tick("tbody tr:first-child input").Tick("tbody tr:nth-child(3) input").Tick("input[name=sure]").Press("#bulk-submit").Shows("Done for all that were ticked.", "Branch 11", "Branch 13")
+	screenshot(t, a.ctx, "admin-objects")
+	a.Press("tbody a").Type("#name", "Branch XI").Press("#form-submit").Type("#q", "Branch XI").Enter().Press("tbody a").Shows("History", "object.change", "Branch XI")
+	screenshot(t, a.ctx, "admin-object")
+	a.Press("a[href$='/history']").Shows("History of Branch XI", "object.create").Press(".pager a[href*=audit]").Shows("object.create")
 }
 
 // apps are registered, changed, given a new secret, disabled and deleted.

@@ -182,7 +182,15 @@ func (a *Admin) exportObjects(w http.ResponseWriter, r *http.Request, v *visit) 
 		return err
 	}
 	values := r.URL.Query()
-	list, err := a.manage.ExportObjects(r.Context(), v.actor(), values.Get("format"), store.ObjectQuery{Type: typ, Prefix: short(values.Get("q"))})
+	var q store.ObjectQuery
+	err = a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
+		q, _, err = a.objectQuery(tx, typ, withoutPlace(values))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	list, err := a.manage.ExportObjects(r.Context(), v.actor(), values.Get("format"), q)
 	return a.sendList(w, r, v, typ, list, err)
 }
 

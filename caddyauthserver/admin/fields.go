@@ -29,7 +29,9 @@ type field struct {
 	Rows, Max int      // of a textarea, and of what is typed; 0: as usual
 	// Unmarked fields do not say that they are optional: their hint says what nothing
 	// means.
-	Unmarked      bool
+	Unmarked bool
+	// Filter fields narrow a list: one without a value asks for all.
+	Filter        bool
 	Pick          string // where a relation is searched for
 	Hint, Problem lang.Text
 	Required      bool
@@ -230,6 +232,10 @@ type formPage struct {
 	Invite, Mail, InLog bool
 	// DeleteURL leads to where what is edited can be deleted, "" if nowhere.
 	DeleteURL string
+	// Recent is what was done to what is edited, and HistoryURL leads to all of it; ""
+	// if that is not known here.
+	Recent     []auditRow
+	HistoryURL string
 	// Notice says what was done.
 	Notice lang.Text
 	// Seen stands for the values that the page was made of, "" for something new. It

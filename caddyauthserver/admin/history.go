@@ -18,11 +18,12 @@ const recentRecords = 10
 // others, while they had rights to, is for superusers to read.
 var ownDeeds = []string{"signin.", "session.", "password.", "factor.", "consent.", "device.", "setup."}
 
-// historyPage is all that a user did and that was done to them, newest first.
+// historyPage is all that a user did and that was done to them, or to an object, newest
+// first.
 type historyPage struct {
 	frame
-	User    *store.User
-	URL     string
+	Name    string
+	URL     string // where they are looked after
 	Records []auditRow
 	// First, Next and Log lead to the newest records, to older ones, and to the same
 	// in the audit log; "" where there is no need.
@@ -34,17 +35,49 @@ func (a *Admin) showHistory(_ http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
+	u, err := a.manage.Check(r.Context(), v.actor(), manage.ByID(id))
+	if err != nil {
+		return err
+	}
+	return a.historyPage(r, v, historyPage{Name: u.Name(), URL: a.userPath(id)}, store.UserParty(u), "users",
+		func(tx store.ReadTx, after store.AuditCursor) ([]auditRow, store.AuditCursor, error) {
+			return a.history(tx, v, u, after, pageSize)
+		})
+}
+
+func (a *Admin) showObjectHistory(_ http.ResponseWriter, r *http.Request, v *visit) error {
+	ref, err := a.objectRef(r)
+	if err != nil {
+		return err
+	}
+	var o *store.Object
+	err = a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
+		o, err = tx.Object(ref)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.historyPage(r, v, historyPage{Name: manage.Label(a.Schema, o), URL: a.objectPath(ref)}, store.ObjectParty(o), "objects/"+ref.Type,
+		func(tx store.ReadTx, after store.AuditCursor) ([]auditRow, store.AuditCursor, error) {
+			return a.objectHistory(tx, v, o, after, pageSize)
+		})
+}
+
+// historyPage shows the records that read finds.
+func (a *Admin) historyPage(r *http.Request, v *visit, page historyPage, of store.AuditParty, current string,
+	read func(store.ReadTx, store.AuditCursor) ([]auditRow, store.AuditCursor, error)) error {
 	after, err := store.ParseAuditCursor(r.URL.Query().Get("after"))
 	if err != nil {
 		return store.ErrNotFound
 	}
-	page := historyPage{frame: v.frame(), URL: a.userPath(id), Log: a.userLog(v, id)}
-	if page.User, err = a.manage.Check(r.Context(), v.actor(), manage.ByID(id)); err != nil {
-		return err
+	page.frame = v.frame()
+	if v.User.IsSuperuser { // to whom the log is open
+		page.Log = a.path("audit") + sameParty(of)
 	}
 	var next store.AuditCursor
 	err = a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
-		page.Records, next, err = a.history(tx, v, page.User, after, pageSize)
+		page.Records, next, err = read(tx, after)
 		return err
 	})
 	if err != nil {
@@ -56,15 +89,7 @@ func (a *Admin) showHistory(_ http.ResponseWriter, r *http.Request, v *visit) er
 	if !next.IsZero() {
 		page.Next = page.URL + "/history?" + url.Values{"after": {next.String()}}.Encode()
 	}
-	return v.show(http.StatusOK, "history", lang.T("History of %s", page.User.Username), "users", page)
-}
-
-// userLog is where the audit log shows nothing but a user, for whom it is open to.
-func (a *Admin) userLog(v *visit, id int64) string {
-	if !v.User.IsSuperuser {
-		return ""
-	}
-	return a.path("audit") + "?" + url.Values{"user": {strconv.FormatInt(id, 10)}}.Encode()
+	return v.show(http.StatusOK, "history", lang.T("History of %s", page.Name), current, page)
 }
 
 // history is what a user did and what was done to them, as far as the visitor may
@@ -77,35 +102,62 @@ func (a *Admin) history(tx store.ReadTx, v *visit, u *store.User, after store.Au
 	if !v.User.IsSuperuser {
 		records = forStaff(records, strconv.FormatInt(u.ID, 10))
 	}
-	return auditRows(records, func(p store.AuditParty) string {
+	return auditRows(records, a.toUsersBut(u.ID)), next, nil
+}
+
+// toUsersBut leads to users, but for the one whose page it is.
+func (a *Admin) toUsersBut(id int64) func(store.AuditParty) string {
+	return func(p store.AuditParty) string {
 		n, err := strconv.ParseInt(p.ID, 10, 64)
-		if p.Type != store.UserType || err != nil || n == u.ID {
+		if p.Type != store.UserType || err != nil || n == id {
 			return ""
 		}
 		return a.userPath(n)
-	}), next, nil
+	}
+}
+
+// objectHistory is what was done to an object. An app may be a party of the same name,
+// if a type is called client, so it is asked for deeds of this kind alone.
+func (a *Admin) objectHistory(tx store.ReadTx, v *visit, o *store.Object, after store.AuditCursor, limit int) ([]auditRow, store.AuditCursor, error) {
+	records, next, err := tx.Audit(&store.AuditQuery{Target: store.ObjectParty(o), Action: "object.", After: after}, limit)
+	if err != nil {
+		return nil, next, err
+	}
+	if !v.User.IsSuperuser {
+		for i, r := range records {
+			records[i] = ofOthers(r, strconv.FormatInt(v.User.ID, 10))
+		}
+	}
+	return auditRows(records, a.toUsersBut(0)), next, nil
 }
 
 // forStaff leaves what is of the user's own account, without from where others, who
 // may have more rights, did something to it.
 func forStaff(records []*store.AuditRecord, id string) (seen []*store.AuditRecord) {
-	is := func(p store.AuditParty) bool { return p.Type == store.UserType && p.ID == id }
 	for _, r := range records {
 		own := false
 		for _, kind := range ownDeeds {
 			own = own || strings.HasPrefix(string(r.Action), kind)
 		}
-		if !is(r.Target) && (!own || r.Target.Type == store.UserType) {
+		if !isUser(r.Target, id) && (!own || r.Target.Type == store.UserType) {
 			continue
 		}
-		if r.Actor.Type != "" && !is(r.Actor) {
-			shown := *r
-			shown.IP, shown.UserAgent = "", ""
-			r = &shown
-		}
-		seen = append(seen, r)
+		seen = append(seen, ofOthers(r, id))
 	}
 	return seen
+}
+
+func isUser(p store.AuditParty, id string) bool { return p.Type == store.UserType && p.ID == id }
+
+// ofOthers is a record without from where it was done, if that was by another than a
+// user.
+func ofOthers(r *store.AuditRecord, id string) *store.AuditRecord {
+	if r.Actor.Type == "" || isUser(r.Actor, id) {
+		return r
+	}
+	shown := *r
+	shown.IP, shown.UserAgent = "", ""
+	return &shown
 }
 
 // auditRow is a record of the audit log, as pages show it.

@@ -5,24 +5,33 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/caddyito/caddyito/internal/lang"
 	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
-// objectsPage lists objects of a type.
+// objectsPage lists objects of a type. It posts object (IDs), sure, and the query it was
+// shown for.
 type objectsPage struct {
 	frame
 	Title           lang.Text
 	Search, NewURL  string
+	Filters         []field
 	Action, NextURL string
+	// CSVURL and JSONURL lead to what is asked for as a file.
+	CSVURL, JSONURL string
 	Columns         []lang.Text
 	Rows            []objectRow
-	Notice          lang.Text
+	// Query is that of the page, without the place in it.
+	Query   string
+	Notice  lang.Text
+	Trouble []lang.Text
 }
 
 type objectRow struct {
+	ID         int64
 	Label, URL string
 	Values     []string
 }
@@ -36,20 +45,11 @@ func (a *Admin) objectType(r *http.Request) (string, error) {
 	return typ, nil
 }
 
-func (a *Admin) objectRef(r *http.Request) (store.Ref, error) {
-	typ, err := a.objectType(r)
-	if err != nil {
-		return store.Ref{}, err
-	}
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
-		return store.Ref{}, store.ErrNotFound
-	}
-	return store.Ref{Type: typ, ID: id}, nil
-}
-
-func (a *Admin) objectPath(ref store.Ref) string {
-	return a.path("objects/" + ref.Type + "/" + strconv.FormatInt(ref.ID, 10))
+// objectQuery reads which objects of a type are asked for.
+func (a *Admin) objectQuery(tx store.ReadTx, typ string, values url.Values) (q store.ObjectQuery, filters []field, err error) {
+	q = store.ObjectQuery{Type: typ, Prefix: short(values.Get("q")), Schema: a.Schema, Limit: pageSize}
+	filters, q.Where, err = a.filters(tx, typ, values)
+	return q, filters, err
 }
 
 func (a *Admin) listObjects(_ http.ResponseWriter, r *http.Request, v *visit) error {
@@ -57,21 +57,33 @@ func (a *Admin) listObjects(_ http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	list := a.path("objects/" + typ)
-	page := objectsPage{frame: v.frame(), Title: lang.Text{Key: typeLabel(typ)}, Search: short(r.URL.Query().Get("q")),
-		NewURL: list + "/new", Action: list, Notice: notice(r.URL.Query())}
+	return a.objectsPage(r, v, typ, http.StatusOK, r.URL.Query(), nil)
+}
+
+func (a *Admin) objectsPage(r *http.Request, v *visit, typ string, status int, values url.Values, trouble []lang.Text) error {
+	list, done := a.path("objects/"+typ), notice(values)
+	values = withoutPlace(values)
+	page := objectsPage{frame: v.frame(), Title: lang.Text{Key: typeLabel(typ)}, Search: values.Get("q"), NewURL: list + "/new", Action: list,
+		CSVURL: list + "/export?" + with(values, "format", "csv"), JSONURL: list + "/export?" + with(values, "format", "json"),
+		Query: values.Encode(), Notice: done, Trouble: trouble}
 	fields := a.Schema.Fields(typ)
 	for _, d := range fields {
 		page.Columns = append(page.Columns, lang.Text{Key: typeLabel(d.Name)})
 	}
-	err = a.Store.View(r.Context(), func(tx store.ReadTx) error {
-		found, err := tx.SearchObjects(store.ObjectQuery{Type: typ, Prefix: page.Search, After: r.URL.Query().Get("after"), Limit: pageSize})
+	err := a.Store.View(r.Context(), func(tx store.ReadTx) error {
+		q, filters, err := a.objectQuery(tx, typ, values)
 		if err != nil {
 			return err
 		}
+		q.After = r.URL.Query().Get("after")
+		found, err := tx.SearchObjects(q)
+		if err != nil {
+			return err
+		}
+		page.Filters = filters
 		page.Rows = nil
 		for _, o := range found.Objects {
-			row := objectRow{Label: manage.Label(a.Schema, o), URL: a.objectPath(store.Ref{Type: typ, ID: o.ID})}
+			row := objectRow{ID: o.ID, Label: manage.Label(a.Schema, o), URL: a.objectPath(store.Ref{Type: typ, ID: o.ID})}
 			values := a.Schema.Read(typ, o.Fields)
 			for _, d := range fields {
 				text, err := a.valueText(tx, values, d.Name)
@@ -83,14 +95,63 @@ func (a *Admin) listObjects(_ http.ResponseWriter, r *http.Request, v *visit) er
 			page.Rows = append(page.Rows, row)
 		}
 		if found.Next != "" {
-			page.NextURL = list + "?" + url.Values{"q": {page.Search}, "after": {found.Next}}.Encode()
+			page.NextURL = list + "?" + with(values, "after", found.Next)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "objects", page.Title, "objects/"+typ, page)
+	return v.show(status, "objects", page.Title, "objects/"+typ, page)
+}
+
+// deleteObjects deletes all that were ticked. What others refer to stays, while the rest
+// goes; the page says which, and who does.
+func (a *Admin) deleteObjects(w http.ResponseWriter, r *http.Request, v *visit) error {
+	typ, err := a.objectType(r)
+	if err != nil {
+		return err
+	}
+	back, err := url.ParseQuery(v.form.Get("query"))
+	if err != nil {
+		back = url.Values{}
+	}
+	if !v.signedInWithin(changeWithin) {
+		return nil
+	}
+	if v.form.Get("sure") == "" {
+		return a.objectsPage(r, v, typ, http.StatusUnprocessableEntity, back, []lang.Text{lang.T("Nothing was deleted. Tick “Yes, delete for good” to do so.")})
+	}
+	var refs []store.Ref
+	for _, text := range v.form["object"] {
+		if id, err := strconv.ParseInt(text, 10, 64); err == nil {
+			refs = append(refs, store.Ref{Type: typ, ID: id})
+		}
+	}
+	gone, needed, err := a.manage.DeleteObjects(r.Context(), v.actor(), refs)
+	a.Logger.Info("objects deleted together", "type", typ, "by", v.User.ID, "done", gone, "refused", len(needed))
+	if err != nil {
+		return err
+	}
+	if len(needed) > 0 {
+		var trouble []lang.Text
+		for _, n := range needed {
+			text := lang.T("%s was not deleted, since these refer to it: %s", n.Name, strings.Join(n.By, ", "))
+			if n.More {
+				text = lang.T("%s was not deleted, since others refer to it, of whom these are the first: %s", n.Name, strings.Join(n.By, ", "))
+			}
+			trouble = append(trouble, text)
+		}
+		return a.objectsPage(r, v, typ, http.StatusUnprocessableEntity, back, trouble)
+	}
+	done := "many"
+	if len(refs) == 0 {
+		done = "nothing"
+	}
+	query := withoutPlace(back)
+	query.Set("done", done)
+	a.goTo(w, "objects/"+typ, query)
+	return nil
 }
 
 // valueText is a value as a list shows it: of a relation what it points to.
@@ -107,189 +168,4 @@ func (a *Admin) valueText(tx store.ReadTx, values store.Fields, name string) (st
 		return "", err
 	}
 	return manage.Label(a.Schema, o), nil
-}
-
-func (a *Admin) newObjectPage(r *http.Request, v *visit) (page formPage, typ string, err error) {
-	if typ, err = a.objectType(r); err != nil {
-		return page, typ, err
-	}
-	list := a.path("objects/" + typ)
-	page = formPage{frame: v.frame(), Title: lang.T("New entry: %s", typeLabel(typ)), Action: list + "/new", Back: list, Button: lang.T("Create")}
-	err = a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
-		page.Fields, err = a.schemaFields(tx, typ, a.Schema.Read(typ, nil))
-		return err
-	})
-	return page, typ, err
-}
-
-func (a *Admin) newObject(_ http.ResponseWriter, r *http.Request, v *visit) error {
-	page, typ, err := a.newObjectPage(r, v)
-	if err != nil {
-		return err
-	}
-	return v.show(http.StatusOK, "form", page.Title, "objects/"+typ, page)
-}
-
-func (a *Admin) createObject(w http.ResponseWriter, r *http.Request, v *visit) error {
-	page, typ, err := a.newObjectPage(r, v)
-	if err != nil {
-		return err
-	}
-	return a.saveObject(w, r, v, page, typ, func(values [][2]string) error {
-		o := &store.Object{Type: typ}
-		if err := a.setAll(typ, o, values); err != nil {
-			return err
-		}
-		o, err := a.manage.CreateObject(r.Context(), v.actor(), o)
-		if err == nil {
-			a.Logger.Info("object created", "type", typ, "id", o.ID, "by", v.User.ID)
-		}
-		return err
-	})
-}
-
-// saveObject has a form saved, and shows it again with what is wrong.
-func (a *Admin) saveObject(w http.ResponseWriter, r *http.Request, v *visit, page formPage, typ string, save func([][2]string) error) error {
-	values, wrong, err := a.formValues(r, typ, page.Fields, v.form)
-	if err != nil {
-		return err
-	}
-	if len(wrong) == 0 {
-		if err := save(values); err != nil && !wrong.add(err) {
-			return err
-		}
-	}
-	if len(wrong) > 0 {
-		page.wrongForm(v.form, wrong)
-		return v.show(http.StatusUnprocessableEntity, "form", lang.T("Error: %s", page.Title), "objects/"+typ, page)
-	}
-	a.goTo(w, "objects/"+typ, url.Values{"done": {"saved"}})
-	return nil
-}
-
-func (a *Admin) editObjectPage(r *http.Request, v *visit) (page formPage, ref store.Ref, err error) {
-	if ref, err = a.objectRef(r); err != nil {
-		return page, ref, err
-	}
-	err = a.Store.View(r.Context(), func(tx store.ReadTx) error {
-		o, err := tx.Object(ref)
-		if err != nil {
-			return err
-		}
-		page = formPage{frame: v.frame(), Title: lang.T("Edit %s", manage.Label(a.Schema, o)), Action: a.objectPath(ref), Back: a.path("objects/" + ref.Type),
-			Button: lang.T("Save"), DeleteURL: a.objectPath(ref) + "/delete"}
-		page.Fields, err = a.schemaFields(tx, ref.Type, a.Schema.Read(ref.Type, o.Fields))
-		page.Seen = seenOf(page.Fields)
-		return err
-	})
-	return page, ref, err
-}
-
-func (a *Admin) editObject(_ http.ResponseWriter, r *http.Request, v *visit) error {
-	page, ref, err := a.editObjectPage(r, v)
-	if err != nil {
-		return err
-	}
-	return v.show(http.StatusOK, "form", page.Title, "objects/"+ref.Type, page)
-}
-
-func (a *Admin) changeObject(w http.ResponseWriter, r *http.Request, v *visit) error {
-	page, ref, err := a.editObjectPage(r, v)
-	if err != nil {
-		return err
-	}
-	if page.overtaken(v.form) {
-		page.sayOvertaken()
-		return v.show(http.StatusConflict, "form", lang.T("Error: %s", page.Title), "objects/"+ref.Type, page)
-	}
-	return a.saveObject(w, r, v, page, ref.Type, func(values [][2]string) error {
-		_, err := a.manage.ChangeObject(r.Context(), v.actor(), ref, func(o *store.Object) error { return a.setAll(ref.Type, o, values) })
-		if err == nil {
-			a.Logger.Info("object changed", "type", ref.Type, "id", ref.ID, "by", v.User.ID)
-		}
-		return err
-	})
-}
-
-// maxReferrers is how many are named that refer to what is to be deleted.
-const maxReferrers = 20
-
-func (a *Admin) askDeleteObject(_ http.ResponseWriter, r *http.Request, v *visit) error {
-	return a.confirmDeleteObject(r, v, http.StatusOK)
-}
-
-// confirmDeleteObject asks, or says who is in the way.
-func (a *Admin) confirmDeleteObject(r *http.Request, v *visit, status int) error {
-	ref, err := a.objectRef(r)
-	if err != nil {
-		return err
-	}
-	page := confirmPage{frame: v.frame(), Action: a.objectPath(ref) + "/delete", Back: a.objectPath(ref), Text: lang.T("This cannot be undone.")}
-	err = a.Store.View(r.Context(), func(tx store.ReadTx) error {
-		o, err := tx.Object(ref)
-		if err != nil {
-			return err
-		}
-		page.Title = lang.T("Delete %s?", manage.Label(a.Schema, o))
-		by, err := tx.Referrers(ref, maxReferrers+1)
-		if err != nil {
-			return err
-		}
-		page.Referrers, err = a.referrers(tx, by)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if len(page.Referrers) > 0 {
-		page.Alert = lang.T("This cannot be deleted while others refer to it. Change or delete those first:")
-		if len(page.Referrers) > maxReferrers {
-			page.Referrers = page.Referrers[:maxReferrers]
-			page.Alert = lang.T("This cannot be deleted while others refer to it, of whom these are the first:")
-		}
-	}
-	return v.show(status, "confirm", page.Title, "objects/"+ref.Type, page)
-}
-
-func (a *Admin) referrers(tx store.ReadTx, by []store.Referrer) ([]fact, error) {
-	var list []fact
-	for _, b := range by {
-		f := fact{Label: lang.Text{Key: typeLabel(b.Field)}}
-		if b.Type == store.UserType {
-			u, err := tx.User(b.ID)
-			if err != nil {
-				return nil, err
-			}
-			f.Value, f.URL = u.Username, a.userPath(u.ID)
-		} else {
-			ref := store.Ref{Type: b.Type, ID: b.ID}
-			o, err := tx.Object(ref)
-			if err != nil {
-				return nil, err
-			}
-			f.Value, f.URL = manage.Label(a.Schema, o), a.objectPath(ref)
-		}
-		list = append(list, f)
-	}
-	return list, nil
-}
-
-func (a *Admin) deleteObject(w http.ResponseWriter, r *http.Request, v *visit) error {
-	ref, err := a.objectRef(r)
-	if err != nil {
-		return err
-	}
-	if !v.signedInWithin(changeWithin) {
-		return nil
-	}
-	err = a.manage.DeleteObject(r.Context(), v.actor(), ref)
-	if _, ok := errors.AsType[*store.ReferencedError](err); ok {
-		return a.confirmDeleteObject(r, v, http.StatusConflict)
-	}
-	if err != nil {
-		return err
-	}
-	a.Logger.Info("object deleted", "type", ref.Type, "id", ref.ID, "by", v.User.ID)
-	a.goTo(w, "objects/"+ref.Type, url.Values{"done": {"deleted"}})
-	return nil
 }

@@ -94,8 +94,8 @@ func TestListSearchesFiltersAndPages(t *testing.T) {
 	})
 	b := s.as("root")
 	for query, want := range map[string]int{
-		"": 126, "q=many": 120, "q=many00": 10, "q=LOVELACE": 1, "q=ada%40": 1, "group=many": 120, "group=editors": 1, "rel_company=Acme": 120,
-		"rel_company=1&q=many00": 10, "rel_company=Nobody": 0, "status=disabled": 60, "status=staff": 3, "status=superuser": 2, "status=odd": 126,
+		"": 126, "q=many": 120, "q=many00": 10, "q=LOVELACE": 1, "q=ada%40": 1, "group=many": 120, "group=editors": 1, "by_company=Acme": 120,
+		"by_company=1&q=many00": 10, "by_company=Nobody": 0, "status=disabled": 60, "status=staff": 3, "status=superuser": 2, "status=odd": 126,
 		"q=many&status=active": 60, "after=garbage": 126,
 	} {
 		target, got := "/o/admin/users?"+query, 0

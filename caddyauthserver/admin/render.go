@@ -8,7 +8,7 @@ import (
 )
 
 // scripts are those of templates that have one.
-var scripts = map[string]template.JS{"users": pickScript, "form": pickScript}
+var scripts = map[string]template.JS{"users": pickScript, "objects": pickScript, "form": pickScript}
 
 // models are what the templates see, by their names.
 var models = map[string]any{

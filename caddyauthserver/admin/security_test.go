@@ -123,6 +123,7 @@ func TestEveryChangeNeedsItsToken(t *testing.T) {
 		deed{"create an object", "/o/admin/objects/company/new", url.Values{"name": {"Beta"}}, func(s *server) bool { return s.company(2) != nil }},
 		deed{"change an object", "/o/admin/objects/company/1", url.Values{"name": {"Beta"}}, func(s *server) bool { return s.company(1).Fields.Text("name") != "Acme" }},
 		deed{"delete an object", "/o/admin/objects/company/1/delete", url.Values{}, func(s *server) bool { return s.company(1) == nil }},
+		deed{"delete objects together", "/o/admin/objects/company", url.Values{"object": {"1"}, "sure": {"1"}}, func(s *server) bool { return s.company(1) == nil }},
 		deed{"rename a group", "/o/admin/groups/edit", url.Values{"name": {"editors"}, "new_name": {"x"}, "action": {"rename"}}, func(s *server) bool { return s.user("ada").Groups[0] != "editors" }},
 		deed{"bring in a list", "/o/admin/jobs/x", url.Values{}, nil},
 	)
@@ -166,9 +167,9 @@ func TestNothingShownIsMarkup(t *testing.T) {
 		object := fmt.Sprintf("/o/admin/objects/company/%d", company.ID)
 		for _, path := range []string{
 			s.userURL("ada") + "/password",
-			"/o/admin/users", "/o/admin/users?q=" + q, "/o/admin/users?group=" + q, "/o/admin/users?rel_company=" + q, "/o/admin/users?status=" + q, "/o/admin/users?done=" + q,
+			"/o/admin/users", "/o/admin/users?q=" + q, "/o/admin/users?group=" + q, "/o/admin/users?by_company=" + q, "/o/admin/users?status=" + q, "/o/admin/users?done=" + q,
 			s.userURL("ada"), s.userURL("ada") + "/history", s.userURL("ada") + "/edit", s.userURL("ada") + "/delete", "/o/admin/groups", "/o/admin/groups/edit?name=" + q,
-			"/o/admin/objects/company/import", "/o/admin/objects/company", "/o/admin/objects/company?q=" + q, object, object + "/delete",
+			"/o/admin/objects/company/import", "/o/admin/objects/company", "/o/admin/objects/company?q=" + q, "/o/admin/objects/company?by_primary_activity=" + q, object, object + "/delete", object + "/history",
 		} {
 			a := by.get(path)
 			if a.StatusCode != 200 && a.StatusCode != 409 {
@@ -176,6 +177,11 @@ func TestNothingShownIsMarkup(t *testing.T) {
 			}
 			onlyOurs(t, path, a)
 		}
+		needed := by.post("/o/admin/objects/company", by.get("/o/admin/objects/company").form("object", fmt.Sprint(company.ID), "sure", "1", "query", "q="+q))
+		if needed.StatusCode != 422 {
+			t.Errorf("%s is deleted: %d", x, needed.StatusCode)
+		}
+		onlyOurs(t, "what is still needed", needed)
 		form := by.get("/o/admin/users/new").form("username", x, "email", x, "first_name", x+"\x00", "groups", x, "company", x)
 		onlyOurs(t, "the form with "+x, by.post("/o/admin/users/new", form))
 	}

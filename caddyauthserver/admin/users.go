@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -63,40 +64,20 @@ var statusTexts = map[store.UserStatus]lang.Text{
 func (a *Admin) query(tx store.ReadTx, values url.Values) (q store.UserQuery, relations []field, err error) {
 	q = store.UserQuery{
 		Prefix: short(values.Get("q")), Group: values.Get("group"), Status: store.UserStatus(values.Get("status")),
-		After: values.Get("after"), Limit: pageSize,
+		Limit: pageSize,
 	}
 	if !slices.Contains(store.UserStatuses, q.Status) {
 		q.Status = store.StatusAny
 	}
-	fields, err := a.schemaFields(tx, store.UserType, nil)
-	if err != nil {
-		return q, nil, err
-	}
-	for _, f := range fields {
-		if f.Kind != "relation" {
-			continue
+	relations, where, err := a.filters(tx, store.UserType, values)
+	for _, f := range relations {
+		name := strings.TrimPrefix(f.Name, filterParam)
+		if ref, ok := where[name].(store.Ref); ok && q.Field == "" {
+			q.Field, q.Ref = name, ref
 		}
-		f.Name, f.Hint, f.Required = relationParam+f.Name, lang.Text{}, false
-		f.Value = short(values.Get(f.Name))
-		if text := strings.TrimSpace(f.Value); text != "" {
-			name := strings.TrimPrefix(f.Name, relationParam)
-			ref, err := manage.ResolveRef(tx, a.Schema, a.Schema.Target(store.UserType, name), text)
-			if err != nil {
-				f.Problem = lang.Of(err)
-				ref = store.Ref{Type: a.Schema.Target(store.UserType, name)} // nobody's
-			}
-			if q.Field == "" {
-				q.Field, q.Ref = name, ref
-			}
-		}
-		relations = append(relations, f)
 	}
-	return q, relations, nil
+	return q, relations, err
 }
-
-// relationParam begins the parameters that filter by a relation, whose names are the
-// schema's.
-const relationParam = "rel_"
 
 // short keeps what people search for to what can be found.
 func short(s string) string { return s[:min(len(s), 300)] }
@@ -109,26 +90,19 @@ func (a *Admin) usersPage(r *http.Request, v *visit, status int, values url.Valu
 	page := usersPage{frame: v.frame(), Notice: notice(values), Trouble: trouble}
 	values = withoutPlace(values)
 	page.Query = usersQuery{values.Get("q"), values.Get("group"), values.Get("status"), values.Encode()}
-	page.CSVURL, page.JSONURL = a.exportURL(values, "csv"), a.exportURL(values, "json")
+	page.CSVURL, page.JSONURL = a.path("users/export")+"?"+with(values, "format", "csv"), a.path("users/export")+"?"+with(values, "format", "json")
 	err := a.Store.View(r.Context(), func(tx store.ReadTx) (err error) {
 		var q store.UserQuery
-		asked := url.Values{"after": {r.URL.Query().Get("after")}}
-		for name := range values {
-			asked[name] = values[name]
-		}
-		if q, page.Relations, err = a.query(tx, asked); err != nil {
+		if q, page.Relations, err = a.query(tx, values); err != nil {
 			return err
 		}
+		q.After = r.URL.Query().Get("after")
 		found, err := tx.SearchUsers(q)
 		if err != nil {
 			return err
 		}
 		if found.Next != "" {
-			next := url.Values{"after": {found.Next}}
-			for name := range values {
-				next[name] = values[name]
-			}
-			page.NextURL = a.path("users") + "?" + next.Encode()
+			page.NextURL = a.path("users") + "?" + with(values, "after", found.Next)
 		}
 		page.Rows, err = a.userRows(tx, v, found.Users)
 		return err
@@ -146,21 +120,19 @@ func (a *Admin) usersPage(r *http.Request, v *visit, status int, values url.Valu
 	return v.show(status, "users", lang.T("Users"), "users", page)
 }
 
-// exportURL is a whole address: in the middle of one a template takes a query for text
-// of its own, and escapes it.
-func (a *Admin) exportURL(values url.Values, format string) string {
-	to := url.Values{"format": {format}}
-	for name := range values {
-		to[name] = values[name]
-	}
-	return a.path("users/export") + "?" + to.Encode()
+// with is a query with one more parameter. Whole addresses are made of it here: in the
+// middle of one a template takes a query for text of its own, and escapes it.
+func with(values url.Values, name, value string) string {
+	more := maps.Clone(values)
+	more.Set(name, value)
+	return more.Encode()
 }
 
 // withoutPlace is the query without where in the list one is, and what was done.
 func withoutPlace(values url.Values) url.Values {
 	out := url.Values{}
 	for name, v := range values {
-		known := name == "q" || name == "group" || name == "status" || strings.HasPrefix(name, relationParam)
+		known := name == "q" || name == "group" || name == "status" || strings.HasPrefix(name, filterParam)
 		if known && v[0] != "" {
 			out[name] = v[:1]
 		}
@@ -281,6 +253,7 @@ func notice(values url.Values) lang.Text {
 		"created":  lang.T("Created."),
 		"deleted":  lang.T("Deleted."),
 		"many":     lang.T("Done for all that were ticked."),
+		"nothing":  lang.T("Nothing was ticked, so nothing was done."),
 		"none":     lang.T("Nobody was ticked, so nothing was done."),
 		"password": lang.T("The password is set, and the person signed out everywhere."),
 		"mailed":   lang.T("The link was sent by mail."),

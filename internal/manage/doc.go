@@ -16,6 +16,6 @@
 // fails or changes nothing leaves none.
 //
 // list.go reads lists of users and of objects, import.go and importobject.go bring one
-// in, export.go writes one as csv.go has it; bulk.go does one thing to many. overview.go
+// in, export.go writes one as csv.go has it, filter.go says by what; bulk.go does one thing to many. overview.go
 // counts, and says who is in trouble.
 package manage

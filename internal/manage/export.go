@@ -24,10 +24,11 @@ type Export struct {
 	// ContentType and FileName are what HTTP says of it.
 	ContentType, FileName string
 
+	store   store.Store
 	format  string
 	columns []string
 	// page is one of the list, and the place of the next, "" after the last.
-	page func(ctx context.Context, after string) (records []record, next string, err error)
+	page func(tx store.ReadTx, after string) (records []record, next string, err error)
 }
 
 // record is one of a list: its cells by column, and itself as the admin API shows it.
@@ -43,51 +44,53 @@ func (m *Manager) ExportUsers(ctx context.Context, by Actor, format string, q st
 	if q.Field != "" {
 		about = append(about, store.AuditChange{Field: q.Field, New: q.Ref.String()})
 	}
-	e := &Export{FileName: "users." + format, columns: Columns(m.Schema, store.UserType)}
-	e.page = func(ctx context.Context, after string) (records []record, next string, err error) {
+	e := &Export{FileName: "users", columns: Columns(m.Schema, store.UserType)}
+	e.page = func(tx store.ReadTx, after string) (records []record, next string, err error) {
 		q.After, q.Limit = after, exportStep
-		err = m.Store.View(ctx, func(tx store.ReadTx) error {
-			page, err := tx.SearchUsers(q)
-			if err != nil {
-				return err
-			}
-			records, next = nil, page.Next
-			for _, u := range page.Users {
-				u.Fields = m.Schema.Read(store.UserType, u.Fields)
-				records = append(records, record{userCells(m.Schema, u), u})
-			}
-			return nil
-		})
-		return records, next, err
+		page, err := tx.SearchUsers(q)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, u := range page.Users {
+			u.Fields = m.Schema.Read(store.UserType, u.Fields)
+			records = append(records, record{userCells(m.Schema, u), u})
+		}
+		return records, page.Next, nil
 	}
 	return e, m.beginExport(ctx, by, e, format, store.ActionUserExport, store.AuditParty{}, about)
 }
 
 // ExportObjects begins a list of all objects that a query finds, in the same way.
 func (m *Manager) ExportObjects(ctx context.Context, by Actor, format string, q store.ObjectQuery) (*Export, error) {
-	e := &Export{FileName: q.Type + "." + format, columns: Columns(m.Schema, q.Type)}
-	e.page = func(ctx context.Context, after string) (records []record, next string, err error) {
-		q.After, q.Limit = after, exportStep
-		err = m.Store.View(ctx, func(tx store.ReadTx) error {
-			page, err := tx.SearchObjects(q)
-			if err != nil {
-				return err
-			}
-			records, next = nil, page.Next
-			for _, o := range page.Objects {
-				o.Fields = m.Schema.Read(q.Type, o.Fields)
-				records = append(records, record{objectCells(m.Schema, o), o})
-			}
-			return nil
-		})
-		return records, next, err
+	q.Schema = m.Schema
+	about := []store.AuditChange{{Field: "search", New: q.Prefix}}
+	for _, f := range FilterFields(m.Schema, q.Type) {
+		switch v := q.Where[f.Name].(type) {
+		case store.Ref:
+			about = append(about, store.AuditChange{Field: f.Name, New: v.String()})
+		case string:
+			about = append(about, store.AuditChange{Field: f.Name, New: v})
+		}
 	}
-	return e, m.beginExport(ctx, by, e, format, store.ActionObjectExport, store.AuditParty{Type: q.Type}, []store.AuditChange{{Field: "search", New: q.Prefix}})
+	e := &Export{FileName: q.Type, columns: Columns(m.Schema, q.Type)}
+	e.page = func(tx store.ReadTx, after string) (records []record, next string, err error) {
+		q.After, q.Limit = after, exportStep
+		page, err := tx.SearchObjects(q)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, o := range page.Objects {
+			o.Fields = m.Schema.Read(q.Type, o.Fields)
+			records = append(records, record{objectCells(m.Schema, o), o})
+		}
+		return records, page.Next, nil
+	}
+	return e, m.beginExport(ctx, by, e, format, store.ActionObjectExport, store.AuditParty{Type: q.Type}, about)
 }
 
-// beginExport writes down who takes what along.
+// beginExport has a list be of that format, and writes down who takes what along.
 func (m *Manager) beginExport(ctx context.Context, by Actor, e *Export, format string, action store.AuditAction, what store.AuditParty, about []store.AuditChange) error {
-	e.format, e.ContentType = format, formats[format]
+	e.store, e.format, e.ContentType, e.FileName = m.Store, format, formats[format], e.FileName+"."+format
 	if e.ContentType == "" {
 		return fmt.Errorf("format %q: %w", format, ErrFormat)
 	}
@@ -109,7 +112,12 @@ func (e *Export) Write(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	for after := ""; ; {
-		records, next, err := e.page(ctx, after)
+		var records []record
+		var next string
+		err := e.store.View(ctx, func(tx store.ReadTx) (err error) {
+			records, next, err = e.page(tx, after)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,10 @@
 package manage
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -56,9 +59,79 @@ func (m *Manager) DeleteObject(ctx context.Context, by Actor, ref store.Ref) err
 		if err != nil {
 			return err
 		}
-		if err := store.RemoveObject(tx, ref); err != nil {
-			return err
-		}
-		return store.Audit(tx, m.origin(p), store.ActionObjectDelete, store.ObjectParty(o))
+		return m.deleteObject(tx, p, o)
 	})
+}
+
+func (m *Manager) deleteObject(tx store.WriteTx, p power, o *store.Object) error {
+	if err := store.RemoveObject(tx, store.Ref{Type: o.Type, ID: o.ID}); err != nil {
+		return err
+	}
+	return store.Audit(tx, m.origin(p), store.ActionObjectDelete, store.ObjectParty(o))
+}
+
+// StillNeeded is an object that was not deleted, since others refer to it.
+type StillNeeded struct {
+	Name string
+	// By are the names of the first of them; More: there are others.
+	By   []string
+	More bool
+}
+
+// DeleteObjects deletes those of many to which nothing refers, and says how many are
+// gone, and which are not. What they refer to among themselves is in nobody's way: what
+// refers is tried first, which mostly is newer, and what was needed is tried once more.
+func (m *Manager) DeleteObjects(ctx context.Context, by Actor, refs []store.Ref) (gone int, needed []StillNeeded, err error) {
+	left := slices.Clone(refs)
+	slices.SortFunc(left, func(a, b store.Ref) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(b.ID, a.ID)) })
+	left = slices.Compact(left)
+	for range 2 {
+		tried := left
+		left, needed = nil, nil
+		for _, ref := range tried {
+			var still *StillNeeded
+			err := m.act(ctx, by, func(tx store.WriteTx, p power) error {
+				still = nil
+				o, err := tx.Object(ref)
+				if err != nil {
+					return err
+				}
+				err = m.deleteObject(tx, p, o)
+				if e, ok := errors.AsType[*store.ReferencedError](err); ok {
+					still, err = m.stillNeeded(tx, o, e)
+				}
+				return err
+			})
+			switch {
+			case err != nil && !errors.Is(err, store.ErrNotFound):
+				return gone, needed, err
+			case still != nil:
+				left, needed = append(left, ref), append(needed, *still)
+			default:
+				gone++
+			}
+		}
+	}
+	return gone, needed, nil
+}
+
+// stillNeeded names who refers to o.
+func (m *Manager) stillNeeded(tx store.ReadTx, o *store.Object, e *store.ReferencedError) (*StillNeeded, error) {
+	n := &StillNeeded{Name: Label(m.Schema, o), More: e.Count > len(e.By)}
+	for _, r := range e.By {
+		if r.Type == store.UserType {
+			u, err := tx.User(r.ID)
+			if err != nil {
+				return nil, err
+			}
+			n.By = append(n.By, u.Username)
+			continue
+		}
+		other, err := tx.Object(store.Ref{Type: r.Type, ID: r.ID})
+		if err != nil {
+			return nil, err
+		}
+		n.By = append(n.By, Label(m.Schema, other))
+	}
+	return n, nil
 }
