@@ -26,32 +26,6 @@ func (a *App) manager() *manage.Manager {
 	}
 }
 
-// userQuery reads which users are asked for: ?search=&group=&status=.
-func userQuery(r *http.Request) (store.UserQuery, error) {
-	values := r.URL.Query()
-	q := store.UserQuery{Prefix: values.Get("search"), Group: values.Get("group"), Status: store.UserStatus(values.Get("status"))}
-	switch q.Status {
-	case store.StatusAny, store.StatusActive, store.StatusDisabled, store.StatusStaff, store.StatusSuperuser:
-		return q, nil
-	}
-	return q, refuse(http.StatusBadRequest, "status %q: it is one of active, disabled, staff, superuser", q.Status)
-}
-
-// findUsers lists those that are asked for. Next is the after of the next page.
-func (a *App) findUsers(r *http.Request, q store.UserQuery) (page *store.UserPage, err error) {
-	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
-		page, err = tx.SearchUsers(q)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, u := range page.Users {
-		a.shownUser(u)
-	}
-	return page, nil
-}
-
 // listType is the type of a list: ?type=, or that of users.
 func (a *App) listType(r *http.Request) (string, error) {
 	typ := r.URL.Query().Get("type")
@@ -84,18 +58,19 @@ func (a *App) beginExport(r *http.Request) (*manage.Export, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := userQuery(r)
+	format := cmp.Or(r.URL.Query().Get("format"), "csv")
+	if typ == store.UserType {
+		q, err := a.userQuery(r)
+		if err != nil {
+			return nil, err
+		}
+		return a.manager().ExportUsers(r.Context(), manage.Actor{}, format, q)
+	}
+	q, err := a.objectQuery(r, typ)
 	if err != nil {
 		return nil, err
 	}
-	format := cmp.Or(r.URL.Query().Get("format"), "csv")
-	if typ == store.UserType {
-		return a.manager().ExportUsers(r.Context(), manage.Actor{}, format, q)
-	}
-	if q.Group != "" || q.Status != "" {
-		return nil, refuse(http.StatusBadRequest, "a %s has neither groups nor a status; it is found by search alone", typ)
-	}
-	return a.manager().ExportObjects(r.Context(), manage.Actor{}, format, store.ObjectQuery{Type: typ, Prefix: q.Prefix})
+	return a.manager().ExportObjects(r.Context(), manage.Actor{}, format, q)
 }
 
 // endStream answers an error, or breaks an answer off that was begun.

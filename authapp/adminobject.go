@@ -77,8 +77,13 @@ func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if prefix := r.URL.Query().Get("search"); prefix != "" {
-		return a.findObjects(r, store.ObjectQuery{Type: typ, Prefix: prefix, After: r.URL.Query().Get("after"), Limit: limit})
+	q, err := a.objectQuery(r, typ)
+	if err != nil {
+		return nil, err
+	}
+	if q.Prefix != "" || len(q.Where) > 0 {
+		q.After, q.Limit = r.URL.Query().Get("after"), limit
+		return a.findObjects(r, q)
 	}
 	after, err := pageAfterID(r)
 	if err != nil {
@@ -99,21 +104,6 @@ func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
 		a.shownObject(o)
 	}
 	return page, err
-}
-
-// findObjects lists those that are asked for. Next is the after of the next page.
-func (a *App) findObjects(r *http.Request, q store.ObjectQuery) (page *store.ObjectPage, err error) {
-	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
-		page, err = tx.SearchObjects(q)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range page.Objects {
-		a.shownObject(o)
-	}
-	return page, nil
 }
 
 func (api *adminAPI) createObject(a *App, r *http.Request) (any, error) {

@@ -41,7 +41,7 @@ func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := userQuery(r)
+	q, err := a.userQuery(r)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@ package authapp
 
 import (
 	"bufio"
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,7 +33,7 @@ func bulkCommand(use, short string, op manage.Operation) *cobra.Command {
 	if grouped {
 		args = cobra.MinimumNArgs(1)
 	}
-	cmd := command(use+" [<user>... | -] [--search <prefix>] [--group <name>] [--status <status>] [--yes]", short+"; - reads a user from each line of standard input",
+	cmd := command(use+" [<user>... | -] [--search <prefix>] [--group <name>] [--status <status>] [--where <field>=<value>] [--yes]", short+"; - reads a user from each line of standard input",
 		args, func(s *session, args []string) error {
 			deed := userDeed{Do: op}
 			if grouped {
@@ -42,20 +42,29 @@ func bulkCommand(use, short string, op manage.Operation) *cobra.Command {
 					return err
 				}
 			}
-			return s.bulk(deed, args)
+			return s.bulkUsers(deed, args)
 		})
 	filterFlags(cmd)
 	cmd.Flags().BoolP("yes", "y", false, "Do not ask")
 	return cmd
 }
 
-// bulkUser is one of many: what to call them, and how the API finds them.
-type bulkUser struct{ name, path string }
+func bulkObjectCommand() *cobra.Command {
+	remove := command("delete <type> [<id>... | -] [--search <prefix>] [--where <field>=<value>]... [--yes]",
+		"Deletes objects to which nothing refers, the newest first; - reads an id from each line of standard input", cobra.MinimumNArgs(1), bulkObjectsCmd)
+	objectFilterFlags(remove)
+	remove.Flags().BoolP("yes", "y", false, "Do not ask")
+	return group("bulk", "Does one thing to many objects", remove)
+}
 
-// bulkFailure is a user to whom it could not be done.
+// bulkItem is one of many: what to call it, and where the API has it.
+type bulkItem struct{ name, path string }
+
+// bulkFailure is a user to whom it could not be done, or an object.
 type bulkFailure struct {
-	User  string `json:"user"`
-	Error string `json:"error"`
+	User   string `json:"user,omitempty"`
+	Object string `json:"object,omitempty"`
+	Error  string `json:"error"`
 }
 
 // bulkOutcome says what became of them.
@@ -64,10 +73,26 @@ type bulkOutcome struct {
 	Failed []bulkFailure `json:"failed"`
 }
 
-// bulk does it to one after the other. One that fails does not keep the others from
-// it, but the command fails then.
-func (s *session) bulk(deed userDeed, names []string) error {
-	users, err := s.bulkUsers(names)
+// bulkUsers does it to users that are named, or found.
+func (s *session) bulkUsers(deed userDeed, names []string) error {
+	names, err := s.bulkNames(names, "users", "--search, --group, --status and --where")
+	if err != nil {
+		return err
+	}
+	var users []bulkItem
+	for _, name := range names {
+		users = append(users, bulkItem{name, userPath(name)})
+	}
+	if len(names) == 0 {
+		err = s.bulkPages("/auth/users", func(path string) (string, error) {
+			var page store.UserPage
+			err := s.call(http.MethodGet, path, nil, &page)
+			for _, u := range page.Users {
+				users = append(users, bulkItem{u.Username, userPath(strconv.FormatInt(u.ID, 10))})
+			}
+			return page.Next, err
+		})
+	}
 	if err != nil {
 		return err
 	}
@@ -76,57 +101,99 @@ func (s *session) bulk(deed userDeed, names []string) error {
 			return err
 		}
 	}
+	return s.bulk("users", users, 1, func(u bulkItem) error {
+		return s.call(http.MethodPost, u.path+"/do", deed, nil)
+	}, func(name, why string) bulkFailure { return bulkFailure{User: name, Error: why} })
+}
+
+// bulkObjectsCmd deletes objects that are named, or found. What they refer to among
+// themselves is in nobody's way: what was needed is tried once more.
+func bulkObjectsCmd(s *session, args []string) error {
+	typ := args[0]
+	ids, err := s.bulkNames(args[1:], "objects by their ids", "--search and --where")
+	if err != nil {
+		return err
+	}
+	var objects []*store.Object
+	for _, text := range ids {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not the id of a %s, which is a number", text, typ)
+		}
+		objects = append(objects, &store.Object{Type: typ, ID: id})
+	}
+	if len(ids) == 0 {
+		err = s.bulkPages(objectPath([]string{typ}), func(path string) (string, error) {
+			var page store.ObjectPage
+			err := s.call(http.MethodGet, path, nil, &page)
+			objects = append(objects, page.Objects...)
+			return page.Next, err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.confirm(fmt.Sprintf("%s: %d objects. Go on?", s.cmd.CommandPath(), len(objects))); err != nil {
+		return err
+	}
+	slices.SortStableFunc(objects, func(a, b *store.Object) int { return cmp.Compare(b.ID, a.ID) }) // what refers is mostly newer
+	var items []bulkItem
+	for _, o := range objects {
+		id := strconv.FormatInt(o.ID, 10)
+		items = append(items, bulkItem{typ + " " + id, objectPath([]string{typ, id})})
+	}
+	return s.bulk("objects", items, 2, func(o bulkItem) error {
+		return s.call(http.MethodDelete, o.path, nil, nil)
+	}, func(name, why string) bulkFailure { return bulkFailure{Object: name, Error: why} })
+}
+
+// bulk does it to one after the other, and to those that fail as often as rounds says.
+// One that fails does not keep the others from it, but the command fails then.
+func (s *session) bulk(what string, items []bulkItem, rounds int, do func(bulkItem) error, failure func(name, why string) bulkFailure) error {
 	out := bulkOutcome{Failed: []bulkFailure{}}
 	p := s.progress()
-	for i, u := range users {
-		err := s.call(http.MethodPost, u.path+"/do", deed, nil)
-		if err != nil && s.cmd.Context().Err() != nil {
-			p.end()
-			return s.cmd.Context().Err()
-		}
-		if err != nil {
-			out.Failed = append(out.Failed, bulkFailure{u.name, err.Error()})
-			p.say(s.cmd.ErrOrStderr(), fmt.Sprintf("%s: %v", u.name, err))
-		} else {
-			out.Done++
-		}
-		switch {
-		case p.overwrite:
-			p.count(i+1, len(users))
-		case err == nil:
-			p.show(u.name + ": done")
+	left, total := items, len(items)
+	for round := 1; round <= rounds; round++ {
+		tried := left
+		left = nil
+		for _, item := range tried {
+			err := do(item)
+			if err != nil && s.cmd.Context().Err() != nil {
+				p.end()
+				return s.cmd.Context().Err()
+			}
+			switch {
+			case err == nil:
+				out.Done++
+			case round < rounds:
+				left = append(left, item)
+				continue
+			default:
+				out.Failed = append(out.Failed, failure(item.name, err.Error()))
+				p.say(s.cmd.ErrOrStderr(), fmt.Sprintf("%s: %v", item.name, err))
+			}
+			switch {
+			case p.overwrite:
+				p.count(out.Done+len(out.Failed), total)
+			case err == nil:
+				p.show(item.name + ": done")
+			}
 		}
 	}
 	p.end()
-	err = s.print(out, func(w io.Writer) { fmt.Fprintf(w, "%d done, %d failed\n", out.Done, len(out.Failed)) })
+	err := s.print(out, func(w io.Writer) { fmt.Fprintf(w, "%d done, %d failed\n", out.Done, len(out.Failed)) })
 	if err == nil && len(out.Failed) > 0 {
-		err = fmt.Errorf("it failed for %d of %d users", len(out.Failed), len(users))
+		err = fmt.Errorf("it failed for %d of %d %s", len(out.Failed), total, what)
 	}
 	return err
 }
 
-// bulkUsers are those that are named, and those that the filters find.
-func (s *session) bulkUsers(names []string) (users []bulkUser, err error) {
-	query := filters(s.cmd)
-	if len(names) > 0 && len(query) > 0 {
-		return nil, errors.New("name users, or say by --search, --group and --status which, but not both")
-	}
-	if len(query) > 0 {
-		after := ""
-		for {
-			query.Set("limit", "1000")
-			query.Set("after", after)
-			var page store.UserPage
-			if err := s.call(http.MethodGet, "/auth/users?"+query.Encode(), nil, &page); err != nil {
-				return nil, err
-			}
-			for _, u := range page.Users {
-				users = append(users, bulkUser{u.Username, userPath(strconv.FormatInt(u.ID, 10))})
-			}
-			if after = page.Next; after == "" {
-				return users, nil
-			}
-		}
+// bulkNames are those that are named, as arguments or on standard input; none if they
+// are to be found by the filters.
+func (s *session) bulkNames(names []string, what, flags string) ([]string, error) {
+	found := len(filters(s.cmd)) > 0
+	if len(names) > 0 && found {
+		return nil, fmt.Errorf("name %s, or say by %s which, but not both", what, flags)
 	}
 	if slices.Equal(names, []string{"-"}) {
 		lines := bufio.NewScanner(s.cmd.InOrStdin())
@@ -140,11 +207,21 @@ func (s *session) bulkUsers(names []string) (users []bulkUser, err error) {
 			return nil, fmt.Errorf("reading standard input: %w", err)
 		}
 	}
-	if len(names) == 0 {
-		return nil, errors.New("say who: name users, or - for those on standard input, or use --search, --group or --status")
+	if len(names) == 0 && !found {
+		return nil, fmt.Errorf("say which: name %s, or - for those on standard input, or use %s", what, flags)
 	}
-	for _, name := range names {
-		users = append(users, bulkUser{name, userPath(name)})
+	return names, nil
+}
+
+// bulkPages reads all pages of what the filters find.
+func (s *session) bulkPages(path string, read func(path string) (next string, err error)) error {
+	query := filters(s.cmd)
+	query.Set("limit", "1000")
+	for {
+		next, err := read(path + "?" + query.Encode())
+		if err != nil || next == "" {
+			return err
+		}
+		query.Set("after", next)
 	}
-	return users, nil
 }

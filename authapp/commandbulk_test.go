@@ -55,7 +55,9 @@ func TestBulkCommands(t *testing.T) {
 		t.Errorf("%+v", result)
 	}
 	for args, says := range map[string]string{
-		"user bulk disable":                        "say who",
+		"user list --where company=Beta":           `where company: there is no company "Beta"`,
+		"user list --where name=x":                 "there are: company",
+		"user bulk disable":                        "say which: name users",
 		"user bulk disable alice --status active":  "not both",
 		"user bulk disable --status asleep":        `status "asleep"`,
 		"group add a,b u0":                         "a group is 1 to 150",
@@ -71,9 +73,70 @@ func TestBulkCommands(t *testing.T) {
 			t.Errorf("%s: exit code %d, want %q in\n%s", args, code, says, errs)
 		}
 	}
+	c.ok("", "object", "create", "company", "name=Acme")
+	c.ok("", "user", "set", "u0", "company=1")
+	if out := c.ok("", "user", "list", "--where", "company=acme"); !strings.Contains(out, "u0") || strings.Contains(out, "u1") {
+		t.Error(out)
+	}
+	if _, errs, code := c.try("", "user", "list", "--where", "company=1", "--where", "company=acme"); code == 0 || !strings.Contains(errs, "company is given twice") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+	if out := c.ok("", "group", "add", "acme", "--where", "company=1"); !strings.Contains(out, "1 done") {
+		t.Error(out)
+	}
 	c.ok("", "user", "set", "u0", "language=de")
 	if u := user("u0"); u.Language != "de" {
 		t.Errorf("%+v", u)
+	}
+}
+
+// Objects are deleted many at once, but for those that others refer to.
+func TestBulkObjects(t *testing.T) {
+	c := newCLI(t, cliSite)
+	for i := range 6 {
+		c.ok("", "object", "create", "company", fmt.Sprint("name=Acme ", i), "primary_activity="+[]string{"Buyer", "Seller"}[i%2])
+	}
+	c.ok("", "user", "create", "alice", "--no-password", "--set", "company=3")
+	var page struct{ Objects []*store.Object }
+	for args, want := range map[string]int{"": 6, "--where primary_activity=Buyer": 3, "--where primary_activity=Buyer --search acme": 3, "--search acme --limit 4": 4, "--where primary_activity=Agent": 0} {
+		if c.json(&page, "", append([]string{"object", "list", "company"}, strings.Fields(args)...)...); len(page.Objects) != want {
+			t.Errorf("%q lists %d", args, len(page.Objects))
+		}
+	}
+	if out := c.ok("", "export", "--type", "company", "--where", "primary_activity=Seller"); strings.Count(out, "Seller") != 3 || strings.Contains(out, "Buyer") {
+		t.Error(out)
+	}
+	out, errs, code := c.try("", "object", "bulk", "delete", "company", "--where", "primary_activity=Buyer")
+	if code != 1 || !strings.Contains(out, "2 done, 1 failed") || !strings.Contains(errs, "company 3: company 3 is referred to by user 1 (company)") || !strings.Contains(errs, "it failed for 1 of 3 objects") || strings.Count(errs, "is referred") != 1 {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	var result bulkOutcome
+	c.json(&result, "2\n\n4\n", "object", "bulk", "delete", "company", "-")
+	if result.Done != 2 {
+		t.Errorf("%+v", result)
+	}
+	if out, _, code := c.try("", "object", "bulk", "delete", "company", "3", "99", "--json"); code != 1 || !strings.Contains(out, `"object": "company 99"`) || !strings.Contains(out, `"error": "there is no company 99"`) || strings.Contains(out, `"user"`) {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if c.json(&page, "", "object", "list", "company"); len(page.Objects) != 2 {
+		t.Errorf("%d are left", len(page.Objects))
+	}
+	for args, says := range map[string]string{
+		"object bulk delete company":                            "say which: name objects by their ids",
+		"object bulk delete":                                    "requires at least 1 arg",
+		"object bulk delete company Acme":                       `"Acme" is not the id of a company`,
+		"object bulk delete company 6 --search x":               "not both",
+		"object bulk delete planet 1":                           "no object type",
+		"object bulk delete company --where primary_activity=x": "Buyer, Seller, Agent",
+		"object bulk delete company --where name=x":             "there are: primary_activity",
+		"object list company --where primary_activity":          "write <field>=<value>",
+		"export --type company --status active":                 "neither groups nor a status",
+		"export --type company --where primary_activity=x":      "not one of Buyer",
+		"object bulk delete company --where primary_activity=":  "write <field>=<value>",
+	} {
+		if _, errs, code := c.try("", strings.Fields(args)...); code == 0 || !strings.Contains(errs, says) {
+			t.Errorf("%s: exit code %d, want %q in\n%s", args, code, says, errs)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func importCommand() *cobra.Command {
 }
 
 func exportCommand() *cobra.Command {
-	exp := command("export [<file>] [--type <object type>] [--format csv|json] [--search <prefix>] [--group <name>] [--status <status>]",
+	exp := command("export [<file>] [--type <object type>] [--format csv|json] [--search <prefix>] [--group <name>] [--status <status>] [--where <field>=<value>]...",
 		"Writes users, or objects, as a list, which import takes; to standard output without a file", cobra.MaximumNArgs(1), exportCmd)
 	typeFlag(exp)
 	exp.Flags().String("format", "csv", "csv, or json")
@@ -39,8 +39,13 @@ func typeFlag(cmd *cobra.Command) {
 
 func filterFlags(cmd *cobra.Command) {
 	cmd.Flags().String("search", "", "Only whose username, e-mail address or name begins so")
+	whereFlag(cmd)
 	cmd.Flags().String("group", "", "Only who is in this group")
 	cmd.Flags().String("status", "", "Only who is active, disabled, staff or superuser")
+}
+
+func whereFlag(cmd *cobra.Command) {
+	cmd.Flags().StringArray("where", nil, "Only what refers to that, or has that of its choices, as in company=Acme (repeatable for objects)")
 }
 
 // filters are what those flags say, as the API has it.
@@ -50,6 +55,9 @@ func filters(cmd *cobra.Command) url.Values {
 		if v, _ := cmd.Flags().GetString(name); v != "" {
 			query.Set(name, v)
 		}
+	}
+	if where, _ := cmd.Flags().GetStringArray("where"); len(where) > 0 {
+		query["where"] = where
 	}
 	return query
 }

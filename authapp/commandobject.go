@@ -14,9 +14,9 @@ import (
 )
 
 func objectCommand() *cobra.Command {
-	list := command("list <type> [--search <prefix>]", "Lists the objects of a type", cobra.ExactArgs(1), listObjectsCmd)
+	list := command("list <type> [--search <prefix>] [--where <field>=<value>]...", "Lists the objects of a type", cobra.ExactArgs(1), listObjectsCmd)
 	listFlags(list)
-	list.Flags().String("search", "", "Only of which a text begins so")
+	objectFilterFlags(list)
 	remove := command("delete <type> <id> [--yes]", "Deletes an object that nothing refers to", cobra.ExactArgs(2), deleteObjectCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 	return group("object", "Administers objects that users refer to; <type> is company, or another of the schema",
@@ -25,8 +25,13 @@ func objectCommand() *cobra.Command {
 		command("show <type> <id>", "Shows an object", cobra.ExactArgs(2), showObjectCmd),
 		command("set <type> <id> <field>=<value>...", "Changes fields of an object; an empty value takes it away",
 			cobra.MinimumNArgs(3), setObjectCmd),
-		remove,
+		remove, bulkObjectCommand(),
 	)
+}
+
+func objectFilterFlags(cmd *cobra.Command) {
+	cmd.Flags().String("search", "", "Only of which a text begins so")
+	whereFlag(cmd)
 }
 
 func objectPath(args []string) string {

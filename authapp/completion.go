@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddyito/caddyito/internal/auditlog"
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
 )
@@ -29,13 +30,14 @@ var completions = map[string][]completer{
 	"group add": {groupNames, userNames, userNames}, "group remove": {groupNames, userNames, userNames}, "group rename": {groupNames, groupNames}, "group delete": {groupNames},
 	"client show": {clientIDs}, "client set": {storedClientIDs}, "client disable": {storedClientIDs}, "client enable": {storedClientIDs}, "client delete": {storedClientIDs}, "client rotate-secret": {storedClientIDs},
 	"object list": {objectTypeNames}, "object create": {objectTypeNames, assignmentsOf(typeFirst)}, "object show": {objectTypeNames, objectIDs}, "object delete": {objectTypeNames, objectIDs},
-	"object set":  {objectTypeNames, objectIDs, assignmentsOf(typeFirst)},
-	"sync resync": {syncClientIDs},
+	"object bulk delete": {objectTypeNames, objectIDs},
+	"object set":         {objectTypeNames, objectIDs, assignmentsOf(typeFirst)},
+	"sync resync":        {syncClientIDs},
 }
 
 // endless are commands whose last argument may come again and again.
 var endless = map[string]bool{
-	"user set": true, "object create": true, "object set": true, "user bulk disable": true, "user bulk enable": true, "user bulk sign-out": true, "user bulk delete": true,
+	"user set": true, "object create": true, "object set": true, "object bulk delete": true, "user bulk disable": true, "user bulk enable": true, "user bulk sign-out": true, "user bulk delete": true,
 	"group add": true, "group remove": true,
 }
 
@@ -54,7 +56,7 @@ var flagCompletions = map[string]completer{
 	"client create format": fixed(string(store.FormatDjangito)), "client set format": fixed(string(store.FormatDjangito)),
 	"export format": fixed("csv", "json"), "audit export format": fixed(auditlog.Formats...),
 	"user": userNames, "actor": auditParties, "target": auditParties,
-	"end-one": sessionIDs, "type": objectTypeNames,
+	"end-one": sessionIDs, "type": objectTypeNames, "where": wherever,
 }
 
 // addCompletions has the commands below cmd complete; path is what leads to it.
@@ -280,6 +282,24 @@ func assignmentsOf(typ func(args []string) string) completer {
 		}
 		return list
 	}
+}
+
+// wherever completes <field>= of what is listed by a command, and the choices.
+func wherever(s *session, args []string, begin string) (list []string) {
+	schema, typ := s.schema(), cmp.Or(s.listType(), store.UserType)
+	if s.cmd.Flags().Lookup("group") == nil { // objects are in none, and their type is the first argument
+		typ = strings.Join(args[:min(len(args), 1)], "")
+	}
+	for _, f := range manage.FilterFields(&schema, typ) {
+		if !strings.HasPrefix(begin, f.Name+"=") {
+			list = append(list, f.Name+"=")
+			continue
+		}
+		for _, c := range f.Choices {
+			list = append(list, f.Name+"="+c)
+		}
+	}
+	return list
 }
 
 // fieldPaths are what a client can be told of users.

@@ -48,6 +48,7 @@ func TestBrowserOperations(t *testing.T) {
 	pages := map[string]string{
 		"overview": "/overview", "clients": "/clients", "client": "/clients/wiki", "client-new": "/clients/new?preset=grafana&address=https://grafana.example.com", "client-more": "/clients/new?preset=gitea&address=https://git.example.com",
 		"sync": "/sync", "audit": "/audit", "client-delete": "/clients/wiki/delete",
+		"objects": "/objects/company", "object": "/objects/company/1", "object-history": "/objects/company/1/history",
 	}
 	for _, look := range []struct {
 		name, scheme  string

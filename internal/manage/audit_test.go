@@ -102,6 +102,10 @@ func TestEveryDeedIsInTheLog(t *testing.T) {
 			return err
 		}},
 		{store.ActionObjectDelete, "company Acme", func(m *manage.Manager, by manage.Actor) error { return m.DeleteObject(ctx, by, company) }},
+		{store.ActionObjectDelete, "company Acme", func(m *manage.Manager, by manage.Actor) error {
+			_, _, err := m.DeleteObjects(ctx, by, []store.Ref{company, {Type: "company", ID: 99}, company})
+			return err
+		}},
 		{store.ActionObjectCreate, "company Listed", list("company", "name\nListed\n")},
 		{store.ActionObjectChange, "company Acme", list("company", "name,primary_activity\nAcme,Buyer\n")},
 		{store.ActionObjectExport, "company ", func(m *manage.Manager, by manage.Actor) error {
