@@ -111,6 +111,10 @@ func TestBrowserSecondFactors(t *testing.T) {
 	}
 	do(t, browser, chromedp.SendKeys(chromedp.CSS("#otp"), code(0)+"\r"), reaches(b.server+"/o/account/security"))
 	shows(t, browser, "Authenticator app", "10 of 10")
+	do(t, browser, chromedp.Click(chromedp.CSS("#new-codes")), chromedp.WaitVisible(chromedp.CSS("#codes-submit")))
+	looks(t, browser, "recovery-codes-new")
+	do(t, browser, chromedp.Navigate(b.server+"/o/account/security"), chromedp.Click(chromedp.CSS("a[href*='/remove']")), chromedp.WaitVisible(chromedp.CSS("#remove-submit")))
+	looks(t, browser, "security-remove")
 
 	// Password, then either.
 	do(t, browser, present(key, false), chromedp.Navigate(b.gate+"/oidc/logout"))

@@ -51,8 +51,10 @@ func TestBrowserKeyboardAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Type("#otp", code).Enter().Shows("Recovery codes").Press("#go-on").Press("#new-codes").Shows("Recovery codes").Press("#go-on")
-	k.Press("button[name=remove]").Shows("whoever learns your password cannot sign in")
+	k.Type("#otp", code).Enter().Shows("Recovery codes").Press("#go-on")
+	k.Press("#new-codes").Shows("wherever you keep them: 10.").Press(".actions .quiet").Press("#new-codes").Press("#codes-submit").Shows("Recovery codes").Press("#go-on")
+	k.Press("a[href*='/remove']").Shows("Remove Authenticator app?", "nothing but your password").Press(".actions .quiet").Shows("10 of 10")
+	k.Press("a[href*='/remove']").Press("#remove-submit").Shows("whoever learns your password cannot sign in")
 	k.Press("a[href$='/o']")
 
 	// What is known of them, in their hand and in their language.

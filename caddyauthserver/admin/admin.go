@@ -73,6 +73,7 @@ func (a *Admin) pages() {
 	a.page("users/{id}/edit", staff, a.editUser, a.changeUser)
 	a.page("users/{id}/delete", staff, a.askDeleteUser, a.deleteUser)
 	a.page("users/{id}/password", staff, a.askPassword, a.setPassword)
+	a.page("users/{id}/factors", staff, a.askFactors, a.resetFactors)
 	a.page("users/{id}/history", staff, a.showHistory, nil)
 	a.page("groups", staff, a.listGroups, nil)
 	a.page("groups/edit", superuser, a.editGroup, a.changeGroup)

@@ -39,6 +39,8 @@ type Door interface {
 	// hashes one; the error is password.ErrBusy where too many wait for that.
 	CheckNewPassword(pw string, u *store.User) error
 	HashPassword(ctx context.Context, pw string) (string, error)
+	// NeedsFactor says whether somebody must have a second factor.
+	NeedsFactor(u *store.User) bool
 	// BrowserName is what to call a browser.
 	BrowserName(userAgent string) lang.Text
 	// ClientName is what to call a client, its ID if it is gone.

@@ -29,6 +29,7 @@ var models = map[string]any{
 	"overview":     overviewPage{},
 	"sync":         syncPage{},
 	"user":         userPage{},
+	"userfactors":  factorsPage{},
 	"userpassword": passwordPage{},
 	"users":        usersPage{},
 }

@@ -56,7 +56,7 @@ func deedsTo(s *server, name string) []deed {
 			func(s *server) bool { return s.passwordHash(u.ID) != everyonesHash() }},
 		{"link", page, url.Values{"action": {"link"}}, nil},
 		{"mail a link", page, url.Values{"action": {"mail_link"}}, nil},
-		{"reset factors", page, url.Values{"action": {"reset_factors"}}, out},
+		{"reset factors", page + "/factors", url.Values{}, out},
 		{"delete", page + "/delete", url.Values{}, changed},
 		{"disable among many", "/o/admin/users", url.Values{"op": {"disable"}, "user": {id}}, changed},
 		{"regroup among many", "/o/admin/users", url.Values{"op": {"add_group"}, "group": {"x"}, "user": {id}}, changed},
@@ -118,6 +118,7 @@ func TestEveryChangeNeedsItsToken(t *testing.T) {
 	s.addCompany("Acme")
 	by, other := s.as("root"), s.as("root2")
 	stolen := other.get("/o/admin/users").form().Get("csrf")
+	s.giveFactor(s.user("ada").ID, "Phone")
 	deeds := append(deedsTo(s, "ada"),
 		deed{"create", "/o/admin/users/new", url.Values{"username": {"eve"}}, func(s *server) bool { return s.user("eve") != nil }},
 		deed{"create an object", "/o/admin/objects/company/new", url.Values{"name": {"Beta"}}, func(s *server) bool { return s.company(2) != nil }},
@@ -161,12 +162,13 @@ func TestNothingShownIsMarkup(t *testing.T) {
 		ada.FirstName, ada.LastName, ada.Groups = x, x, []string{strings.ReplaceAll(x, ",", "")}
 		ada.Fields = store.Fields{"company": store.Ref{Type: "company", ID: company.ID}}
 		s.update(func(tx store.WriteTx) error { return store.SaveUser(tx, store.DefaultSchema(), ada) })
+		s.giveFactor(ada.ID, x)
 		s.audit(store.AuditRecord{Time: s.clock.now(), Action: store.AuditAction(x), Actor: store.UserParty(ada), IP: x,
 			Target: store.AuditParty{Type: x, ID: x, Name: x}, Changes: []store.AuditChange{{Field: x, Old: x, New: x}}})
 		q := url.QueryEscape(x)
 		object := fmt.Sprintf("/o/admin/objects/company/%d", company.ID)
 		for _, path := range []string{
-			s.userURL("ada") + "/password",
+			s.userURL("ada") + "/password", s.userURL("ada") + "/factors",
 			"/o/admin/users", "/o/admin/users?q=" + q, "/o/admin/users?group=" + q, "/o/admin/users?by_company=" + q, "/o/admin/users?status=" + q, "/o/admin/users?done=" + q,
 			s.userURL("ada"), s.userURL("ada") + "/history", s.userURL("ada") + "/edit", s.userURL("ada") + "/delete", "/o/admin/groups", "/o/admin/groups/edit?name=" + q,
 			"/o/admin/objects/company/import", "/o/admin/objects/company", "/o/admin/objects/company?q=" + q, "/o/admin/objects/company?by_primary_activity=" + q, object, object + "/delete", object + "/history",

@@ -175,11 +175,6 @@ func (a *Admin) doToUser(w http.ResponseWriter, r *http.Request, v *visit) error
 		err, done = a.manage.EndSession(ctx, by, find, v.form.Get("session")), "ended"
 	case "end_access":
 		err, done = a.manage.EndAccess(ctx, by, find, v.form.Get("client")), "taken"
-	case "reset_factors":
-		if !v.signedInWithin(changeWithin) {
-			return nil
-		}
-		err, done = a.manage.ResetFactors(ctx, by, find), "factors"
 	case "link", "mail_link":
 		return a.invite(w, r, v, id, action == "mail_link")
 	default:

@@ -72,9 +72,13 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.SecondFactor(page("second factor"), 200, SecondFactor{Action: "/o/second-factor", CSRF: x, Continue: x, Login: true, UserName: x, ClientName: x, App: true, Passkey: x, CodeURL: "/o/code", RecoveryURL: "/o/recovery", OtherURL: "/o/login", FormAction: app})
 	s.SecondFactor(page("second factor, recovery"), 403, SecondFactor{Action: "/o/second-factor", CSRF: x, Continue: x, Recovery: true, Error: words(x), UserName: x, CodeURL: "/o/code", OtherURL: "/o/login"})
 	s.SecondFactor(page("second factor, passkey"), 200, SecondFactor{Action: "/o/second-factor", CSRF: x, Continue: x, UserName: x, Passkey: x, RecoveryURL: "/o/recovery", OtherURL: "/o/login"})
-	s.Factors(page("factors"), 200, Factors{Action: "/o/account/security", CSRF: x, Continue: x, Error: words(x), HomeURL: "/o", AppURL: "/o/app", PasskeyURL: "/o/passkey", NextURL: "/o", Required: true,
-		Factors: []Factor{{ID: x, Name: x, Passkey: true}, {ID: x, Name: x}}, CodesLeft: 9, Codes: 10})
-	s.Factors(page("factors, none"), 200, Factors{Action: "/o/account/security", CSRF: x, HomeURL: "/o", AppURL: "/o/app"})
+	s.Factors(page("factors"), 200, Factors{Error: words(x), HomeURL: "/o", AppURL: "/o/app", CodesURL: "/o/codes", PasskeyURL: "/o/passkey", NextURL: "/o", Required: true,
+		Factors: []Factor{{ID: x, Name: x, Passkey: true, RemoveURL: "/o/remove"}, {ID: x, Name: x, RemoveURL: "/o/remove"}}, CodesLeft: 9, Codes: 10})
+	s.RemoveFactor(page("remove factor"), 200, RemoveFactor{Action: "/o/remove", CSRF: x, Continue: x, BackURL: "/o", Factor: Factor{ID: x, Name: x, Passkey: true}, Left: []Factor{{ID: x, Name: x}, {ID: x, Name: x, Passkey: true}}, CodesLeft: 9})
+	s.RemoveFactor(page("remove factor, the last"), 422, RemoveFactor{Action: "/o/remove", CSRF: x, Continue: x, Error: words(x), BackURL: "/o", Factor: Factor{ID: x, Name: x}, CodesLeft: 9})
+	s.RenewCodes(page("renew codes"), 200, RenewCodes{Action: "/o/codes", CSRF: x, Continue: x, BackURL: "/o", CodesLeft: 9})
+	s.RenewCodes(page("renew codes again"), 422, RenewCodes{Action: "/o/codes", CSRF: x, Continue: x, Error: words(x), BackURL: "/o"})
+	s.Factors(page("factors, none"), 200, Factors{HomeURL: "/o", AppURL: "/o/app"})
 	s.NewApp(page("new app"), 422, NewApp{Action: "/o/app", CSRF: x, Continue: x, Offer: x, Secret: x, Picture: "data:image/png;base64,AA==", Name: x, Error: words(x), BackURL: "/o"})
 	s.NewPasskey(page("new passkey"), 422, NewPasskey{Action: "/o/passkey", CSRF: x, Continue: x, Passkey: x, Name: x, Error: words(x), BackURL: "/o"})
 	s.RecoveryCodes(page("recovery codes"), 200, RecoveryCodes{Codes: []string{x, x}, NextURL: "/o"})

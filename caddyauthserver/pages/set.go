@@ -13,7 +13,7 @@ var templates embed.FS
 type Set struct {
 	login, consent, logout, loggedOut, setup, home, password, passwordChanged, formPost,
 	personal, confirmAddress, language, accounts, apps, sessions, forgot, forgotSent, reset, resetDone,
-	secondFactor, factors, newApp, newPasskey, recoveryCodes,
+	secondFactor, factors, removeFactor, renewCodes, newApp, newPasskey, recoveryCodes,
 	device, deviceConfirm, deviceAnswered *webpage.View
 }
 
@@ -39,6 +39,8 @@ func New(r *webpage.Renderer) (*Set, error) {
 		"form_post.html":        {&s.formPost, FormPost{}},
 		"second_factor.html":    {&s.secondFactor, SecondFactor{}},
 		"factors.html":          {&s.factors, Factors{}},
+		"remove_factor.html":    {&s.removeFactor, RemoveFactor{}},
+		"renew_codes.html":      {&s.renewCodes, RenewCodes{}},
 		"new_app.html":          {&s.newApp, NewApp{}},
 		"new_passkey.html":      {&s.newPasskey, NewPasskey{}},
 		"recovery_codes.html":   {&s.recoveryCodes, RecoveryCodes{}},

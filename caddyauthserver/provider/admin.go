@@ -93,6 +93,8 @@ func (d door) HashPassword(ctx context.Context, pw string) (string, error) {
 	return d.passwords.Hash(ctx, pw)
 }
 
+func (d door) NeedsFactor(u *store.User) bool { return d.SecondFactor.covers(u) }
+
 func (d door) BrowserName(userAgent string) lang.Text { return browserName(userAgent) }
 
 func (d door) ClientName(tx store.ReadTx, clientID string) (string, error) {

@@ -32,8 +32,8 @@ type factorVisit struct {
 
 func (v *factorVisit) purpose() string { return "account/security\x00" + string(v.in.session.Hash[:]) }
 
-// securityPage answers a page of somebody's second factors: show for GET, and do for
-// a form that was shown to this browser. Either asks to sign in again unless that was
+// securityPage answers a page of somebody's second factors: show for GET, and do, where
+// the page has a form, for one that was shown to this browser. Either asks to sign in again unless that was
 // a moment ago.
 func (p *Provider) securityPage(show func(http.ResponseWriter, *http.Request, *factorVisit, lang.Text) error,
 	do func(http.ResponseWriter, *http.Request, *factorVisit) error) http.HandlerFunc {
@@ -121,8 +121,9 @@ func (p *Provider) securityURL(page, goOn string) string {
 // showFactors lists them.
 func (p *Provider) showFactors(w http.ResponseWriter, r *http.Request, v *factorVisit, problem lang.Text) error {
 	page := pages.Factors{
-		Action: p.path("account/security"), Continue: v.goOn, HomeURL: p.Prefix, Error: problem,
-		AppURL: p.securityURL("/app", v.goOn), PasskeyURL: p.passkeyURL(v.goOn), Required: v.must || p.SecondFactor.covers(v.in.user), Codes: store.RecoveryCodeCount,
+		HomeURL: p.Prefix, Error: problem,
+		AppURL: p.securityURL("/app", v.goOn), PasskeyURL: p.passkeyURL(v.goOn), CodesURL: p.securityURL("/codes", v.goOn),
+		Required: v.must || p.SecondFactor.covers(v.in.user), Codes: store.RecoveryCodeCount,
 	}
 	err := p.Store.View(r.Context(), func(tx store.ReadTx) error {
 		page.Factors = nil
@@ -131,9 +132,7 @@ func (p *Provider) showFactors(w http.ResponseWriter, r *http.Request, v *factor
 			return err
 		}
 		for _, f := range factors {
-			page.Factors = append(page.Factors, pages.Factor{
-				ID: f.ID, Name: f.Name, Passkey: f.Kind == store.FactorPasskey, Since: f.CreatedAt, Used: f.LastUsed,
-			})
+			page.Factors = append(page.Factors, p.pageFactor(f, v.goOn))
 		}
 		codes, err := tx.RecoveryCodes(v.in.user.ID)
 		page.CodesLeft = len(codes)
@@ -145,9 +144,18 @@ func (p *Provider) showFactors(w http.ResponseWriter, r *http.Request, v *factor
 	if len(page.Factors) > 0 || v.goOn != "" && !page.Required {
 		page.NextURL = v.next
 	}
-	page.CSRF = p.csrfToken(w, r, v.purpose())
 	p.pages.Factors(w, statusOf(problem), page)
 	return nil
+}
+
+// pageFactor is a factor as pages show it.
+func (p *Provider) pageFactor(f *store.Factor, goOn string) pages.Factor {
+	remove := continueWith(goOn)
+	remove.Set("factor", f.ID)
+	return pages.Factor{
+		ID: f.ID, Name: f.Name, Passkey: f.Kind == store.FactorPasskey, Since: f.CreatedAt, Used: f.LastUsed,
+		RemoveURL: p.path("account/security/remove") + "?" + remove.Encode(),
+	}
 }
 
 // statusOf a page of a form: whether something is wrong with what was posted.
@@ -156,69 +164,6 @@ func statusOf(problem lang.Text) int {
 		return http.StatusOK
 	}
 	return http.StatusUnprocessableEntity
-}
-
-// errLastFactor says that somebody must keep one.
-var errLastFactor = errors.New("the last factor of who must have one")
-
-// changeFactors removes one, or makes new recovery codes.
-func (p *Provider) changeFactors(w http.ResponseWriter, r *http.Request, v *factorVisit) error {
-	if v.values.Get("codes") != "" {
-		return p.renewCodes(w, r, v)
-	}
-	id := v.values.Get("remove")
-	var name string
-	err := p.changeAsSignedIn(r, v.in, func(tx store.WriteTx, in *signedIn, factors []*store.Factor) error {
-		if len(factors) == 1 && p.SecondFactor.covers(in.user) {
-			return errLastFactor
-		}
-		f, err := tx.Factor(in.user.ID, id)
-		if err != nil {
-			return err
-		}
-		name = f.Name
-		if err := store.Audit(tx, p.byUser(r, in.user), store.ActionFactorRemove, store.UserParty(in.user), store.AuditChange{Field: string(f.Kind), Old: name}); err != nil {
-			return err
-		}
-		return store.RemoveFactor(tx, in.user.ID, id)
-	})
-	switch {
-	case errors.Is(err, errLastFactor):
-		return p.showFactors(w, r, v, lang.T("This server asks you to have a second factor. Add another one before you remove this."))
-	case errors.Is(err, store.ErrNotFound): // it was done meanwhile
-	case err != nil:
-		return err
-	default:
-		p.Logger.Info("second factor removed", "user_id", v.in.user.ID)
-		p.tellOfFactor(r, v.in.user, lang.T("“%s” was removed as a second factor of your account.", name))
-	}
-	seeOther(w, p.securityURL("", v.goOn))
-	return nil
-}
-
-// renewCodes makes recovery codes, which are shown this once.
-func (p *Provider) renewCodes(w http.ResponseWriter, r *http.Request, v *factorVisit) error {
-	shown, kept := store.NewRecoveryCodes()
-	err := p.changeAsSignedIn(r, v.in, func(tx store.WriteTx, in *signedIn, factors []*store.Factor) error {
-		if len(factors) == 0 {
-			return store.ErrNotFound
-		}
-		if err := store.Audit(tx, p.byUser(r, in.user), store.ActionRecoveryCodes, store.UserParty(in.user)); err != nil {
-			return err
-		}
-		return tx.PutRecoveryCodes(in.user.ID, kept)
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		seeOther(w, p.securityURL("", v.goOn))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	p.Logger.Info("recovery codes made", "user_id", v.in.user.ID)
-	p.tellOfFactor(r, v.in.user, lang.T("New recovery codes were made for your account. The old ones do not work any more."))
-	p.showCodes(w, v, shown)
-	return nil
 }
 
 func (p *Provider) showCodes(w http.ResponseWriter, v *factorVisit, codes []string) {

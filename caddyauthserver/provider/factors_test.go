@@ -1,9 +1,11 @@
 package provider_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,15 +118,20 @@ func TestAddAndRemoveApp(t *testing.T) {
 		t.Errorf("mailed: %+v", m)
 	}
 
-	// Another site, which cannot read the token, takes nobody's codes away.
+	// Another site, which cannot read the token, takes nobody's codes away; nor does to
+	// look at the question.
+	ask := b.get(page.href("new-codes"))
+	if ask.StatusCode != http.StatusOK || !strings.Contains(ask.body, "wherever you keep them: 9.") {
+		t.Errorf("the question about codes: %d %s", ask.StatusCode, ask.body)
+	}
 	for name, csrf := range map[string]string{"none": "", "of another form": b.get("/o/account/apps").field("csrf")} {
-		forged := b.postOwn("/o/account/security", page.form("codes", "1", "csrf", csrf))
+		forged := b.postOwn("/o/account/security/codes", ask.form("csrf", csrf))
 		if _, left := s.factorsOf(1); left != len(codes)-1 || len(forged.recoveryCodes()) > 0 {
 			t.Errorf("token %s: %d, and %d codes are left", name, forged.StatusCode, left)
 		}
 	}
 	// New codes end the old ones.
-	fresh := b.post("/o/account/security", page.form("codes", "1")).recoveryCodes()
+	fresh := b.post("/o/account/security/codes", ask.form()).recoveryCodes()
 	if len(fresh) != store.RecoveryCodeCount {
 		t.Fatalf("%d new codes", len(fresh))
 	}
@@ -134,21 +141,98 @@ func TestAddAndRemoveApp(t *testing.T) {
 	if a := third.giveOTP(pending, codes[1]); a.StatusCode != http.StatusForbidden {
 		t.Errorf("an old code: %d", a.StatusCode)
 	}
-	// Without the form's token, or by another's form, nothing is removed.
+	// Without the form's token, by another's form, or by looking at the question, nothing
+	// is removed.
 	bob := s.browser().signIn("bob", "bob's password")
-	b.post("/o/account/security", url.Values{"remove": {f[0].ID}})
-	bob.post("/o/account/security", bob.get("/o/account/apps").form("remove", f[0].ID))
+	b.post("/o/account/security/remove", url.Values{"factor": {f[0].ID}})
+	bob.post("/o/account/security/remove", bob.get("/o/account/apps").form("factor", f[0].ID))
+	if a := b.post("/o/account/security", ask.form("remove", f[0].ID)); a.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("without a question: %d", a.StatusCode)
+	}
+	if a := bob.get("/o/account/security/remove?factor=" + f[0].ID); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("bob is asked about a factor of alice: %d", a.StatusCode)
+	}
+	ask = b.askToRemove(f[0])
+	for _, want := range []string{"Remove <bdi>My phone</bdi>?", "your recovery codes go with it", "nothing but your password"} {
+		if !strings.Contains(ask.body, want) {
+			t.Errorf("the question lacks %q: %s", want, ask.body)
+		}
+	}
 	if f, _ := s.factorsOf(1); len(f) != 1 {
 		t.Fatal("it was removed without the form")
 	}
-	b.post("/o/account/security", page.form("remove", f[0].ID))
+	b.post("/o/account/security/remove", ask.form())
 	if f, left := s.factorsOf(1); len(f) != 0 || left != 0 {
 		t.Errorf("%d factors and %d codes are left", len(f), left)
 	}
 	if m := <-sent; !strings.Contains(m.Text, "was removed") {
 		t.Errorf("mailed: %+v", m)
 	}
+	// What is gone is nothing to ask about.
+	for _, path := range []string{"/o/account/security/remove?factor=" + f[0].ID, "/o/account/security/remove", "/o/account/security/codes"} {
+		if a := b.get(path); a.location().Path != "/o/account/security" {
+			t.Errorf("%s: %d to %s", path, a.StatusCode, a.Header.Get("Location"))
+		}
+	}
 	s.browser().signIn("alice", alicePassword)
+}
+
+// askToRemove is the page that the list leads to for a factor.
+func (b *browser) askToRemove(f *store.Factor) *answer {
+	b.t.Helper()
+	for _, href := range regexp.MustCompile(`href="(/o/account/security/remove\?[^"]*)"`).FindAllStringSubmatch(b.get("/o/account/security").body, -1) {
+		if target := html.UnescapeString(href[1]); strings.Contains(target, f.ID) {
+			return b.get(target)
+		}
+	}
+	b.t.Fatalf("the list does not lead to removing %s", f.Name)
+	return nil
+}
+
+// TestRemovalSaysWhatIsLeft: with one of several gone, the others are asked for.
+func TestRemovalSaysWhatIsLeft(t *testing.T) {
+	s := newServer(t)
+	b := s.browser().signIn("alice", alicePassword)
+	b.addApp(b.get("/o/account/security/app"))
+	s.addTOTP(1)
+	f, _ := s.factorsOf(1)
+	ask := b.askToRemove(f[slices.IndexFunc(f, func(f *store.Factor) bool { return f.Name != "Phone" })])
+	for want, is := range map[string]bool{
+		"your password and one of these": true, "<li><bdi>Phone</bdi></li>": true, "Recovery codes: 10 left": true,
+		"the last one": false, "by itself": false,
+	} {
+		if strings.Contains(ask.body, want) != is {
+			t.Errorf("%q should be there: %v\n%s", want, is, ask.body)
+		}
+	}
+	s.givePasskey(1)
+	if ask = b.askToRemove(f[0]); !strings.Contains(ask.body, "by itself") || !strings.Contains(ask.body, "<bdi>Key</bdi> (Passkey)") {
+		t.Errorf("a passkey is left: %s", ask.body)
+	}
+}
+
+// TestOnlyWayInStays: who has no password keeps the passkey by which they sign in,
+// whatever else they have.
+func TestOnlyWayInStays(t *testing.T) {
+	s := newServer(t)
+	b := s.browser().signIn("alice", alicePassword)
+	b.addApp(b.get("/o/account/security/app"))
+	s.givePasskey(1)
+	factors, _ := s.factorsOf(1)
+	key := slices.IndexFunc(factors, func(f *store.Factor) bool { return f.Kind == store.FactorPasskey })
+	ask := b.askToRemove(factors[key])
+	s.update(func(tx store.WriteTx) error { return tx.PutCredential(&store.Credential{UserID: 1}) })
+	for what, a := range map[string]*answer{"asking": b.askToRemove(factors[key]), "removing": b.post("/o/account/security/remove", ask.form())} {
+		if a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.body, "You have no password") {
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+		}
+	}
+	if a := b.askToRemove(factors[1-key]); a.StatusCode != http.StatusOK {
+		t.Errorf("the app: %d", a.StatusCode)
+	}
+	if f, _ := s.factorsOf(1); len(f) != 2 {
+		t.Errorf("%d factors are left", len(f))
+	}
 }
 
 // TestFactorsNeedRecentSignIn: a browser that was left open cannot change them.
@@ -157,7 +241,7 @@ func TestFactorsNeedRecentSignIn(t *testing.T) {
 	b := s.browser().signIn("alice", alicePassword)
 	page := b.get("/o/account/security/app")
 	s.clock.add(15 * time.Minute)
-	for _, path := range []string{"/o/account/security", "/o/account/security/app"} {
+	for _, path := range []string{"/o/account/security", "/o/account/security/app", "/o/account/security/remove?factor=x", "/o/account/security/codes"} {
 		if a := b.get(path); a.location().Path != "/o/login" {
 			t.Errorf("%s: %d to %s", path, a.StatusCode, a.Header.Get("Location"))
 		}
@@ -214,7 +298,11 @@ func TestRequireSecondFactor(t *testing.T) {
 		t.Errorf("acr %v", id["acr"])
 	}
 	f, _ := s.factorsOf(1)
-	if a := b.post("/o/account/security", b.get("/o/account/security").form("remove", f[0].ID)); a.StatusCode != http.StatusUnprocessableEntity {
+	if a := b.askToRemove(f[0]); a.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("asking to remove the last: %d", a.StatusCode)
+	}
+	form := b.get("/o/account/security/app").form("factor", f[0].ID)
+	if a := b.post("/o/account/security/remove", form); a.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("removing the last: %d", a.StatusCode)
 	}
 	if f, _ := s.factorsOf(1); len(f) != 1 {

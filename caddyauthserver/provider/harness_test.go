@@ -326,10 +326,19 @@ func (a *answer) field(name string) string {
 	return html.UnescapeString(m[1])
 }
 
+// href is where the link of that id leads.
+func (a *answer) href(id string) string {
+	m := regexp.MustCompile(`id="` + id + `" href="([^"]*)"`).FindStringSubmatch(a.body)
+	if m == nil {
+		return ""
+	}
+	return html.UnescapeString(m[1])
+}
+
 // form is the page's form with its hidden fields.
 func (a *answer) form(add ...string) url.Values {
 	v := url.Values{}
-	for _, name := range []string{"csrf", "continue", "request", "token", "add"} {
+	for _, name := range []string{"csrf", "continue", "request", "token", "add", "factor"} {
 		if s := a.field(name); s != "" {
 			v.Set(name, s)
 		}

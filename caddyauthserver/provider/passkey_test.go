@@ -411,7 +411,7 @@ func TestAddPasskey(t *testing.T) {
 		t.Errorf("amr %v", id["amr"])
 	}
 	// Removed, it does not.
-	b.post("/o/account/security", list.form("remove", f[0].ID))
+	b.post("/o/account/security/remove", b.askToRemove(f[0]).form())
 	third := s.browser()
 	page = third.get("/o/login")
 	if a := third.byPasskey(page, k.get(page)); a.StatusCode != http.StatusForbidden || third.signedIn() {

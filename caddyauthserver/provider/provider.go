@@ -160,13 +160,16 @@ func New(c Config) (*Provider, error) {
 		p.path("account/apps"):     {p.accountPage("account/apps", p.showApps, p.removeApp), both, sameOrigin},
 		p.path("account/sessions"): {p.accountPage("account/sessions", p.showSessions, p.endNamed), both, sameOrigin},
 		p.path("second-factor"):    {p.secondFactor, both, sameOrigin},
-		p.path("account/security"): {p.securityPage(p.showFactors, p.changeFactors), both, sameOrigin},
+		p.path("account/security"): {p.securityPage(p.showFactors, nil), get, sameOrigin},
 
-		p.path("account/security/app"): {p.securityPage(p.showNewApp, p.addApp), both, sameOrigin},
-		p.path("admin"):                {p.administer, both, sameOrigin},
-		p.path("forgot"):               {p.forgot, both, sameOrigin},
-		p.path("reset"):                {p.reset, both, sameOrigin},
-		p.path("sync"):                 {p.servePull, []string{"GET"}, sameOrigin},
+		p.path("account/security/app"):    {p.securityPage(p.showNewApp, p.addApp), both, sameOrigin},
+		p.path("account/security/remove"): {p.securityPage(p.askToRemove, p.removeFactor), both, sameOrigin},
+		p.path("account/security/codes"):  {p.securityPage(p.askForCodes, p.renewCodes), both, sameOrigin},
+
+		p.path("admin"):  {p.administer, both, sameOrigin},
+		p.path("forgot"): {p.forgot, both, sameOrigin},
+		p.path("reset"):  {p.reset, both, sameOrigin},
+		p.path("sync"):   {p.servePull, []string{"GET"}, sameOrigin},
 		// A client of format djangito asks as it starts.
 		p.path("get_admin_url"): {p.adminURL, get, sameOrigin},
 	}
