@@ -63,10 +63,11 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 		Problems: map[string]lang.Text{"": words(x), "username": words(x), "email": words(x), "company": words(x), "password": words(x)}})
 	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password", AppsURL: "/o/account/apps", SessionsURL: "/o/account/sessions", AccountsURL: "/o/accounts",
 		ProfileURL: "/o/account/profile", LanguageURL: "/o/language", DataURL: "/o/account/data", AdminURL: "/o/admin", OpenApps: []OpenApp{{x, "https://app.example/"}, {x, x}}})
-	s.Personal(page("name and e-mail"), 200, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, Unverified: true, Saved: true})
-	s.Personal(page("name and e-mail again"), 422, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, SentTo: x,
+	s.Personal(page("name and e-mail"), 200, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, AskPassword: true, Unverified: true, Saved: true})
+	s.Personal(page("name and e-mail again"), 422, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, AskPassword: true, SentTo: x,
 		Problems: map[string]lang.Text{"": words(x), "first_name": words(x), "last_name": words(x), "email": words(x), "current_password": words(x)}})
 	s.Personal(page("name"), 200, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, Email: x})
+	s.Personal(page("name, no password"), 200, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, Email: x, SignInAgainURL: "/o/login"})
 	s.ConfirmAddress(page("confirm address"), 200, ConfirmAddress{Action: "/o/account/email", CSRF: x, Token: x, Email: x, Username: x, HomeURL: "/o"})
 	s.Language(page("language"), 200, Language{Action: "/o/language", CSRF: x, Continue: x, BackURL: "/o", Languages: []LanguageChoice{{x, x}, {"de", "Deutsch"}}})
 	s.SecondFactor(page("second factor"), 200, SecondFactor{Action: "/o/second-factor", CSRF: x, Continue: x, Login: true, UserName: x, ClientName: x, App: true, Passkey: x, CodeURL: "/o/code", RecoveryURL: "/o/recovery", OtherURL: "/o/login", FormAction: app})
@@ -83,6 +84,7 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.NewPasskey(page("new passkey"), 422, NewPasskey{Action: "/o/passkey", CSRF: x, Continue: x, Passkey: x, Name: x, Error: words(x), BackURL: "/o"})
 	s.RecoveryCodes(page("recovery codes"), 200, RecoveryCodes{Codes: []string{x, x}, NextURL: "/o"})
 	s.Password(page("password"), 200, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o"})
+	s.Password(page("password, the first"), 200, Password{Action: "/o/password", CSRF: x, Username: x, First: true, HomeURL: "/o"})
 	s.Password(page("password again"), 422, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o",
 		Problems: map[string]lang.Text{"": words(x), "current_password": words(x), "new_password": words(x), "new_password_again": words(x)}})
 	s.PasswordChanged(page("password changed"), 200, PasswordChanged{HomeURL: "/o"})

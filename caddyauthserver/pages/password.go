@@ -7,12 +7,13 @@ import (
 	"github.com/caddyito/caddyito/internal/webpage"
 )
 
-// Password is where people change theirs. It posts current_password,
-// new_password, new_password_again and csrf.
+// Password is where people change theirs, or choose the first. It posts
+// current_password, unless it is the first, new_password, new_password_again and csrf.
 type Password struct {
 	Action   string // where the form goes
 	CSRF     string
 	Username string // whose; for the browser's store of passwords
+	First    bool   // they have none
 	HomeURL  string // leads back
 	// Problems by name of the field; that of "" stands above the form.
 	Problems map[string]lang.Text
@@ -21,6 +22,7 @@ type Password struct {
 // passwordView is what the template sees.
 type passwordView struct {
 	Password
+	Title  lang.Text
 	Alert  []lang.Text
 	Inputs []input
 }
@@ -28,12 +30,15 @@ type passwordView struct {
 // Password shows the page.
 func (s *Set) Password(w http.ResponseWriter, status int, p Password) {
 	pw := newPassword("new_password", lang.T("New password"))
-	view := passwordView{Password: p, Inputs: []input{
-		{Name: "current_password", Label: lang.T("Current password"), Type: "password", Autocomplete: "current-password", MaxLength: 1024, Required: true},
-		pw, pw.again(),
-	}}
+	view := passwordView{Password: p, Title: lang.T("Choose a password"), Inputs: []input{pw, pw.again()}}
+	if !p.First {
+		view.Title = lang.T("Change password")
+		view.Inputs = append([]input{
+			{Name: "current_password", Label: lang.T("Current password"), Type: "password", Autocomplete: "current-password", MaxLength: 1024, Required: true},
+		}, view.Inputs...)
+	}
 	view.Alert = note(view.Inputs, p.Problems)
-	s.password.Render(w, status, webpage.Head{Title: titleOf(lang.T("Change password"), len(p.Problems) > 0)}, view)
+	s.password.Render(w, status, webpage.Head{Title: titleOf(view.Title, len(p.Problems) > 0)}, view)
 }
 
 // PasswordChanged says that it is done.

@@ -18,10 +18,15 @@ type Personal struct {
 	FirstName, LastName, Email string
 
 	MayChangeEmail bool
-	InLog          bool   // links are written to the log and not sent
-	Unverified     bool   // a link can be sent to verify the address
-	Saved          bool   // what was posted is kept
-	SentTo         string // a link was sent to that address
+	AskPassword    bool // before another address is sent a link
+	// SignInAgainURL is where who has no password signs in once more, to change the
+	// address.
+	SignInAgainURL string
+
+	InLog      bool   // links are written to the log and not sent
+	Unverified bool   // a link can be sent to verify the address
+	Saved      bool   // what was posted is kept
+	SentTo     string // a link was sent to that address
 	// Problems by name of the field; that of "" stands above the form.
 	Problems map[string]lang.Text
 }
@@ -46,7 +51,10 @@ func (s *Set) Personal(w http.ResponseWriter, status int, p Personal) {
 		}
 		view.Inputs = append(view.Inputs,
 			input{Name: "email", Label: lang.T("E-mail"), Type: "email", Value: p.Email, Autocomplete: "email", MaxLength: 254,
-				Hint: counts},
+				Hint: counts})
+	}
+	if p.MayChangeEmail && p.AskPassword {
+		view.Inputs = append(view.Inputs,
 			input{Name: "current_password", Label: lang.T("Current password"), Type: "password", Autocomplete: "current-password", MaxLength: 1024,
 				Hint: lang.T("Only for another e-mail address.")})
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/caddyito/caddyito/caddyauthserver/pages"
 	"github.com/caddyito/caddyito/internal/lang"
@@ -13,16 +12,26 @@ import (
 )
 
 // password is where people who are signed in change their password. That takes
-// the current one; wrong ones count like those of the sign-in page.
+// the current one; wrong ones count like those of the sign-in page. Who has none yet
+// chooses one, after a sign-in by passkey (proveagain.go).
 func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 	in, ok := p.ownSession(w, r)
 	if !ok {
 		return
 	}
+	has, err := p.hasPassword(r, in)
+	if err != nil {
+		p.unavailable(w, r, "reading credential", err)
+		return
+	}
+	if !has && !p.byPasskeyJustNow(in) {
+		p.signInAgain(w, in, "password")
+		return
+	}
 	show := func(status int, problems map[string]lang.Text) {
 		p.pages.Password(w, status, pages.Password{
 			Action: p.path("password"), CSRF: p.csrfToken(w, r, passwordPurpose(in)),
-			Username: in.user.Username, HomeURL: p.Prefix, Problems: problems,
+			Username: in.user.Username, First: !has, HomeURL: p.Prefix, Problems: problems,
 		})
 	}
 	if r.Method != http.MethodPost {
@@ -43,7 +52,7 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusUnprocessableEntity, problems)
 		return
 	}
-	proven, ok := p.proveAgain(w, r, in, form, show)
+	proven, ok := p.proveAgain(w, r, in, form, "password", show)
 	if !ok {
 		return
 	}
@@ -63,26 +72,6 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 	p.Logger.Info("password changed", "user_id", in.user.ID)
 	p.keepSessions(w, kept)
 	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{HomeURL: p.Prefix})
-}
-
-// proveAgain checks the current password of who is signed in, since who is at the
-// browser may be somebody else by now. It answers what went wrong, and says whether
-// there is more to do.
-func (p *Provider) proveAgain(w http.ResponseWriter, r *http.Request, in *signedIn, form url.Values, show func(status int, problems map[string]lang.Text)) (proven *provenLogin, ok bool) {
-	proven, err := p.checkLogin(r, in.user.Username, form.Get("current_password"))
-	if err == nil && proven.user.ID != in.user.ID {
-		err = errWrongLogin // the name is somebody else's by now
-	}
-	if err != nil {
-		p.refuseLogin(w, r, err, func(status int, problem lang.Text) {
-			if errors.Is(err, errWrongLogin) {
-				show(status, map[string]lang.Text{"current_password": lang.T("is not right")})
-				return
-			}
-			show(status, map[string]lang.Text{"": problem})
-		})
-	}
-	return proven, err == nil
 }
 
 // hashPassword hashes a password that was chosen. It answers what went wrong, and
@@ -112,12 +101,12 @@ func (p *Provider) changePassword(r *http.Request, in *signedIn, proven *provenL
 		if now == nil {
 			return errNotAnyMore
 		}
-		c, err := tx.Credential(in.user.ID)
-		if errors.Is(err, store.ErrNotFound) || err == nil && c.PasswordHash != proven.verified {
-			return errNotAnyMore // changed meanwhile
-		}
+		c, err := credentialOf(tx, in.user.ID)
 		if err != nil {
-			return fmt.Errorf("reading credential: %w", err)
+			return err
+		}
+		if c.PasswordHash != proven.verified {
+			return errNotAnyMore // changed meanwhile
 		}
 		c.PasswordHash, c.PasswordChangedAt = hash, s.AuthTime
 		if err := tx.PutCredential(c); err != nil {

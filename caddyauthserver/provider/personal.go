@@ -15,17 +15,26 @@ import (
 // personal is where people change their own name and e-mail address, and nothing else
 // of what is kept of them. A name counts at once, an address when the link that is
 // sent to it was followed (emailchange.go). To ask for another address takes the
-// password, since forgotten passwords are mailed there.
+// password, or a passkey of who has none (proveagain.go), since forgotten passwords are
+// mailed there.
 func (p *Provider) personal(w http.ResponseWriter, r *http.Request) {
 	in, ok := p.ownSession(w, r)
 	if !ok {
 		return
 	}
+	has, err := p.hasPassword(r, in)
+	if err != nil {
+		p.unavailable(w, r, "reading credential", err)
+		return
+	}
 	page := pages.Personal{
 		Action: p.path("account/profile"), HomeURL: p.Prefix, Username: in.user.Username,
 		FirstName: in.user.FirstName, LastName: in.user.LastName, Email: in.user.Email,
-		Saved: r.URL.Query().Has("saved"), MayChangeEmail: p.Mailer != nil, InLog: p.MailsToLog(),
+		Saved: r.URL.Query().Has("saved"), MayChangeEmail: p.Mailer != nil, InLog: p.MailsToLog(), AskPassword: has,
 		Unverified: p.Mailer != nil && in.user.Email != "" && !in.user.EmailVerified,
+	}
+	if page.MayChangeEmail && !has && !p.byPasskeyJustNow(in) {
+		page.MayChangeEmail, page.SignInAgainURL = false, p.signInAgainURL(in, "account/profile")
 	}
 	purpose := "profile\x00" + string(in.session.Hash[:])
 	show := func(status int, problems map[string]lang.Text) {
@@ -56,7 +65,7 @@ func (p *Provider) personal(w http.ResponseWriter, r *http.Request) {
 	}
 	other := page.Email != in.user.Email
 	if other {
-		if _, ok := p.proveAgain(w, r, in, form, show); !ok {
+		if _, ok := p.proveAgain(w, r, in, form, "account/profile", show); !ok {
 			return
 		}
 	}
