@@ -48,5 +48,9 @@ func (api *adminAPI) listFactors(a *App, r *http.Request) (any, error) {
 // resetFactors takes all of them away, for who lost what they sign in with, and signs
 // the user out: whoever found it may be signed in.
 func (api *adminAPI) resetFactors(a *App, r *http.Request) (any, error) {
-	return nil, a.manager().ResetFactors(r.Context(), manage.Actor{}, named(r))
+	u, had, err := a.manager().ResetFactors(r.Context(), manage.Actor{}, named(r))
+	if err == nil && had > 0 {
+		a.tellOwner(func(t OwnerTeller) { t.TellOfFactorsReset(u) })
+	}
+	return nil, err
 }

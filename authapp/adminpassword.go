@@ -71,5 +71,8 @@ func (api *adminAPI) putPassword(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.manager().SetPassword(r.Context(), manage.Actor{}, manage.ByID(u.ID), hash)
+	if u, err = a.manager().SetPassword(r.Context(), manage.Actor{}, manage.ByID(u.ID), hash); err == nil {
+		a.tellOwner(func(t OwnerTeller) { t.TellOfPasswordSet(u) })
+	}
+	return nil, err
 }

@@ -205,5 +205,6 @@ var (
 	_ authapp.KeyServer           = (*Server)(nil)
 	_ authapp.PasswordLinker      = (*Server)(nil)
 	_ authapp.PasswordChecker     = (*Server)(nil)
+	_ authapp.OwnerTeller         = (*Server)(nil)
 	_ authapp.RegistrationServer  = (*Server)(nil)
 )

@@ -119,6 +119,27 @@ func TestMail(t *testing.T) {
 	if out, err := b.command("", "auth", "user", "password-link", "dave", "--mail", "--address", b.admin); err == nil || !strings.Contains(out, "has no e-mail address") {
 		t.Errorf("a mail to nowhere: %v %s", err, out)
 	}
+
+	// What the operator does to an account, its owner is told.
+	b.auth("yet another horse battery\n", "user", "password", "carol")
+	b.auth("", "user", "factors", "reset", "carol") // there are none
+	told := func(says string) {
+		t.Helper()
+		for limit := time.After(time.Minute); ; {
+			select {
+			case m := <-post.Received:
+				if text := textOf(t, m); strings.Contains(text, "An administrator") {
+					if !strings.Contains(text, says) || len(m.To) != 1 || m.To[0] != "carol@example.com" {
+						t.Errorf("the mail is %+v, want one to carol that says %q", m, says)
+					}
+					return
+				}
+			case <-limit:
+				t.Fatalf("no mail came that says %q\n%s", says, b.log)
+			}
+		}
+	}
+	told("set a new password")
 	for _, token := range []string{made[strings.LastIndex(made, "=")+1:], chosen, mailtest.Password} {
 		if strings.Contains(b.log.String(), token) {
 			t.Errorf("the log tells %q", token)

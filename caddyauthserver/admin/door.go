@@ -39,6 +39,10 @@ type Door interface {
 	// hashes one; the error is password.ErrBusy where too many wait for that.
 	CheckNewPassword(pw string, u *store.User) error
 	HashPassword(ctx context.Context, pw string) (string, error)
+	// TellOfPasswordSet and TellOfFactorsReset let somebody know by mail, if there is a
+	// way to, what was done to their account.
+	TellOfPasswordSet(u *store.User)
+	TellOfFactorsReset(u *store.User)
 	// NeedsFactor says whether somebody must have a second factor.
 	NeedsFactor(u *store.User) bool
 	// BrowserName is what to call a browser.

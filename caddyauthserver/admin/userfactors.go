@@ -78,8 +78,12 @@ func (a *Admin) resetFactors(w http.ResponseWriter, r *http.Request, v *visit) e
 	if !v.signedInWithin(changeWithin) {
 		return nil
 	}
-	if err := a.manage.ResetFactors(r.Context(), v.actor(), manage.ByID(id)); err != nil {
+	u, had, err := a.manage.ResetFactors(r.Context(), v.actor(), manage.ByID(id))
+	if err != nil {
 		return err
+	}
+	if had > 0 {
+		a.Door.TellOfFactorsReset(u)
 	}
 	a.Logger.Info("second factors taken away", "user_id", id, "by", v.User.ID)
 	a.goTo(w, "users/"+strconv.FormatInt(id, 10), url.Values{"done": {"factors"}})

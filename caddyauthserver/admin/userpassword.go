@@ -92,10 +92,11 @@ func (a *Admin) setPassword(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	if err := a.manage.SetPassword(r.Context(), v.actor(), manage.ByID(u.ID), hash); err != nil {
+	if u, err = a.manage.SetPassword(r.Context(), v.actor(), manage.ByID(u.ID), hash); err != nil {
 		return err
 	}
 	a.Logger.Info("password set", "user_id", u.ID, "by", v.User.ID)
+	a.Door.TellOfPasswordSet(u)
 	a.goTo(w, "users/"+strconv.FormatInt(u.ID, 10), url.Values{"done": {"password"}})
 	return nil
 }

@@ -19,6 +19,7 @@ func TestMailsHaveTheFooter(t *testing.T) {
 		AddressMail{Username: evil, Link: "https://auth.example.com/o/account/email?token=x"},
 		AddressChangedMail{Name: evil, Username: evil, Email: "a@example.com"},
 		NoticeMail{Name: evil, Subject: words("S"), What: words(evil), Browser: words(evil), Advice: words("A"), Link: "https://auth.example.com/o/password"},
+		NoticeMail{Name: evil, Subject: words("S"), ByOthers: true, What: words(evil), Advice: words("A"), Link: "https://auth.example.com/o/password"},
 	} {
 		mail, err := ms.Write(lang.English(), m)
 		if err != nil {

@@ -7,12 +7,14 @@ import (
 )
 
 // NoticeMail tells somebody of something that happened to their account, where, and
-// what to do if it was not they.
+// what to do if it was not they, or nothing that they asked for.
 type NoticeMail struct {
 	Brand   string // of the server; may be empty
 	Name    string // of the person
 	Subject lang.Text
 	What    lang.Text
+	// ByOthers: somebody who administers did it. Where they sit is nobody's business.
+	ByOthers bool
 	// Browser, IP and At are by what it was done, and when.
 	Browser lang.Text
 	IP      string
@@ -24,11 +26,11 @@ type NoticeMail struct {
 
 // Where says by what it was done, and when.
 func (m NoticeMail) Where() []lang.Text {
-	return []lang.Text{
-		lang.T("Browser: %s", m.Browser),
-		lang.T("Address: %s", m.IP),
-		lang.T("Time: %s, %s", lang.Date(m.At), m.At.Format("15:04 MST")),
+	when := lang.T("Time: %s, %s", lang.Date(m.At), m.At.Format("15:04 MST"))
+	if m.ByOthers {
+		return []lang.Text{when}
 	}
+	return []lang.Text{lang.T("Browser: %s", m.Browser), lang.T("Address: %s", m.IP), when}
 }
 
 func (NoticeMail) template() string { return "notice" }

@@ -26,6 +26,36 @@ func (p *Provider) tellOfFactor(r *http.Request, u *store.User, what lang.Text) 
 	})
 }
 
+// tellOfPassword tells that the person, or who passes for them, has a new password.
+func (p *Provider) tellOfPassword(r *http.Request, u *store.User, what lang.Text) {
+	p.tell(r, u, pages.NoticeMail{
+		Subject: lang.T("Your password was changed"), What: what,
+		Advice: lang.T("If it was not you, choose a new password at once, and tell whoever runs this server:"),
+		Link:   p.url("forgot"),
+	})
+}
+
+// TellOfPasswordSet tells somebody that an administrator gave them a password.
+func (p *Provider) TellOfPasswordSet(u *store.User) {
+	p.tellOwner(u, pages.NoticeMail{
+		Subject: lang.T("Your password was changed"), ByOthers: true,
+		What:   lang.T("An administrator set a new password for your account, and you were signed out everywhere."),
+		Advice: lang.T("If you did not ask for it, tell whoever runs this server. A password that you choose yourself is known to nobody else:"),
+		Link:   p.url("forgot"),
+	})
+}
+
+// TellOfFactorsReset tells somebody that an administrator took away their second
+// factors.
+func (p *Provider) TellOfFactorsReset(u *store.User) {
+	p.tellOwner(u, pages.NoticeMail{
+		Subject: lang.T("Your sign-in security was changed"), ByOthers: true,
+		What:   lang.T("An administrator took away all second factors of your account, and you were signed out everywhere."),
+		Advice: lang.T("If you did not ask for it, tell whoever runs this server. You add new ones here:"),
+		Link:   p.url("account/security"),
+	})
+}
+
 // tellOfSignIn tells of a sign-in from a browser that was not known for the person's.
 func (p *Provider) tellOfSignIn(r *http.Request, u *store.User) {
 	p.tell(r, u, pages.NoticeMail{
@@ -49,12 +79,17 @@ func (p *Provider) tellOfGuessing(r *http.Request, u *store.User) {
 	})
 }
 
+// tell tells of what was done by the request.
 func (p *Provider) tell(r *http.Request, u *store.User, m pages.NoticeMail) {
+	m.Browser, m.IP = browserName(r.UserAgent()), p.ClientIP(r)
+	p.tellOwner(u, m)
+}
+
+func (p *Provider) tellOwner(u *store.User, m pages.NoticeMail) {
 	if p.Mailer == nil || u.Email == "" {
 		return
 	}
 	m.Brand, m.Name, m.At = p.Brand.Name, u.Name(), p.now()
-	m.Browser, m.IP = browserName(r.UserAgent()), p.ClientIP(r)
 	text, err := p.mails.Write(lang.Choose(u.Language), m)
 	if err != nil {
 		p.Logger.Error("cannot write a mail", "error", err)

@@ -70,6 +70,7 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Logger.Info("password changed", "user_id", in.user.ID)
+	p.tellOfPassword(r, in.user, lang.T("The password of your account was changed."))
 	p.keepSessions(w, kept)
 	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{HomeURL: p.Prefix})
 }

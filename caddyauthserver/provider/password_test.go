@@ -167,3 +167,38 @@ func TestPasswordChangedMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+// Whose password was changed is told, since it may have been somebody else.
+func TestPasswordChangesAreMailed(t *testing.T) {
+	s, box := newMailing(t)
+	told := func(says string) {
+		t.Helper()
+		for len(box) > 0 {
+			if m := <-box; m.Subject == "Your password was changed · Example" {
+				for _, body := range []string{m.Text, m.HTML} {
+					if m.To != "alice@example.com" || !strings.Contains(body, says) || !strings.Contains(body, "127.0.0.1") || !strings.Contains(body, s.issuer+"/o/forgot") || strings.Contains(body, newPassword) {
+						t.Errorf("to %s: %s", m.To, body)
+					}
+				}
+				return
+			}
+		}
+		t.Errorf("no mail says %q", says)
+	}
+	b := s.browser().signIn("alice", alicePassword)
+	form := b.get("/o/password").form("current_password", "wrong", "new_password", newPassword, "new_password_again", newPassword)
+	if b.post("/o/password", form); len(box) > 0 {
+		t.Fatalf("a mail of what was not done: %+v", <-box)
+	}
+	form.Set("current_password", alicePassword)
+	b.post("/o/password", form)
+	told("The password of your account was changed.")
+	link, err := s.p.PasswordLink(t.Context(), store.AuditOrigin{Time: s.clock.now()}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := s.browser().choosePassword(link, newPassword); a.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	told("A password for your account was chosen by a link.")
+}

@@ -296,6 +296,7 @@ func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Logger.Info("password chosen by a link", "user_id", u.ID)
+	p.tellOfPassword(r, u, lang.T("A password for your account was chosen by a link."))
 	p.pages.ResetDone(w, http.StatusOK, pages.ResetDone{LoginURL: p.path("login")})
 }
 

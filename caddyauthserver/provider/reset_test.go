@@ -23,13 +23,13 @@ func (m mailbox) Send(msg *mail.Message) { m <- msg }
 
 var resetLink = regexp.MustCompile(`(http://\S+)(/o/reset\?token=\S+)`)
 
-// link is where the next mail leads, but for notices of sign-ins from new browsers.
+// link is where the next mail leads, but for notices of what happened to the account.
 func (m mailbox) link(t *testing.T) string {
 	t.Helper()
 	for {
 		select {
 		case msg := <-m:
-			if strings.HasPrefix(msg.Subject, "New sign-in") {
+			if strings.HasPrefix(msg.Subject, "New sign-in") || strings.HasPrefix(msg.Subject, "Your password was changed") {
 				continue
 			}
 			found := resetLink.FindStringSubmatch(msg.Text)

@@ -72,10 +72,12 @@ func TestEveryDeedIsInTheLog(t *testing.T) {
 			return m.Do(ctx, by, who, manage.RemoveFromGroup, "editors")
 		})},
 		{store.ActionPasswordSet, "user person2", user(func(m *manage.Manager, by manage.Actor, who manage.Finder) error {
-			return m.SetPassword(ctx, by, who, "other")
+			_, err := m.SetPassword(ctx, by, who, "other")
+			return err
 		})},
 		{store.ActionFactorReset, "user person2", user(func(m *manage.Manager, by manage.Actor, who manage.Finder) error {
-			return m.ResetFactors(ctx, by, who)
+			_, _, err := m.ResetFactors(ctx, by, who)
+			return err
 		})},
 		{store.ActionSessionEnd, "user person2", user(func(m *manage.Manager, by manage.Actor, who manage.Finder) error {
 			return m.EndSession(ctx, by, who, (&store.Session{Hash: store.HashOf("session")}).Name())

@@ -137,9 +137,10 @@ func (m *Manager) DeleteUser(ctx context.Context, by Actor, find Finder) error {
 }
 
 // SetPassword gives a user a password and ends every session: whoever knew the old
-// one may hold some.
-func (m *Manager) SetPassword(ctx context.Context, by Actor, find Finder, hash string) error {
-	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
+// one may hold some. It returns them, to be told.
+func (m *Manager) SetPassword(ctx context.Context, by Actor, find Finder, hash string) (whose *store.User, err error) {
+	err = m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
+		whose = u
 		if err := tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: m.Now()}); err != nil {
 			return err
 		}
@@ -148,6 +149,7 @@ func (m *Manager) SetPassword(ctx context.Context, by Actor, find Finder, hash s
 		}
 		return m.signOut(tx, u.ID)
 	})
+	return whose, err
 }
 
 // SignOut ends every session and token of a user, also those for while they are
@@ -182,10 +184,12 @@ func (m *Manager) EndAccess(ctx context.Context, by Actor, find Finder, clientID
 }
 
 // ResetFactors takes away the second factors and recovery codes of a user, who then
-// signs in by password alone, and signs them out.
-func (m *Manager) ResetFactors(ctx context.Context, by Actor, find Finder) error {
-	return m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) error {
-		if _, err := store.ResetFactors(tx, u.ID); err != nil {
+// signs in by password alone, and signs them out. It returns them, to be told, and how
+// many factors there were.
+func (m *Manager) ResetFactors(ctx context.Context, by Actor, find Finder) (whose *store.User, had int, err error) {
+	err = m.onUser(ctx, by, find, func(tx store.WriteTx, p power, u *store.User) (err error) {
+		whose = u
+		if had, err = store.ResetFactors(tx, u.ID); err != nil {
 			return err
 		}
 		if err := m.audit(tx, p, store.ActionFactorReset, u); err != nil {
@@ -193,6 +197,7 @@ func (m *Manager) ResetFactors(ctx context.Context, by Actor, find Finder) error
 		}
 		return m.signOut(tx, u.ID)
 	})
+	return whose, had, err
 }
 
 // Check says whether a user is there and may be changed, for a page to show.
