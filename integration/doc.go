@@ -15,7 +15,7 @@
 //	recipe_test.go     a recipe of docs/ with the real app
 //	npm_test.go        OpenID Connect clients that nobody here wrote, at the server
 //	npmissuer_test.go  an issuer that nobody here wrote, before it the gate
-//	caddyfile_adapt/   every Caddyfile option and what it becomes, or its error
+//	caddyfile_adapt/   every Caddyfile option and what it becomes, or its error; what docs/ shows
 //	glue/              the modules in a Caddy within the test process
 //	oidc/              what the OpenID conformance suite demands of server and gate
 //
