@@ -234,8 +234,8 @@ func Audit(tx AuditWriter, by AuditOrigin, action AuditAction, target AuditParty
 	return nil
 }
 
-// AuditChanges are the fields in which two users, two objects or the settings of
-// two clients differ, by name; either may be nil.
+// AuditChanges are the fields in which two users, two objects, the settings of two
+// clients or two invitations differ, by name; either may be nil.
 func AuditChanges(before, after any) []AuditChange {
 	old, now := auditFields(before), auditFields(after)
 	names := slices.Collect(maps.Keys(old))
@@ -271,6 +271,10 @@ func auditFields(v any) map[string]string {
 			valueFields(out, v.Fields)
 		}
 	case *ClientSettings:
+		if v != nil {
+			jsonFields(out, v)
+		}
+	case *Invitation:
 		if v != nil {
 			jsonFields(out, v)
 		}

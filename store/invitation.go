@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Invitation is what an administrator lets software have that registers itself as
 // a client (RFC 7591 section 3, initial access token): what it could not be
@@ -22,6 +26,15 @@ type Invitation struct {
 
 // InvitationKind is the kind of ticket that an initial access token is.
 const InvitationKind = "registration"
+
+// InvitationOf reads what an initial access token is good for.
+func InvitationOf(t *Ticket) (*Invitation, error) {
+	i := new(Invitation)
+	if err := json.Unmarshal([]byte(t.Data), i); err != nil {
+		return nil, fmt.Errorf("reading an initial access token: %w", err)
+	}
+	return i, nil
+}
 
 // Bounds of an invitation's life.
 const (

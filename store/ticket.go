@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"encoding/hex"
+	"time"
+)
 
 // Ticket is a one-time link: setup of the first superuser, and later reset,
 // invitation, verification of an address.
@@ -13,10 +16,17 @@ type Ticket struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+// Name tells the ticket from others of its kind, where people choose among them. It
+// is of no use to whoever has not the thing itself.
+func (t *Ticket) Name() string { return hex.EncodeToString(t.Hash[:8]) }
+
 // TicketReader reads tickets.
 type TicketReader interface {
 	// Ticket looks without spending, to show a form.
 	Ticket(kind string, hash Hash) (*Ticket, error)
+	// Tickets lists up to limit of a kind by their hashes, after that one; also those
+	// that expired and were not swept yet.
+	Tickets(kind string, after Hash, limit int) ([]*Ticket, error)
 }
 
 // TicketWriter writes tickets, and marks of what was used once.

@@ -16,6 +16,21 @@ func (r *readTx) Ticket(kind string, hash store.Hash) (*store.Ticket, error) {
 	return getJSON[store.Ticket](r, bTicket, ticketKey(kind, hash), ticketHead)
 }
 
+func (r *readTx) Tickets(kind string, after store.Hash, limit int) (tickets []*store.Ticket, err error) {
+	r.scan(bTicket, part(nil, kind), append(ticketKey(kind, after), 0), func(_, v []byte) bool {
+		if len(tickets) >= limit {
+			return false
+		}
+		var t *store.Ticket
+		if t, err = decode[store.Ticket](bTicket, v[ticketHead:]); err != nil {
+			return false
+		}
+		tickets = append(tickets, t)
+		return true
+	})
+	return tickets, err
+}
+
 func (w *writeTx) PutTicket(t *store.Ticket) error {
 	if err := check("the kind of a ticket", t.Kind); err != nil {
 		return err

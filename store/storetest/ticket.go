@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,6 +55,25 @@ func testTicket(t *testing.T, p *place) {
 	put(newTicket("setup", "2"))
 	put(newTicket("setups", "3"))
 	put(newTicket("setu", "4"))
+	// By their hashes, of that kind alone, a page at a time.
+	tickets := func(after store.Hash, limit int) []*store.Ticket {
+		t.Helper()
+		return must(p, func(tx store.ReadTx) ([]*store.Ticket, error) { return tx.Tickets("setup", after, limit) })
+	}
+	want := []*store.Ticket{newTicket("setup", "1"), newTicket("setup", "2")}
+	slices.SortFunc(want, func(x, y *store.Ticket) int { return bytes.Compare(x.Hash[:], y.Hash[:]) })
+	if got := tickets(store.Hash{}, 10); !reflect.DeepEqual(got, want) {
+		t.Errorf("listed %v; want %v", got, want)
+	}
+	if got := tickets(store.Hash{}, 1); !reflect.DeepEqual(got, want[:1]) {
+		t.Errorf("the first page has %v", got)
+	}
+	if got := tickets(want[0].Hash, 1); !reflect.DeepEqual(got, want[1:]) {
+		t.Errorf("the second page has %v", got)
+	}
+	if got := append(tickets(want[1].Hash, 1), tickets(store.Hash{}, 0)...); len(got) != 0 {
+		t.Errorf("after the last there are %v", got)
+	}
 	p.update(func(tx store.WriteTx) error { return tx.DeleteTickets("setup") })
 	gone(p, "a deleted ticket", readTicket("setup", "1"))
 	gone(p, "a deleted ticket", readTicket("setup", "2"))
