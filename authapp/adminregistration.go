@@ -2,13 +2,12 @@ package authapp
 
 import (
 	"cmp"
-	"encoding/json"
+	"errors"
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddyito/caddyito/internal/registration"
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -19,23 +18,29 @@ type RegistrationServer interface {
 }
 
 func (api *adminAPI) registrationRoutes() {
+	api.handle("GET /auth/registrations", api.listRegistrations)
 	api.handle("POST /auth/registrations", api.createRegistration)
 	api.handle("DELETE /auth/registrations", api.revokeRegistrations)
+	api.handle("DELETE /auth/registrations/{id}", api.revokeRegistration)
 }
 
 // registrationView is an initial access token, with what it is good for.
 type registrationView struct {
-	store.Invitation
-	// Token is shown this once.
-	Token     string    `json:"token"`
-	ExpiresAt time.Time `json:"expires_at"`
-	Issuer    string    `json:"issuer,omitempty"`
+	manage.PendingRegistration
+	// Token is shown once: when it was made.
+	Token  string `json:"token,omitempty"`
+	Issuer string `json:"issuer,omitempty"`
 }
 
 // registrationOrder asks for one.
 type registrationOrder struct {
 	store.Invitation
 	Expires string `json:"expires"` // as in "24h"
+}
+
+// registrations does what is asked of tokens.
+func (a *App) registrations() *manage.Registrations {
+	return &manage.Registrations{Manager: a.clients().Manager, PlainHosts: a.AllowHTTPSync}
 }
 
 // createRegistration makes a token by which software registers itself, once.
@@ -49,31 +54,37 @@ func (api *adminAPI) createRegistration(a *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	lifetime, err := caddy.ParseDuration(cmp.Or(body.Expires, store.DefaultInvitationLifetime.String()))
-	if err != nil || lifetime <= 0 || lifetime > store.MaxInvitationLifetime {
+	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "expires %q: it is a time of at most 90d, as in 24h", body.Expires)
 	}
-	rules := registration.Rules{Schema: a.Schema(), PlainHosts: a.AllowHTTPSync}
-	if problems := rules.CheckInvitation(&body.Invitation); len(problems) > 0 {
-		return nil, &store.InvalidError{Type: "registration", Problems: problems}
-	}
-	data, err := json.Marshal(body.Invitation)
+	made, token, err := a.registrations().Create(r.Context(), manage.Actor{}, &body.Invitation, lifetime)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
-	v := &registrationView{Invitation: body.Invitation, Token: store.NewSecret(), ExpiresAt: now.Add(lifetime), Issuer: issuer}
-	err = a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		if err := store.Audit(tx, byOperator(), store.ActionRegistrationMake, store.AuditParty{}, store.AuditChange{Field: "expires_at", New: v.ExpiresAt.Format(time.RFC3339)}); err != nil {
-			return err
+	return created{&registrationView{PendingRegistration: *made, Token: token, Issuer: issuer}}, nil
+}
+
+// registrationPage is a page of the tokens that were not used yet.
+type registrationPage struct {
+	Registrations []*manage.PendingRegistration `json:"registrations"`
+	Next          string                        `json:"next,omitempty"`
+}
+
+func (api *adminAPI) listRegistrations(a *App, r *http.Request) (any, error) {
+	limit, err := pageLimit(r)
+	if err != nil {
+		return nil, err
+	}
+	page := registrationPage{Registrations: []*manage.PendingRegistration{}}
+	err = a.Store().View(r.Context(), func(tx store.ReadTx) error {
+		list, more, err := a.registrations().List(tx, r.URL.Query().Get("after"), limit)
+		page.Registrations = append(page.Registrations, list...)
+		if more {
+			page.Next = list[len(list)-1].ID
 		}
-		return tx.PutTicket(&store.Ticket{
-			Kind: store.InvitationKind, Hash: store.HashOf(v.Token), Data: string(data), CreatedAt: now, ExpiresAt: v.ExpiresAt,
-		})
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return created{v}, nil
+	return page, err
 }
 
 // registrationIssuer is the server at which a token can be used; "" where there are
@@ -96,10 +107,15 @@ func (a *App) registrationIssuer() (string, error) {
 
 // revokeRegistrations ends all tokens that were not used.
 func (api *adminAPI) revokeRegistrations(a *App, r *http.Request) (any, error) {
-	return nil, a.Store().Update(r.Context(), func(tx store.WriteTx) error {
-		if err := store.Audit(tx, byOperator(), store.ActionRegistrationEnd, store.AuditParty{}); err != nil {
-			return err
-		}
-		return tx.DeleteTickets(store.InvitationKind)
-	})
+	return nil, a.registrations().RevokeAll(r.Context(), manage.Actor{})
+}
+
+// revokeRegistration ends one of them.
+func (api *adminAPI) revokeRegistration(a *App, r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	err := a.registrations().Revoke(r.Context(), manage.Actor{}, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refuse(http.StatusNotFound, "there is no token %.40q for registration that was not used yet; caddy auth registration list shows them", id)
+	}
+	return nil, err
 }

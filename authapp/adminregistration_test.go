@@ -49,9 +49,35 @@ func TestRegistrationCommands(t *testing.T) {
 	if left := time.Until(ticket.ExpiresAt); left > 2*time.Hour || left < time.Hour || strings.Contains(ticket.Data, v.Token) {
 		t.Errorf("kept %+v", ticket)
 	}
-	c.ok("", "registration", "revoke")
+	// The list has what a token is called and good for, and not the token.
+	list := c.ok("", "registration", "list")
+	if !strings.Contains(list, v.ID) || !strings.Contains(list, "Wiki") || !strings.Contains(list, "https://wiki.example.com") || strings.Contains(list, v.Token) {
+		t.Errorf("the list is\n%s", list)
+	}
+	var page registrationPage
+	if c.json(&page, "", "registration", "list", "--limit", "1"); len(page.Registrations) != 1 {
+		t.Errorf("the first page is %+v", page)
+	}
+	c.json(&page, "", "registration", "list")
+	if len(page.Registrations) != 2 {
+		t.Fatalf("the list is %+v", page)
+	}
+	if got, _ := c.complete("registration", "revoke", ""); len(got) != 2 {
+		t.Errorf("completed by %q", got)
+	}
+	if _, errs, code := c.try("", "registration", "revoke", "0123456789abcdef", "--yes"); code == 0 || !strings.Contains(errs, "registration list") {
+		t.Errorf("revoking what there is not: %d %s", code, errs)
+	}
+	c.ok("", "registration", "revoke", v.ID)
 	if _, err := find(); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a revoked token is still there: %v", err)
+	}
+	if c.json(&page, "", "registration", "list"); len(page.Registrations) != 1 || page.Registrations[0].ID == v.ID {
+		t.Errorf("after one was revoked there are %+v", page)
+	}
+	c.ok("", "registration", "revoke")
+	if c.json(&page, "", "registration", "list"); len(page.Registrations) != 0 {
+		t.Errorf("after all were revoked there are %+v", page)
 	}
 	for args, says := range map[string]string{
 		"--sync some":                        "sync is all, granted or off",

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddyito/caddyito/internal/manage"
+	"github.com/caddyito/caddyito/internal/registration"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -24,9 +27,12 @@ func registrationCommand() *cobra.Command {
 	f.String("sync", "", "Of which users it is told as they change: all, granted (those who signed in there) or off (default: all for a gate, else off)")
 	f.StringSlice("fields", nil, "What it is told of users and what they refer to, as in email,company.name (repeatable; default: all but private fields)")
 	f.String("expires", "24h", "How long the token can be used")
-	revoke := command("revoke [--yes]", "Ends all tokens that were not used yet", cobra.NoArgs, revokeRegistrationsCmd)
+	list := command("list", "Lists the tokens that were not used yet", cobra.NoArgs, listRegistrationsCmd)
+	list.Flags().Int("limit", 0, "At most so many (default: all)")
+	list.Flags().String("after", "", "Only those after this id")
+	revoke := command("revoke [<id>] [--yes]", "Ends a token that was not used yet, or all", cobra.MaximumNArgs(1), revokeRegistrationsCmd)
 	revoke.Flags().BoolP("yes", "y", false, "Do not ask")
-	return group("registration", "Lets gates and other programs register themselves as clients", create, revoke)
+	return group("registration", "Lets gates and other programs register themselves as clients", create, list, revoke)
 }
 
 func createRegistrationCmd(s *session, _ []string) error {
@@ -53,31 +59,48 @@ func createRegistrationCmd(s *session, _ []string) error {
 	if err != nil || s.json {
 		return err
 	}
-	site := "wiki.example.com"
+	site := "https://wiki.example.com"
 	if len(v.Origins) > 0 {
-		site = strings.TrimPrefix(v.Origins[0], "https://")
+		site = v.Origins[0]
 	}
 	fmt.Fprintf(s.out, `
 The token is shown this once. For a gate, put this into the Caddyfile where it is
 to stand, and leave it there; when the gate has enrolled, the token is worth
 nothing any more:
 
-%s {
-	auth_client %s {
-		enroll %s
-	}
-	reverse_proxy localhost:3000
-}
-`, site, cmp.Or(v.Issuer, "https://auth.example.com"), v.Token)
+%s`, registration.EnrolBlock(site, cmp.Or(v.Issuer, "https://auth.example.com"), v.Token))
 	return nil
 }
 
-func revokeRegistrationsCmd(s *session, _ []string) error {
-	if err := s.confirm("End all tokens for registration that were not used yet?"); err != nil {
+func listRegistrationsCmd(s *session, _ []string) error {
+	all := []*manage.PendingRegistration{}
+	err := s.pages("/auth/registrations", func(path string) (string, int, error) {
+		var page registrationPage
+		err := s.call(http.MethodGet, path, nil, &page)
+		all = append(all, page.Registrations...)
+		return page.Next, len(page.Registrations), err
+	})
+	if err != nil {
 		return err
 	}
-	if err := s.call(http.MethodDelete, "/auth/registrations", nil, nil); err != nil {
+	return s.print(map[string]any{"registrations": all}, func(w io.Writer) {
+		row(w, "ID", "NAME", "ORIGINS", "MADE", "UNTIL")
+		for _, r := range all {
+			row(w, r.ID, r.Name, strings.Join(r.Origins, " "), when(r.CreatedAt), when(r.ExpiresAt))
+		}
+	})
+}
+
+func revokeRegistrationsCmd(s *session, args []string) error {
+	question, path, done := "End all tokens for registration that were not used yet?", "/auth/registrations", "no token for registration can be used any more"
+	if len(args) == 1 {
+		question, path, done = fmt.Sprintf("End token %s?", args[0]), path+"/"+url.PathEscape(args[0]), fmt.Sprintf("token %s cannot be used any more", args[0])
+	}
+	if err := s.confirm(question); err != nil {
 		return err
 	}
-	return s.done("no token for registration can be used any more")
+	if err := s.call(http.MethodDelete, path, nil, nil); err != nil {
+		return err
+	}
+	return s.done(done)
 }

@@ -22,7 +22,7 @@ func TestCommandsOfTheDocs(t *testing.T) {
 		t.Fatal("there is no table")
 	}
 	root := &cobra.Command{Use: "auth"}
-	root.AddCommand(userCommand(), groupCommand(), clientCommand(), objectCommand(), syncCommand(), importCommand(), exportCommand(), auditCommand(), overviewCommand())
+	root.AddCommand(userCommand(), groupCommand(), clientCommand(), registrationCommand(), objectCommand(), syncCommand(), importCommand(), exportCommand(), auditCommand(), overviewCommand())
 	named := map[string]bool{}
 	for _, line := range strings.Split(table, "\n") {
 		group := ""
@@ -51,7 +51,7 @@ func TestCommandsOfTheDocs(t *testing.T) {
 			named[cmd.CommandPath()] = true
 		}
 	}
-	for _, of := range []string{"user", "group", "client", "object", "sync", "audit"} {
+	for _, of := range []string{"user", "group", "client", "registration", "object", "sync", "audit"} {
 		parent, _, _ := root.Find([]string{of})
 		for _, cmd := range parent.Commands() {
 			if !named[cmd.CommandPath()] && cmd.CommandPath() != "auth client show" && cmd.CommandPath() != "auth client list" {

@@ -32,7 +32,7 @@ var completions = map[string][]completer{
 	"object list": {objectTypeNames}, "object create": {objectTypeNames, assignmentsOf(typeFirst)}, "object show": {objectTypeNames, objectIDs}, "object delete": {objectTypeNames, objectIDs},
 	"object bulk delete": {objectTypeNames, objectIDs},
 	"object set":         {objectTypeNames, objectIDs, assignmentsOf(typeFirst)},
-	"sync resync":        {syncClientIDs},
+	"sync resync":        {syncClientIDs}, "registration revoke": {registrationIDs},
 }
 
 // endless are commands whose last argument may come again and again.
@@ -317,4 +317,16 @@ func fieldPaths(s *session, _ []string, _ string) (list []string) {
 		}
 	}
 	return append(list, "email", "first_name", "last_name", "groups")
+}
+
+// registrationIDs are those of tokens for registration that were not used yet.
+func registrationIDs(s *session, _ []string, _ string) (list []string) {
+	var page registrationPage
+	if s.call(http.MethodGet, "/auth/registrations", nil, &page) != nil {
+		return nil
+	}
+	for _, r := range page.Registrations {
+		list = append(list, r.ID+"\t"+cmp.Or(r.Name, strings.Join(r.Origins, " ")))
+	}
+	return list
 }

@@ -16,6 +16,10 @@ func TestBrowserAccessibleAdministration(t *testing.T) {
 	t.Parallel()
 	axe, browser := browsertest.Axe(t), newBrowser(t)
 	b := startBox(t, "")
+	if err := b.reload(strings.Replace(boxFile(b.server, b.gate, b.app.addr, ""), "auth_server", "auth_server {\n\t\tdynamic_registration\n\t}", 1)); err != nil {
+		t.Fatal(err)
+	}
+	b.auth("", "registration", "create", "--name", "The far wiki", "--origin", "https://wiki.example.com")
 	do(t, browser,
 		chromedp.Navigate(b.server+"/o/login"),
 		chromedp.WaitVisible(chromedp.CSS("#login-submit")),
@@ -49,6 +53,17 @@ func TestBrowserAccessibleAdministration(t *testing.T) {
 		do(t, browser, chromedp.Navigate(at), chromedp.WaitReady(chromedp.CSS("main")))
 		browsertest.Check(t, browser, axe, "at"+kind(u))
 		queue = append(queue, get(t, browser, chromedp.Evaluate[[]string](`[...document.querySelectorAll("a[href]:not([download], [href*=export])")].map(a => a.href)`))...)
+	}
+	do(t, browser,
+		chromedp.Navigate(b.server+"/o/admin/registrations/new"),
+		chromedp.SendKeys(chromedp.CSS("#name"), "The near wiki"),
+		chromedp.SendKeys(chromedp.CSS("#origins"), "https://near.example.com"),
+		chromedp.Click(chromedp.CSS(`form[method=post] button[type=submit]`)),
+		chromedp.WaitVisible(chromedp.CSS("#token")),
+	)
+	browsertest.Check(t, browser, axe, "a token that was made")
+	if !seen["/o/admin/registrations"] || !seen["/o/admin/registrations/new"] {
+		t.Errorf("tokens are not among what was found: %v", seen)
 	}
 	if len(seen) < 6 {
 		t.Errorf("only %v were found", seen)

@@ -43,6 +43,7 @@ func startMailBox(t *testing.T) *mailBox {
 				company company
 			}
 		}
+		dynamic_registration
 		smtp {
 			server   %s
 			from     "Example <auth@example.com>"

@@ -38,6 +38,7 @@ func administer(t *testing.T, scripts bool) {
 	a.objects()
 	a.listsOfObjects(t)
 	a.apps()
+	a.registrations()
 	a.operations(t)
 }
 
@@ -210,6 +211,18 @@ func (a adminJourney) apps() {
 	a.Choose("#overlap", "an hour").Press("button[value=rotate]").Shows("The secret", "The one before goes on")
 	a.Press("button[value=disable]").Shows("This app is disabled").Press("button[value=enable]")
 	a.Press("a[href$='/delete']").Press(".actions .quiet").Press("a[href$='/delete']").Press("button.danger").Await(`location.pathname === "/o/admin/clients"`)
+}
+
+// registrations: a token for a gate is made and shown with what to paste, and revoked.
+func (a adminJourney) registrations() {
+	a.menu("clients")
+	a.Press("a[href$='/registrations']").Shows("No token waits to be used.")
+	a.Press("a[href$='/registrations/new']").Type("#origins", "wiki.example.com").Press("form[method=post] button[type=submit]").Await(`document.querySelector("#origins-problem")`)
+	a.Type("#name", "The far wiki").Type("#origins", "https://wiki.example.com").Choose("#expires", "a week").Tick("input[name=skip_consent]")
+	a.To("summary").Keys("\r").Await(`document.querySelector("details").open`).Type("#allow_groups", "wiki")
+	a.Press("form[method=post] button[type=submit]").Shows("The token", "wiki.example.com {\n", "enroll ", "/o/register")
+	a.To("pre").Press(".actions a").Shows("The far wiki", "https://wiki.example.com")
+	a.Press("tbody button").Shows("No token waits to be used.")
 }
 
 // operations: how it goes, who is behind, and who did what.

@@ -141,7 +141,7 @@ func applyClient(s *store.ClientSettings, form url.Values) error {
 	s.RedirectURIs, s.PostLogoutRedirectURIs = lines(form.Get("redirect_uris")), lines(form.Get("post_logout_redirect_uris"))
 	s.Scopes, s.AllowGroups = strings.Fields(form.Get("scopes")), commas(form.Get("allow_groups"))
 	s.Sync, s.SyncURL = store.SyncMode(form.Get("sync")), trimmed("sync_url")
-	s.Fields = strings.FieldsFunc(form.Get("fields"), func(c rune) bool { return c == ' ' || c == ',' })
+	s.Fields = fieldNames(form.Get("fields"))
 	s.BackchannelLogoutURI, s.FrontchannelLogoutURI = trimmed("backchannel_logout_uri"), trimmed("frontchannel_logout_uri")
 	s.GrantTypes = grantTypes(s, form["grant_types"])
 	s.AccessTokenFormat, s.Resources = store.AccessTokenFormat(form.Get("access_token_format")), lines(form.Get("resources"))
@@ -169,6 +169,11 @@ func applyClient(s *store.ClientSettings, form url.Values) error {
 		return &store.InvalidError{Type: "client", Problems: wrong}
 	}
 	return nil
+}
+
+// fieldNames are those of a field that takes several, with spaces or commas between.
+func fieldNames(s string) []string {
+	return strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == ',' })
 }
 
 // grantTypes are those that are ticked. Where they are those that count already, what

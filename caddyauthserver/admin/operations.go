@@ -21,6 +21,8 @@ type Operations struct {
 	MasterKey store.MasterKey
 	// PlainHosts may be told of changes and logouts over http.
 	PlainHosts []string
+	// Registration says whether software may register itself as a client.
+	Registration bool
 	// ConfiguredClients are those that are not of the store: of the Caddyfile, or
 	// gates of this process. May be nil.
 	ConfiguredClients func() []store.Client
@@ -38,6 +40,8 @@ func (a *Admin) operationPages() {
 	a.page("clients/{id}", superuser, a.showClient, a.doToClient)
 	a.page("clients/{id}/edit", superuser, a.editClient, a.changeClient)
 	a.page("clients/{id}/delete", superuser, a.askDeleteClient, a.deleteClient)
+	a.page("registrations", superuser, a.listRegistrations, a.revokeRegistration)
+	a.page("registrations/new", superuser, a.newRegistration, a.createRegistration)
 	a.page("sync", superuser, a.showSync, a.resync)
 	a.page("sync/events", superuser, a.syncEvents, nil)
 	a.page("audit", superuser, a.showAudit, nil)

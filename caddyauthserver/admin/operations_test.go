@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"html"
 	"net/http"
@@ -27,12 +28,12 @@ func withConfigured(c *provider.Config) {
 // operationPaths are the pages for superusers alone.
 var operationPaths = []string{
 	"/o/admin/overview", "/o/admin/clients", "/o/admin/clients/new", "/o/admin/clients/wiki", "/o/admin/clients/wiki/edit", "/o/admin/clients/wiki/delete",
-	"/o/admin/clients/configured", "/o/admin/sync", "/o/admin/audit", "/o/admin/audit/export?format=csv",
+	"/o/admin/clients/configured", "/o/admin/registrations", "/o/admin/registrations/new", "/o/admin/sync", "/o/admin/audit", "/o/admin/audit/export?format=csv",
 }
 
 // newOperations has a client in the config and one in the store.
 func newOperations(t *testing.T) *server {
-	s := newServer(t, withConfigured)
+	s := newServer(t, withConfigured, withRegistration)
 	form := s.as("root").get("/o/admin/clients/new").form("id", "wiki", "redirect_uris", "https://wiki.example.com/oidc/callback", "name", "Wiki")
 	if a := s.as("root").post("/o/admin/clients/new", form); a.StatusCode != http.StatusForbidden {
 		t.Errorf("a form that was shown to another browser: %d", a.StatusCode)
@@ -56,6 +57,7 @@ func (s *server) client(id string) (c *store.Client) {
 // TestOperationsAreForSuperusers: role by page, for reading and for changing.
 func TestOperationsAreForSuperusers(t *testing.T) {
 	s := newOperations(t)
+	token := s.invite(s.as("root"))
 	for who, want := range map[string]int{"root": 200, "root2": 200, "sam": 403, "ada": 403} {
 		b := s.as(who)
 		for _, path := range operationPaths {
@@ -64,11 +66,11 @@ func TestOperationsAreForSuperusers(t *testing.T) {
 			}
 		}
 		// The token of a form that they may see opens none that they may not.
-		form := b.get("/o/admin/users").form("do", "disable", "client", "wiki", "id", "mallory", "redirect_uris", "https://m.example.com/cb")
+		form := b.get("/o/admin/users").form("do", "disable", "client", "wiki", "id", nameOf(token), "expires", "day", "redirect_uris", "https://m.example.com/cb")
 		if want == 200 {
 			continue
 		}
-		for _, path := range []string{"/o/admin/clients/new", "/o/admin/clients/wiki", "/o/admin/clients/wiki/edit", "/o/admin/clients/wiki/delete", "/o/admin/sync"} {
+		for _, path := range []string{"/o/admin/clients/new", "/o/admin/clients/wiki", "/o/admin/clients/wiki/edit", "/o/admin/clients/wiki/delete", "/o/admin/registrations", "/o/admin/registrations/new", "/o/admin/sync"} {
 			if a := b.post(path, form); a.StatusCode != 403 {
 				t.Errorf("%s posts to %s: %d", who, path, a.StatusCode)
 			}
@@ -86,7 +88,7 @@ func TestOperationsAreForSuperusers(t *testing.T) {
 	if a := s.as("sam").get("/o/admin/sync/events"); a.StatusCode != 403 {
 		t.Errorf("staff hear of sync: %d", a.StatusCode)
 	}
-	if c := s.client("wiki"); c == nil || c.Disabled || s.client("mallory") != nil {
+	if c := s.client("wiki"); c == nil || c.Disabled || s.client(nameOf(token)) != nil || len(s.invitations()) != 1 {
 		t.Error("something was changed")
 	}
 }
@@ -96,6 +98,7 @@ func TestOperationsAreForSuperusers(t *testing.T) {
 func TestOperationsNeedTheirForm(t *testing.T) {
 	s := newOperations(t)
 	b, other := s.as("root"), s.as("root")
+	token := s.invite(b)
 	for _, c := range []struct {
 		path string
 		form url.Values
@@ -105,6 +108,8 @@ func TestOperationsNeedTheirForm(t *testing.T) {
 		{"/o/admin/clients/wiki", url.Values{"do": {"rotate"}, "overlap": {"none"}}},
 		{"/o/admin/clients/wiki/edit", url.Values{"redirect_uris": {"https://evil.example.com/cb"}}},
 		{"/o/admin/clients/wiki/delete", url.Values{}},
+		{"/o/admin/registrations", url.Values{"id": {nameOf(token)}}},
+		{"/o/admin/registrations/new", url.Values{"origins": {"https://n.example.com"}, "expires": {"day"}}},
 		{"/o/admin/sync", url.Values{"client": {"wiki"}}},
 	} {
 		for what, token := range map[string]string{"none": "", "garbage": "x", "of another session": other.get("/o/admin/clients/new").form().Get("csrf")} {
@@ -114,7 +119,7 @@ func TestOperationsNeedTheirForm(t *testing.T) {
 			}
 		}
 	}
-	if c := s.client("wiki"); c == nil || c.Disabled || len(c.Secrets) != 1 || c.RedirectURIs[0] != "https://wiki.example.com/oidc/callback" || s.client("new") != nil {
+	if c := s.client("wiki"); c == nil || c.Disabled || len(c.Secrets) != 1 || c.RedirectURIs[0] != "https://wiki.example.com/oidc/callback" || s.client("new") != nil || len(s.invitations()) != 1 {
 		t.Errorf("something was changed: %+v", c)
 	}
 }
@@ -266,12 +271,20 @@ func TestOperationsEscape(t *testing.T) {
 			if err := tx.PutClient(c); err != nil {
 				return err
 			}
+			data, err := json.Marshal(store.Invitation{Name: text, Origins: []string{text}})
+			if err != nil {
+				return err
+			}
+			token := &store.Ticket{Kind: store.InvitationKind, Hash: store.HashOf(text), Data: string(data), CreatedAt: s.clock.now(), ExpiresAt: s.clock.now().Add(time.Hour)}
+			if err := tx.PutTicket(token); err != nil {
+				return err
+			}
 			return store.Audit(tx, store.AuditOrigin{Actor: store.AuditParty{Type: text, ID: text, Name: text}, IP: text, UserAgent: text, Time: s.clock.now()}, store.AuditAction(text),
 				store.AuditParty{Type: store.UserType, ID: text, Name: text}, store.AuditChange{Field: text, Old: text, New: text})
 		})
 		q := url.QueryEscape(text)
 		for _, path := range []string{
-			"/o/admin/clients", fmt.Sprint("/o/admin/clients/c", i), fmt.Sprint("/o/admin/clients/c", i, "/edit"), fmt.Sprint("/o/admin/clients/c", i, "/delete"),
+			"/o/admin/clients", "/o/admin/registrations", "/o/admin/registrations?after=" + q, fmt.Sprint("/o/admin/clients/c", i), fmt.Sprint("/o/admin/clients/c", i, "/edit"), fmt.Sprint("/o/admin/clients/c", i, "/delete"),
 			"/o/admin/audit", "/o/admin/overview", "/o/admin/audit?user=" + q + "&action=" + q + "&since=" + q + "&until=" + q, "/o/admin/audit?user=x:" + q,
 			"/o/admin/clients/new?preset=gate&address=" + q, "/o/admin/overview?days=" + q, "/o/admin/audit?after=" + q,
 		} {

@@ -25,7 +25,7 @@ func (p *Provider) newAdmin() (*admin.Admin, error) {
 		Path: p.path("admin"), AccountURL: p.Prefix,
 		Door: door{p}, Store: p.Store, Schema: p.Schema, Pages: p.messages, Logger: p.Logger, Now: p.now, Realms: p.Realms,
 		Operations: admin.Operations{
-			Issuer: p.Issuer, Endpoint: p.url, MasterKey: p.MasterKey, PlainHosts: p.PlainHosts,
+			Issuer: p.Issuer, Endpoint: p.url, MasterKey: p.MasterKey, PlainHosts: p.PlainHosts, Registration: p.Registration,
 			ConfiguredClients: p.configuredClients, SyncTargets: p.SyncTargets, Stopping: p.sync.Ending(),
 		},
 	})

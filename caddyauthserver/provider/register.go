@@ -2,9 +2,7 @@ package provider
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -87,11 +85,7 @@ func (p *Provider) invitation(tx store.TicketReader, token string) (*store.Invit
 	if err != nil {
 		return nil, err
 	}
-	i := new(store.Invitation)
-	if err := json.Unmarshal([]byte(t.Data), i); err != nil {
-		return nil, fmt.Errorf("reading an initial access token: %w", err)
-	}
-	return i, nil
+	return store.InvitationOf(t)
 }
 
 // registrationToken reads the bearer token of a registration, from the header

@@ -15,6 +15,8 @@
 // Each deed leaves one record in the audit log, in its transaction; what is refused,
 // fails or changes nothing leaves none.
 //
+// registration.go looks after the tokens by which software registers itself.
+//
 // list.go reads lists of users and of objects, import.go and importobject.go bring one
 // in, export.go writes one as csv.go has it, filter.go says by what; bulk.go does one thing to many. overview.go
 // counts, and says who is in trouble.

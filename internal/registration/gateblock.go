@@ -18,11 +18,17 @@ func GateSite(redirect string) (site string, ok bool) {
 
 // GateBlock is what to paste into the Caddyfile where a gate is to stand.
 func GateBlock(site, issuer, clientID, secret string) string {
+	return block(site, issuer, "client_id "+clientID, "client_secret "+secret)
+}
+
+// EnrolBlock is that for a gate that registers itself with a token.
+func EnrolBlock(site, issuer, token string) string { return block(site, issuer, "enroll "+token) }
+
+func block(site, issuer string, options ...string) string {
 	// Caddy takes https for granted, but not http.
 	return strings.TrimPrefix(site, "https://") + ` {
 	auth_client ` + issuer + ` {
-		client_id ` + clientID + `
-		client_secret ` + secret + `
+		` + strings.Join(options, "\n\t\t") + `
 	}
 	reverse_proxy localhost:3000
 }

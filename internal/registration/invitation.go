@@ -31,7 +31,7 @@ func (r Rules) checkOrigin(o string) error {
 		return err
 	}
 	if WebOrigin(o) != o {
-		return fmt.Errorf("%s: write the origin alone, in small letters, as in https://wiki.example.com", o)
+		return store.Mistakef("%s: write the origin alone, in small letters, as in https://wiki.example.com", o)
 	}
 	return usersync.CheckURL(o, r.PlainHosts...)
 }
