@@ -21,7 +21,7 @@ func TestRegistrationCommands(t *testing.T) {
 		}
 	}
 	var v registrationView
-	c.json(&v, "", "registration", "create", "--name", "Wiki", "--sync", "granted", "--fields", "email", "--allow-group", "staff",
+	c.json(&v, "", "registration", "create", "--name", "Wiki", "--origin", "https://w.example.com", "--sync", "granted", "--fields", "email", "--allow-group", "staff",
 		"--scope", "openid,email", "--skip-consent", "--expires", "2h")
 	a, err := Active()
 	if err != nil {
@@ -81,6 +81,7 @@ func TestRegistrationCommands(t *testing.T) {
 	}
 	for args, says := range map[string]string{
 		"--sync some":                        "sync is all, granted or off",
+		"--sync all":                         "where may it be told of changes?",
 		"--origin wiki.example.com":          "absolute URL",
 		"--origin https://wiki.example.com/": "the origin alone",
 		"--origin https://Wiki.example.com":  "small letters",

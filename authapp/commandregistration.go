@@ -20,7 +20,7 @@ func registrationCommand() *cobra.Command {
 		"Makes a token by which a gate or another program registers itself, once", cobra.NoArgs, createRegistrationCmd)
 	f := create.Flags()
 	f.String("name", "", "What people read on the consent page, and you in the list of clients (default: as the program calls itself)")
-	f.StringArray("origin", nil, "Where all its URIs must lie, as in https://wiki.example.com (repeatable; default: anywhere but on this machine)")
+	f.StringArray("origin", nil, "Where all its URIs must lie, as in https://wiki.example.com (repeatable; default: anywhere, and then it is told of nothing; a gate needs one)")
 	f.StringSlice("scope", nil, "A scope that it may register for (repeatable; default: all but those of APIs)")
 	f.StringSlice("allow-group", nil, "Let only members of this group sign in there (repeatable; default: everybody)")
 	f.Bool("skip-consent", false, "Do not ask people; for gates and programs of your own")

@@ -218,3 +218,49 @@ func TestGateNotEnrolledYet(t *testing.T) {
 	})
 	p.onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
 }
+
+// A token that names no address lets nobody choose what the server calls: no gate
+// registers with it, and its log says what to ask for.
+func TestGateNeedsATokenWithItsAddress(t *testing.T) {
+	t.Parallel()
+	b := enrolBoxes(t)
+	b.gateCaddy.start(b.enrolling(b.gate, b.token()))
+	logged(t, b.gateCaddy, "an initial access token that is made with --origin "+b.gate)
+	if named := b.clients(); len(named) > 0 {
+		t.Errorf("the server lists %v", named)
+	}
+}
+
+// Whatever address a token was made for, by mistake or by whoever talked an
+// administrator into it: where clouds hand out credentials nobody is sent anything.
+func TestRegisteredAtForbiddenAddresses(t *testing.T) {
+	t.Parallel()
+	b := enrolBoxes(t)
+	for _, origin := range []string{"https://169.254.169.254", "https://[fe80::1]", "https://[::ffff:169.254.169.254]", "https://0.0.0.0", "https://[fd00:ec2::254]"} {
+		body := fmt.Sprintf(`{"redirect_uris":["%s/oidc/callback"],"caddyito_sync_uri":"%s/latest/api/token"}`, origin, origin)
+		r, err := http.NewRequest("POST", b.server+"/o/register", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+b.token(origin))
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct {
+			ID string `json:"client_id"`
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.ID == "" {
+			t.Fatalf("%s: %s, %v", origin, resp.Status, err)
+		}
+		resp.Body.Close()
+		waitFor(t, time.Minute, func() error {
+			if out := b.serverCaddy.auth("", "sync", "status", "--json"); !strings.Contains(out, "is no address of a client") || !strings.Contains(out, answer.ID) {
+				return fmt.Errorf("sync status says\n%s", out)
+			}
+			return nil
+		})
+		b.serverCaddy.auth("", "client", "delete", answer.ID, "--yes") // whose state goes with it
+	}
+}

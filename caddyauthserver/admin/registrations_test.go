@@ -162,6 +162,7 @@ func TestRegistrationTokenMistakes(t *testing.T) {
 		{"origins", "https://wiki.example.com/", "the origin alone"},
 		{"origins", "https://ok.example.com\nhttp://wiki.example.com", "https only"},
 		{"origins", "javascript:alert(1)", "absolute URL"},
+		{"origins", "", "where may it be told"},
 		{"expires", "year", "at most 90d"},
 		{"expires", "", "at most 90d"},
 		{"name", strings.Repeat("x", 300), "200 bytes"},
@@ -171,6 +172,7 @@ func TestRegistrationTokenMistakes(t *testing.T) {
 		{"fields", "fone", "fone"},
 	} {
 		form := b.get("/o/admin/registrations/new").form("origins", "https://kept.example.com", "expires", "day")
+		form.Set("sync", "all")
 		form.Set(c.field, c.value)
 		a := b.post("/o/admin/registrations/new", form)
 		if a.StatusCode != 422 || !strings.Contains(html.UnescapeString(a.body), c.says) || !strings.Contains(a.body, `class="problem" id="`+c.field+`-problem"`) {

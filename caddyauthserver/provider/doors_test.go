@@ -87,7 +87,7 @@ func TestEachTokenOpensOneDoor(t *testing.T) {
 		"user code":     func() string { return s.device("console").userCode },
 		"client secret": func() string { return appSecret },
 
-		"initial access token":      func() string { return s.invite(store.Invitation{}) },
+		"initial access token":      func() string { return s.invite(store.Invitation{Origins: shopOrigins}) },
 		"registration access token": func() string { return registration },
 
 		"logout token": logoutToken,

@@ -78,9 +78,12 @@ const shopMetadata = `{"redirect_uris":["https://shop.example.com/cb"],"client_n
 	"post_logout_redirect_uris":["https://shop.example.com/"],"backchannel_logout_uri":"https://shop.example.com/bye",
 	"logo_uri":"https://shop.example.com/logo.png","contacts":["a@example.com"],"unheard_of":{"a":[1]}}`
 
+// shopOrigins are what whoever lets the shop register names.
+var shopOrigins = []string{"https://shop.example.com"}
+
 func TestRFC7591Section3(t *testing.T) {
 	s := newServer(t, withRegistration)
-	a := s.register(s.invite(store.Invitation{}), shopMetadata)
+	a := s.register(s.invite(store.Invitation{Origins: shopOrigins}), shopMetadata)
 	if a.StatusCode != http.StatusCreated || a.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
@@ -172,20 +175,6 @@ func TestRFC7591Section322(t *testing.T) {
 		{`[` + cb + `]`, "invalid_client_metadata"},
 		{`{"redirect_uris`, "invalid_client_metadata"},
 		{`null`, "invalid_client_metadata"},
-		// What the server will call is where people come back to, encrypted, and not
-		// a door of the machine that the server runs on.
-		{`{` + cb + `,"backchannel_logout_uri":"https://intranet.example.com/x"}`, "invalid_client_metadata"},
-		{`{` + cb + `,"backchannel_logout_uri":"https://x.example.com:8443/x"}`, "invalid_client_metadata"},
-		{`{` + cb + `,"backchannel_logout_uri":"http://x.example.com/x"}`, "invalid_client_metadata"},
-		{`{` + cb + `,"backchannel_logout_uri":"http://169.254.169.254/latest"}`, "invalid_client_metadata"},
-		{`{` + cb + `,"frontchannel_logout_uri":"https://other.example.com/x"}`, "invalid_client_metadata"},
-		{`{` + cb + `,"caddyito_sync_uri":"https://other.example.com/oidc/sync"}`, "invalid_client_metadata"},
-		{`{"redirect_uris":["http://localhost:2019/x"],"backchannel_logout_uri":"http://localhost:2019/stop"}`, "invalid_client_metadata"},
-		{`{"redirect_uris":["https://127.0.0.1:2019/x"],"backchannel_logout_uri":"https://127.0.0.1:2019/stop"}`, "invalid_client_metadata"},
-		{`{"redirect_uris":["http://[::1]:2019/x"],"caddyito_sync_uri":"http://[::1]:2019/stop"}`, "invalid_client_metadata"},
-		{`{"redirect_uris":["http://localhost:2019/oidc/callback"]}`, "invalid_client_metadata"},
-		{`{"redirect_uris":["https://LOCALHOST.:2019/x"],"backchannel_logout_uri":"https://LOCALHOST.:2019/stop"}`, "invalid_client_metadata"},
-		{`{"redirect_uris":["https://[::ffff:127.0.0.1]/x"],"backchannel_logout_uri":"https://[::ffff:127.0.0.1]/stop"}`, "invalid_client_metadata"},
 	} {
 		wantError(t, s.register(token, test.body), 400, test.code)
 	}
@@ -209,7 +198,7 @@ func TestRFC7591OnlyAdministratorsRaise(t *testing.T) {
 	const greedy = `{"redirect_uris":["https://x.example.com/oidc/callback"],"client_name":"Mallory","skip_consent":true,"allow_no_pkce":true,
 		"format":"djangito","admin_flags":true,"sync":"all","fields":["email"],"allow_groups":[],"public":true,"resources":["https://api.example.com"],
 		"access_token_format":"jwt","access_token_lifetime":"9999h","id":"gate","name":"Wiki","SKIP_CONSENT":true,"disabled":false}`
-	v := s.register(s.invite(store.Invitation{Sync: store.SyncGranted, Fields: []string{"company"}, AllowGroups: []string{"staff"}}), greedy).decode(t)
+	v := s.register(s.invite(store.Invitation{Origins: []string{"https://x.example.com"}, Sync: store.SyncGranted, Fields: []string{"company"}, AllowGroups: []string{"staff"}}), greedy).decode(t)
 	id, _ := v["client_id"].(string)
 	check := func(when string) {
 		t.Helper()
@@ -250,9 +239,66 @@ func TestRFC7591OnlyAdministratorsRaise(t *testing.T) {
 	}
 	wantError(t, s.register(s.invite(store.Invitation{Scopes: []string{"invoices:read"}}), `{"grant_types":["client_credentials"],"scope":"invoices:write"}`), 400, "invalid_client_metadata")
 	// The gift that was given.
-	v = s.register(s.invite(store.Invitation{SkipConsent: true, Name: "Wiki"}), greedy).decode(t)
+	v = s.register(s.invite(store.Invitation{Origins: []string{"https://x.example.com"}, SkipConsent: true, Name: "Wiki"}), greedy).decode(t)
 	if c := s.storedClient(v["client_id"].(string)); !c.SkipConsent || c.Name != "Wiki" {
 		t.Errorf("invited so, it has %+v", c)
+	}
+}
+
+// What the server calls, an administrator named, and people come back there: nobody
+// who got hold of a token has it call what they like (security.md, Sync).
+func TestRFC7591WhatTheServerCalls(t *testing.T) {
+	s := newServer(t, withRegistration)
+	before := s.countClients()
+	named := []string{"https://x.example.com", "https://y.example.com"}
+	for _, test := range []struct {
+		origins    []string
+		body, says string
+	}{
+		// Named, but elsewhere than people come back to, or not encrypted.
+		{named, `"redirect_uris":["https://x.example.com/cb"],"backchannel_logout_uri":"https://y.example.com/x"`, "same origin as a redirect URI"},
+		{named, `"redirect_uris":["https://x.example.com/cb"],"caddyito_sync_uri":"https://y.example.com/x"`, "same origin as a redirect URI"},
+		{named, `"redirect_uris":["https://x.example.com/cb"],"backchannel_logout_uri":"https://x.example.com:8443/x"`, "same origin as a redirect URI"},
+		{named, `"redirect_uris":["https://x.example.com/cb"],"backchannel_logout_uri":"http://x.example.com/x"`, "https only"},
+		{named, `"redirect_uris":["https://x.example.com/cb"],"backchannel_logout_uri":"http://169.254.169.254/latest"`, "https only"},
+		{named, `"redirect_uris":["https://x.example.com/cb"],"frontchannel_logout_uri":"https://other.example.com/x"`, "one of the client's redirect URIs"},
+		// Not named: people come back there, and that is all.
+		{nil, `"redirect_uris":["https://x.example.com/cb"],"backchannel_logout_uri":"https://x.example.com/x"`, "--origin https://x.example.com"},
+		{nil, `"redirect_uris":["https://x.example.com/cb"],"caddyito_sync_uri":"https://x.example.com/x"`, "--origin https://x.example.com"},
+		{nil, `"redirect_uris":["https://x.example.com/oidc/callback"]`, "--origin https://x.example.com"}, // a gate, by its redirect URI
+		{nil, `"redirect_uris":["https://10.0.0.7/cb"],"backchannel_logout_uri":"https://10.0.0.7/stop"`, "--origin https://10.0.0.7"},
+		{nil, `"redirect_uris":["https://[fd12::7]:8006/cb"],"backchannel_logout_uri":"https://[fd12::7]:8006/stop"`, "--origin https://[fd12::7]:8006"},
+		{nil, `"redirect_uris":["https://169.254.169.254/oidc/callback"]`, "--origin https://169.254.169.254"},
+		{nil, `"redirect_uris":["https://router.lan/oidc/callback"],"caddyito_sync_uri":"https://router.lan/reboot"`, "--origin https://router.lan"},
+		{nil, `"redirect_uris":["http://localhost:2019/x"],"backchannel_logout_uri":"http://localhost:2019/stop"`, "--origin http://localhost:2019"},
+		{nil, `"redirect_uris":["http://localhost:2019/oidc/callback"]`, "--origin http://localhost:2019"},
+		{nil, `"redirect_uris":["https://127.0.0.1:2019/x"],"backchannel_logout_uri":"https://127.0.0.1:2019/stop"`, "--origin https://127.0.0.1:2019"},
+		{nil, `"redirect_uris":["http://[::1]:2019/x"],"caddyito_sync_uri":"http://[::1]:2019/stop"`, "--origin http://[::1]:2019"},
+		{nil, `"redirect_uris":["https://LOCALHOST.:2019/x"],"backchannel_logout_uri":"https://LOCALHOST.:2019/stop"`, "--origin https://localhost.:2019"},
+		{nil, `"redirect_uris":["https://[::ffff:127.0.0.1]/x"],"backchannel_logout_uri":"https://[::ffff:127.0.0.1]/stop"`, "--origin https://[::ffff:127.0.0.1]"},
+	} {
+		a := s.register(s.invite(store.Invitation{Origins: test.origins}), "{"+test.body+"}")
+		wantError(t, a, 400, "invalid_client_metadata")
+		if !strings.Contains(a.body, test.says) {
+			t.Errorf("%s: %s does not say %q", test.body, a.body, test.says)
+		}
+	}
+	if n := s.countClients(); n != before {
+		t.Errorf("%d clients were made", n-before)
+	}
+	// Nor by changing its mind, once it is registered.
+	v := s.register(s.invite(store.Invitation{}), `{"redirect_uris":["https://x.example.com/cb"]}`).decode(t)
+	id, _ := v["client_id"].(string)
+	access, _ := v["registration_access_token"].(string)
+	for _, more := range []string{
+		`"redirect_uris":["https://10.0.0.7/oidc/callback"]`,
+		`"redirect_uris":["https://x.example.com/cb"],"backchannel_logout_uri":"https://x.example.com/x"`,
+		`"redirect_uris":["https://10.0.0.7/cb"],"caddyito_sync_uri":"https://10.0.0.7/x"`,
+	} {
+		wantError(t, s.send("PUT", "/o/register/"+id, access, `{"client_id":"`+id+`",`+more+`}`), 400, "invalid_client_metadata")
+	}
+	if c := s.storedClient(id); c.SyncTarget() != "" || c.LogoutTarget() != "" {
+		t.Errorf("the server would call %q and %q", c.SyncTarget(), c.LogoutTarget())
 	}
 }
 
@@ -368,7 +414,7 @@ func TestRegistrationIsOff(t *testing.T) {
 // registered is a client that registered itself.
 func (s *server) registered(t *testing.T, body string) (id, token, secret string) {
 	t.Helper()
-	v := s.register(s.invite(store.Invitation{}), body).decode(t)
+	v := s.register(s.invite(store.Invitation{Origins: shopOrigins}), body).decode(t)
 	id, _ = v["client_id"].(string)
 	token, _ = v["registration_access_token"].(string)
 	secret, _ = v["client_secret"].(string)
@@ -440,7 +486,8 @@ func TestRFC7592Section22(t *testing.T) {
 		{`{"client_id":"` + id + `","redirect_uris":["http://shop.example.com/new"]}`, "invalid_redirect_uri"},
 		{`{"client_id":"` + id + `","client_secret":"mine","redirect_uris":["https://shop.example.com/new"]}`, "invalid_client_metadata"},
 		{`{"client_id":"` + id + `","token_endpoint_auth_method":"none","redirect_uris":["https://shop.example.com/new"]}`, "invalid_client_metadata"},
-		{`{"client_id":"` + id + `","backchannel_logout_uri":"http://localhost:2019/stop","redirect_uris":["http://localhost:2019/x"]}`, "invalid_client_metadata"},
+		{`{"client_id":"` + id + `","backchannel_logout_uri":"http://localhost:2019/stop","redirect_uris":["http://localhost:2019/x"]}`, "invalid_redirect_uri"},
+		{`{"client_id":"` + id + `","backchannel_logout_uri":"https://10.0.0.7/stop","redirect_uris":["https://shop.example.com/cb"]}`, "invalid_client_metadata"},
 	} {
 		wantError(t, s.send("PUT", at, token, test.body), 400, test.code)
 	}
@@ -508,7 +555,7 @@ func FuzzRegister(f *testing.F) {
 			t.Errorf("it has %+v", c)
 		}
 		for _, target := range []string{c.SyncTarget(), c.LogoutTarget()} {
-			if target != "" && !strings.HasPrefix(strings.ToLower(target), "https://") {
+			if target != "" { // nobody named it
 				t.Errorf("the server would call %s", target)
 			}
 		}

@@ -2,7 +2,6 @@ package registration
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -23,6 +22,9 @@ func (r Rules) CheckInvitation(i *store.Invitation) []store.Problem {
 			problems = append(problems, store.ProblemOf("origins", err))
 		}
 	}
+	if len(i.Origins) == 0 && (i.Sync == store.SyncAll || i.Sync == store.SyncGranted) {
+		problems = append(problems, store.ProblemOf("origins", store.Mistakef("is needed: where may it be told of changes?")))
+	}
 	return problems
 }
 
@@ -38,9 +40,10 @@ func (r Rules) checkOrigin(o string) error {
 
 // CheckInvited says what is wrong with a client that registered itself: what Check
 // says, and what it may not say without an administrator. Codes go over https, or
-// stay on one machine. What the server calls lies where people come back to, and is
-// of the server's own machine, where Caddy's admin API stands say, only if the
-// invitation names that origin. And all is within the invitation.
+// stay on one machine. What the server calls lies where people come back to, and in an
+// origin that the invitation names: else whoever got hold of a token would have the
+// server call whatever they like, in its own networks too, where Caddy's admin API
+// stands say. And all is within the invitation.
 func (r Rules) CheckInvited(c *store.Client, i *store.Invitation) []store.Problem {
 	problems := r.Check(c)
 	bad := func(field, format string, args ...any) {
@@ -76,13 +79,12 @@ func (r Rules) CheckInvited(c *store.Client, i *store.Invitation) []store.Proble
 	for _, called := range []struct{ field, uri string }{
 		{"backchannel_logout_uri", c.LogoutTarget()}, {"sync_url", c.SyncTarget()},
 	} {
-		u, err := url.Parse(called.uri)
-		switch {
-		case called.uri == "" || err != nil:
-		case !slices.Contains(home, WebOrigin(called.uri)):
+		switch origin := WebOrigin(called.uri); {
+		case called.uri == "":
+		case !slices.Contains(home, origin):
 			bad(called.field, "%.200s: must be of the same origin as a redirect URI", called.uri)
-		case usersync.IsLoopback(u.Hostname()) && !slices.Contains(i.Origins, WebOrigin(called.uri)):
-			bad(called.field, "%.200s: the server calls its own machine only if the initial access token names that origin", called.uri)
+		case !slices.Contains(i.Origins, origin):
+			bad(called.field, "%.200s: the server calls only what an administrator named; ask for an initial access token that is made with --origin %.200s", called.uri, origin)
 		}
 	}
 	return problems
