@@ -16,13 +16,10 @@ import (
 const atOnce = 64
 
 // parallelRounds is how often they do. A thousand rounds take the race detector more
-// than a minute, so there, and in short tests, there are fewer.
+// than half a minute, so in short tests there are fewer.
 func parallelRounds() int {
-	switch {
-	case testing.Short():
+	if testing.Short() {
 		return 10
-	case raceEnabled:
-		return 250
 	}
 	return 1000
 }
@@ -133,6 +130,7 @@ func (c *crowd) signsQuickly() {
 // before a restart and some after it in a few rounds. One gets tokens, and they are
 // worth nothing once another has shown the same.
 func onceOnly(t *testing.T, kind store.TokenKind, opts ...option) {
+	t.Parallel()
 	c := newCrowd(newServer(t, opts...))
 	c.signsQuickly()
 	rounds := parallelRounds()
@@ -180,6 +178,7 @@ func TestRFC9700Section4142RefreshInParallelWithoutGrace(t *testing.T) {
 // across a restart; and who shows an old one later, whatever restarted meanwhile,
 // ends it all.
 func TestRFC9700Section4142RefreshInParallel(t *testing.T) {
+	t.Parallel()
 	c := newCrowd(newServer(t))
 	c.signsQuickly()
 	rounds := parallelRounds()
