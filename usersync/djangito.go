@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -249,14 +248,9 @@ func (d *djangito) post(ctx context.Context, token string) (status int, err erro
 		return 0, parkedError{fmt.Errorf("the sync URL is wrong: %w", err)}
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := d.server.http.Do(r)
+	resp, text, err := d.server.call(r)
 	if err != nil {
-		return 0, withoutURL(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return 0, fmt.Errorf("reading the answer: %w", err)
+		return 0, err
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
@@ -273,7 +267,7 @@ func (d *djangito) note(ctx context.Context) error {
 	now := d.server.cfg.Now()
 	if len(d.late) > 0 {
 		d.settled = d.settled && !d.progress
-		problem := fmt.Sprintf("%d users are not taken: %v", len(d.late), d.problem)
+		problem := printable(fmt.Sprintf("%d users are not taken: %v", len(d.late), d.problem), maxProblem)
 		if problem == d.state.Error {
 			return nil
 		}

@@ -6,21 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
 )
 
 const (
-	pushTimeout = 30 * time.Second
-	maxAnswer   = 4 << 10
 	// heartbeat is how often a client that has everything is asked whether it
 	// does.
 	heartbeat = time.Minute
@@ -232,14 +226,9 @@ func (f *feeder) post(ctx context.Context, b *Batch, secret string) (p Position,
 	}
 	r.Header.Set("Content-Type", ContentType)
 	r.Header.Set("Accept", "application/json")
-	resp, err := f.server.http.Do(r)
+	resp, text, err := f.server.call(r)
 	if err != nil {
-		return p, 0, withoutURL(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return p, resp.StatusCode, fmt.Errorf("reading the answer: %w", err)
+		return p, 0, err
 	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusConflict:
@@ -256,32 +245,8 @@ func (f *feeder) post(ctx context.Context, b *Batch, secret string) (p Position,
 	return p, resp.StatusCode, refusal(resp, text)
 }
 
-// withoutURL is an error of a request without its URL, which is shown beside it.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
-// refusal tells what the client said, on one line and not at length.
-func refusal(resp *http.Response, text []byte) error {
-	var e struct{ Description string }
-	_ = json.Unmarshal(text, &e) // it may be anything
-	e.Description = strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return -1
-	}, e.Description)
-	if len(e.Description) > 300 {
-		e.Description = strings.ToValidUTF8(e.Description[:300], "")
-	}
-	if e.Description == "" {
-		return fmt.Errorf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-	}
-	return fmt.Errorf("it answers %d: %s", resp.StatusCode, e.Description)
-}
+// maxProblem is how much of what went wrong is kept, in bytes.
+const maxProblem = 1000
 
 // fail notes what went wrong, for the log and whoever looks at the status.
 func (f *feeder) fail(ctx context.Context, err error) {
@@ -290,17 +255,18 @@ func (f *feeder) fail(ctx context.Context, err error) {
 	f.failed++
 	f.server.meters.of(f.client.ID).failed()
 	_, parked := errors.AsType[parkedError](err)
-	if f.failed == 1 || err.Error() != f.state.Error {
+	problem := printable(err.Error(), maxProblem)
+	if f.failed == 1 || problem != f.state.Error {
 		message := "cannot reach a client to tell it of changes; trying again, with growing pauses"
 		if parked {
 			message = "a client refuses changes and is parked until its config or the server's is mended; trying again, with growing pauses"
 		}
-		f.server.cfg.Log.Warn(message, "client_id", f.client.ID, "url", f.client.URL, "error", err)
+		f.server.cfg.Log.Warn(message, "client_id", f.client.ID, "url", f.client.URL, "error", problem)
 	}
 	now := f.server.cfg.Now()
 	if err := f.remember(ctx, func(s *store.SyncState) {
-		s.Error, s.Parked, s.FailedAt = err.Error(), parked, now
-		s.LastError, s.LastErrorAt = s.Error, now
+		s.Error, s.Parked, s.FailedAt = problem, parked, now
+		s.LastError, s.LastErrorAt = problem, now
 	}); err != nil && ctx.Err() == nil {
 		f.server.cfg.Log.Error("cannot note the state of sync", "client_id", f.client.ID, "error", err)
 	}

@@ -76,7 +76,6 @@ func NewServer(c Config) *Server {
 		cfg: c, feeders: map[string]*feeder{}, digests: map[string]countedDigest{}, closing: make(chan struct{}),
 		http: &http.Client{
 			Transport: c.Transport,
-			Timeout:   pushTimeout,
 			// A client moves by registering its new address.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

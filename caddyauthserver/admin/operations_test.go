@@ -261,7 +261,7 @@ var corpus = []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1
 
 // TestOperationsEscape: names that somebody chose to attack who administers.
 func TestOperationsEscape(t *testing.T) {
-	s := newServer(t)
+	s := newServer(t, withConfigured)
 	b := s.as("root")
 	for i, text := range corpus {
 		s.update(func(tx store.WriteTx) error {
@@ -269,6 +269,11 @@ func TestOperationsEscape(t *testing.T) {
 				Name: text, RedirectURIs: []string{"https://x.example.com/" + text}, AllowGroups: []string{text}, Scopes: []string{text}, SyncURL: "https://x.example.com/" + text,
 			}, Secrets: []store.ClientSecret{{Sealed: []byte("x")}}, Disabled: true}
 			if err := tx.PutClient(c); err != nil {
+				return err
+			}
+			// What somebody's receiver of changes answered.
+			behind := &store.SyncState{ClientID: "configured", Error: text, FailedAt: s.clock.now(), LastError: text, LastErrorAt: s.clock.now(), Parked: i%2 == 0}
+			if err := tx.PutSyncState(behind); err != nil {
 				return err
 			}
 			data, err := json.Marshal(store.Invitation{Name: text, Origins: []string{text}})
@@ -285,7 +290,7 @@ func TestOperationsEscape(t *testing.T) {
 		q := url.QueryEscape(text)
 		for _, path := range []string{
 			"/o/admin/clients", "/o/admin/registrations", "/o/admin/registrations?after=" + q, fmt.Sprint("/o/admin/clients/c", i), fmt.Sprint("/o/admin/clients/c", i, "/edit"), fmt.Sprint("/o/admin/clients/c", i, "/delete"),
-			"/o/admin/audit", "/o/admin/overview", "/o/admin/audit?user=" + q + "&action=" + q + "&since=" + q + "&until=" + q, "/o/admin/audit?user=x:" + q,
+			"/o/admin/audit", "/o/admin/overview", "/o/admin/sync", "/o/admin/audit?user=" + q + "&action=" + q + "&since=" + q + "&until=" + q, "/o/admin/audit?user=x:" + q,
 			"/o/admin/clients/new?preset=gate&address=" + q, "/o/admin/overview?days=" + q, "/o/admin/audit?after=" + q,
 		} {
 			a := b.get(path)

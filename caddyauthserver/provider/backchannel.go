@@ -14,6 +14,7 @@ import (
 	"github.com/caddyito/caddyito/internal/lease"
 	"github.com/caddyito/caddyito/internal/pace"
 	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // Back-channel logout (OpenID Connect Back-Channel Logout 1.0): a client that got
@@ -22,7 +23,6 @@ import (
 // until the client took them or a day has passed.
 
 const (
-	logoutTimeout = 30 * time.Second
 	// logoutPatience is how long a client is tried to be told.
 	logoutPatience = 24 * time.Hour
 	// maxRefusals is how often a client may say that a token is wrong, before it is
@@ -63,7 +63,7 @@ type notifier struct {
 func newNotifier(p *Provider) *notifier {
 	n := &notifier{p: p, woken: make(chan struct{}, 1), http: &http.Client{
 		Transport:     p.SyncTransport,
-		Timeout:       logoutTimeout,
+		Timeout:       usersync.CallTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	n.stopWatch = p.Store.Watch(func(e store.Event) {

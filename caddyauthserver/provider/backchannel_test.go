@@ -377,3 +377,32 @@ func TestBackchannelLogoutMetadata(t *testing.T) {
 		}
 	}
 }
+
+// hasty is a transport that notes how long it has for each request.
+type hasty struct {
+	clientsOf
+	left chan time.Duration
+}
+
+func (h *hasty) RoundTrip(r *http.Request) (*http.Response, error) {
+	end, _ := r.Context().Deadline()
+	select {
+	case h.left <- time.Until(end):
+	default:
+	}
+	return h.clientsOf.RoundTrip(r)
+}
+
+// A client has five seconds to take a logout, all in all.
+func TestLogoutsHaveFiveSeconds(t *testing.T) {
+	h := &hasty{left: make(chan time.Duration, 1)}
+	s := newServer(t, func(cfg *provider.Config) { cfg.SyncTransport = h })
+	withWiki(s)
+	s.startLogouts()
+	b := s.browser()
+	b.at("wiki")
+	b.signOut()
+	if left := <-h.left; left <= 0 || left > 5*time.Second {
+		t.Errorf("it has %s", left)
+	}
+}
