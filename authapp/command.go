@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -149,11 +151,25 @@ func (s *session) done(what string) error {
 	return s.print(map[string]string{"done": what}, func(w io.Writer) { fmt.Fprintln(w, what) })
 }
 
-// row writes cells of a table; an empty one is a dash, so that columns can be
-// told apart by programs too.
+// plain is text that others chose, as a terminal may have it: nothing in it moves the
+// cursor, gives orders, or turns the direction of the text round.
+func plain(text string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '\n', c == '\t', c == '\r':
+			return ' '
+		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c), unicode.Is(unicode.Zl, c), unicode.Is(unicode.Zp, c):
+			return utf8.RuneError
+		}
+		return c
+	}, text)
+}
+
+// row writes cells of a table, each on one line; an empty one is a dash, so that
+// columns can be told apart by programs too.
 func row(w io.Writer, cells ...any) {
 	for i, c := range cells {
-		text := fmt.Sprint(c)
+		text := plain(fmt.Sprint(c))
 		if text == "" {
 			text = "-"
 		}

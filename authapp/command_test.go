@@ -301,3 +301,34 @@ func TestAdminAPIIsNotForWebPages(t *testing.T) {
 		t.Error("a web page made a user")
 	}
 }
+
+// What others chose, a browser its name say, gives no orders to the terminal that it is
+// shown on.
+func TestWhatOthersChoseIsPlain(t *testing.T) {
+	const attack = "\x1b[2Ja\u009b31mb\x07\r\n\tc\u202ed\u2066e\u2028f\x7f"
+	var table, line strings.Builder
+	row(&table, attack, "Zoë \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "")
+	p := &progress{out: &line, overwrite: false}
+	p.show(attack)
+	p.say(&line, attack)
+	for _, out := range []string{table.String(), line.String()} {
+		for _, c := range "\x1b\u009b\x07\r\u202e\u2066\u2028\x7f" {
+			if strings.ContainsRune(out, c) {
+				t.Errorf("%q has %q", out, c)
+			}
+		}
+	}
+	if got := strings.Count(line.String(), "\n"); got != 2 {
+		t.Errorf("two lines are %d: %q", got, line.String())
+	}
+	if got := table.String(); strings.Count(got, "\t") != 2 || strings.Count(got, "\n") != 1 || !strings.Contains(got, "\tZoë \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645\t-\n") {
+		t.Errorf("a row is %q", got)
+	}
+	c := newCLI(t, cliSite)
+	c.ok("", "client", "create", "turned", "--name", "Wiki\u202egnp", "--redirect", "https://wiki.example.com/cb")
+	for _, args := range [][]string{{"client", "list"}, {"client", "show", "turned"}, {"audit", "list"}} {
+		if out := c.ok("", args...); strings.Contains(out, "\u202e") {
+			t.Errorf("%v: %q", args, out)
+		}
+	}
+}

@@ -146,7 +146,7 @@ func (s *session) progress() *progress {
 }
 
 func (p *progress) show(line string) {
-	if p.silent || line == p.last {
+	if line = plain(line); p.silent || line == p.last {
 		return
 	}
 	if p.overwrite {
@@ -179,7 +179,7 @@ func (p *progress) say(w io.Writer, line string) {
 		fmt.Fprint(p.out, "\r\x1b[K")
 		p.last = ""
 	}
-	fmt.Fprintln(w, line)
+	fmt.Fprintln(w, plain(line))
 }
 
 func (p *progress) end() {
