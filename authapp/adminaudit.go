@@ -91,7 +91,7 @@ func auditParty(tx store.UserReader, text string) (store.AuditParty, error) {
 	}
 	u, err := tx.UserByUsername(text)
 	if errors.Is(err, store.ErrNotFound) {
-		return store.AuditParty{}, refuse(http.StatusNotFound, "there is no user %q; name who was deleted by their id", text)
+		return store.AuditParty{}, refuse(http.StatusNotFound, "there is no user %q; write <type>:<id> for anything else, as in client:wiki, and the id alone of a user who was deleted", text)
 	}
 	if err != nil {
 		return store.AuditParty{}, err

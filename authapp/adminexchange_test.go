@@ -58,7 +58,7 @@ func TestAdminExchange(t *testing.T) {
 	a := newAPI(t)
 	a.do("POST", "/auth/objects/company", `{"name":"Acme, \"Inc\"","primary_activity":"Buyer"}`, 201, nil)
 	a.do("POST", "/auth/users", `{"username":"ann","first_name":"=HYPERLINK(1)","last_name":"O'Neill","groups":["b","a"],"company":1,"is_staff":true}`, 201, nil)
-	a.do("POST", "/auth/users", `{"username":"bob","email":"bob@example.com","email_verified":true,"is_active":false}`, 201, nil)
+	a.do("POST", "/auth/users", `{"username":"bob","email":"bob@example.com","email_verified":true,"language":"fr","is_active":false}`, 201, nil)
 	companies, people := a.do("GET", "/auth/export?type=company", "", 200, nil), a.do("GET", "/auth/export", "", 200, nil)
 	if !strings.Contains(people, "'=HYPERLINK(1)") || strings.Contains(people, ",=") || strings.Contains(people, "argon2") {
 		t.Errorf("the list is\n%s", people)
@@ -83,7 +83,7 @@ func TestAdminExchange(t *testing.T) {
 	if ann.FirstName != "=HYPERLINK(1)" || ann.LastName != "O'Neill" || fmt.Sprint(ann.Groups) != "[a b]" || !ann.IsStaff || !ann.IsActive || ann.Fields.Text("company") != "1" {
 		t.Errorf("ann came back as %+v", ann)
 	}
-	if bob.IsActive || !bob.EmailVerified || bob.Email != "bob@example.com" {
+	if bob.IsActive || !bob.EmailVerified || bob.Email != "bob@example.com" || bob.Language != "fr" {
 		t.Errorf("bob came back as %+v", bob)
 	}
 	if got := b.do("GET", "/auth/export?type=company", "", 200, nil); got != companies {
@@ -214,7 +214,7 @@ func TestExchangeCommands(t *testing.T) {
 		t.Errorf("imported %s", numbers(&outcome))
 	}
 	out, errs, code := c.try("", "import", file("bad.csv", "username,company\nann,\nbad name,Nobody\n"))
-	if code == 0 || !strings.Contains(errs, "1 lines have problems") || !strings.Contains(out, "line 3") || !strings.Contains(out, "there is no company \"Nobody\"") || !strings.Contains(out, "company: \"1\" -> \"\"") {
+	if code == 0 || !strings.Contains(errs, "there are problems in 1 of 2 lines") || !strings.Contains(out, "line 3") || !strings.Contains(out, "there is no company \"Nobody\"") || !strings.Contains(out, "company: \"1\" -> \"\"") {
 		t.Errorf("%d\n%s%s", code, out, errs)
 	}
 	if _, errs, code := c.try("", "import", file("none.csv", "nonsense\n")); code == 0 || !strings.Contains(errs, "no column") {
@@ -234,7 +234,7 @@ func TestExchangeCommands(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("others read the file: %v, %v", info.Mode(), err)
 	}
-	if _, errs, code := c.try("", "export", path); code == 0 || !strings.Contains(errs, "exists") {
+	if _, errs, code := c.try("", "export", path); code == 0 || !strings.Contains(errs, "is there already, and a list is not written over anything") {
 		t.Errorf("a file that is there: %d %s", code, errs)
 	}
 	missing := filepath.Join(dir, "missing.csv")

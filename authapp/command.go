@@ -39,6 +39,8 @@ otherwise they are the first line.`,
 			f.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
 			f.Bool("json", false, "Print JSON")
 			cmd.AddCommand(userCommand(), groupCommand(), clientCommand(), registrationCommand(), objectCommand(), syncCommand(), keyCommand(), importCommand(), exportCommand(), backupCommand(), restoreCommand(), auditCommand(), overviewCommand())
+			cmd.SilenceUsage, cmd.RunE = true, onlySubcommands
+			cmd.SetFlagErrorFunc(wrongFlag)
 			addCompletions(cmd, "")
 		},
 	})
@@ -48,7 +50,13 @@ otherwise they are the first line.`,
 // its exit code is then 1.
 func command(use, short string, args cobra.PositionalArgs, run func(*session, []string) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: args,
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, given []string) error {
+			if err := args(cmd, given); err != nil {
+				return fmt.Errorf("%w; write: %s", err, cmd.UseLine())
+			}
+			return nil
+		},
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := newSession(cmd)
@@ -62,9 +70,34 @@ func command(use, short string, args cobra.PositionalArgs, run func(*session, []
 
 // group makes a command that only has subcommands.
 func group(use, short string, subcommands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short}
+	cmd := &cobra.Command{Use: use, Short: short, SilenceUsage: true, DisableFlagsInUseLine: true, RunE: onlySubcommands}
 	cmd.AddCommand(subcommands...)
 	return cmd
+}
+
+// onlySubcommands runs a command that is none of its own. What it is given is a
+// mistyped subcommand: cobra would print the help and call that a success, and a
+// script would go on.
+func onlySubcommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	var there []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			there = append(there, sub.Name())
+		}
+	}
+	return fmt.Errorf("%s has no command %q; there are: %s", cmd.CommandPath(), args[0], strings.Join(there, ", "))
+}
+
+// wrongFlag makes an error of what is wrong with a flag. A flag that a mistyped
+// subcommand would have is not the mistake.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	if given := cmd.Flags().Args(); cmd.HasSubCommands() && len(given) > 0 {
+		return onlySubcommands(cmd, given)
+	}
+	return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 }
 
 // session is one run of a command.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -80,6 +81,9 @@ func exportCmd(s *session, args []string) (err error) {
 	if len(args) > 0 {
 		// Before it is asked for: nobody takes a list along that they have no place for.
 		f, failed := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(failed, fs.ErrExist) {
+			return fmt.Errorf("%s is there already, and a list is not written over anything; name another file", args[0])
+		}
 		if failed != nil {
 			return fmt.Errorf("making the file of the list: %w", failed)
 		}
@@ -153,7 +157,7 @@ func importCmd(s *session, args []string) error {
 	case status.Error != "":
 		return errors.New(status.Error)
 	case status.Outcome.Failed > 0:
-		return fmt.Errorf("%d lines have problems", status.Outcome.Failed)
+		return fmt.Errorf("there are problems in %d of %d lines", status.Outcome.Failed, status.Total)
 	}
 	return nil
 }

@@ -82,9 +82,16 @@ func (s *session) renameGroup(from, to string) error {
 	if status.Error != "" {
 		return errors.New(status.Error)
 	}
-	what := fmt.Sprintf("took %d users out of group %s", status.Done, from)
+	if status.Done == 0 {
+		return fmt.Errorf("nobody is in group %q, so there is nothing to do; caddy auth group list shows which there are", from)
+	}
+	users := fmt.Sprintf("%d users", status.Done)
+	if status.Done == 1 {
+		users = "1 user"
+	}
+	what := fmt.Sprintf("took %s out of group %s", users, from)
 	if to != "" {
-		what = fmt.Sprintf("moved %d users from group %s to %s", status.Done, from, to)
+		what = fmt.Sprintf("moved %s from group %s to %s", users, from, to)
 	}
 	return s.print(map[string]any{"done": what, "members": status.Done}, func(w io.Writer) { fmt.Fprintln(w, what) })
 }

@@ -13,17 +13,21 @@ func passwordLinkCmd(s *session, args []string) error {
 		return err
 	}
 	return s.print(link, func(w io.Writer) {
-		switch {
-		case link.InLog:
-			row(w, "written to", "the log of Caddy, since auth_server has no smtp block")
-			return
-		case link.MailedTo != "":
-			row(w, "mailed to", link.MailedTo)
+		if mail {
+			mailedRow(w, link)
 			return
 		}
 		row(w, "link", link.Link)
 		row(w, "works", "once, within 30 minutes")
 	})
+}
+
+func mailedRow(w io.Writer, link passwordLink) {
+	if link.InLog {
+		row(w, "written to", "the log of Caddy, since auth_server has no smtp block")
+		return
+	}
+	row(w, "mailed to", link.MailedTo)
 }
 
 func (s *session) passwordLink(user string, mail bool) (link passwordLink, err error) {
@@ -32,9 +36,9 @@ func (s *session) passwordLink(user string, mail bool) (link passwordLink, err e
 }
 
 // invite mails a link to a user who was just made.
-func (s *session) invite(user string) error {
-	if _, err := s.passwordLink(user, true); err != nil {
-		return fmt.Errorf("the user was created, but %w; make a link yourself: caddy auth user password-link %s", err, user)
+func (s *session) invite(user string) (link passwordLink, err error) {
+	if link, err = s.passwordLink(user, true); err != nil {
+		return link, fmt.Errorf("the user was created, but %w; make a link yourself: caddy auth user password-link %s", err, user)
 	}
-	return nil
+	return link, nil
 }

@@ -117,12 +117,17 @@ func createUserCmd(s *session, args []string) error {
 	if err := s.call(http.MethodPost, "/auth/users"+s.asWeak(), body, &u); err != nil {
 		return err
 	}
-	if invite {
-		if err := s.invite(strconv.FormatInt(u.ID, 10)); err != nil {
-			return err
-		}
+	if !invite {
+		return s.printUser(&u)
 	}
-	return s.printUser(&u)
+	link, err := s.invite(strconv.FormatInt(u.ID, 10))
+	if err != nil {
+		return err
+	}
+	return s.print(&u, func(w io.Writer) {
+		userRows(w, &u)
+		mailedRow(w, link)
+	})
 }
 
 func showUserCmd(s *session, args []string) error {
@@ -251,25 +256,27 @@ func nextID(id int64) string {
 }
 
 func (s *session) printUser(u *store.User) error {
-	return s.print(u, func(w io.Writer) {
-		row(w, "id", u.ID)
-		row(w, "username", u.Username)
-		email := u.Email
-		if email != "" && !u.EmailVerified {
-			email += " (not verified)"
-		}
-		row(w, "email", email)
-		row(w, "name", fullName(u))
-		if u.Language != "" {
-			row(w, "language", u.Language)
-		}
-		row(w, "groups", strings.Join(u.Groups, ", "))
-		row(w, "active", yesNo(u.IsActive))
-		row(w, "role", role(u))
-		row(w, "joined", when(u.DateJoined))
-		row(w, "last login", when(u.LastLogin))
-		fieldRows(w, u.Fields)
-	})
+	return s.print(u, func(w io.Writer) { userRows(w, u) })
+}
+
+func userRows(w io.Writer, u *store.User) {
+	row(w, "id", u.ID)
+	row(w, "username", u.Username)
+	email := u.Email
+	if email != "" && !u.EmailVerified {
+		email += " (not verified)"
+	}
+	row(w, "email", email)
+	row(w, "name", fullName(u))
+	if u.Language != "" {
+		row(w, "language", u.Language)
+	}
+	row(w, "groups", strings.Join(u.Groups, ", "))
+	row(w, "active", yesNo(u.IsActive))
+	row(w, "role", role(u))
+	row(w, "joined", when(u.DateJoined))
+	row(w, "last login", when(u.LastLogin))
+	fieldRows(w, u.Fields)
 }
 
 func fieldRows(w io.Writer, f store.Fields) {

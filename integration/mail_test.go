@@ -102,7 +102,9 @@ func TestMail(t *testing.T) {
 		return nil
 	})
 
-	b.auth("", "user", "create", "carol", "--email", "carol@example.com", "--invite")
+	if out := b.auth("", "user", "create", "carol", "--email", "carol@example.com", "--invite"); !regexp.MustCompile(`mailed to +carol@example\.com`).MatchString(out) {
+		t.Errorf("it does not say that the invitation was mailed:\n%s", out)
+	}
 	c := newPerson(t).open(link("carol@example.com")).submit(map[string]string{"new_password": chosen, "new_password_again": chosen})
 	c.open(b.gate+"/").onLogin(b.server).signIn("carol", chosen).at(b.gate+"/", 200)
 	if u := b.authJSON("", "user", "show", "carol"); u["email_verified"] != true {

@@ -45,12 +45,12 @@ func check(t *testing.T, line string, complete bool) error {
 				return fmt.Errorf("%s has no flag --%s", cmd.CommandPath(), name)
 			}
 		}
-		if !cmd.Runnable() && len(rest) > 0 {
+		if cmd.HasSubCommands() && len(rest) > 0 {
 			return fmt.Errorf("%s has no command %s", cmd.CommandPath(), rest[0])
 		}
 		return nil
 	}
-	if !cmd.Runnable() {
+	if cmd.HasSubCommands() {
 		return fmt.Errorf("%s does nothing by itself", cmd.CommandPath())
 	}
 	if err := cmd.ParseFlags(rest); err != nil {

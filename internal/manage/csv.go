@@ -14,7 +14,7 @@ import (
 // builtIn are the columns of a list of users, before those of the schema. date_joined
 // and last_login are written, and passed over when a list is read.
 var builtIn = []string{
-	"id", "username", "email", "email_verified", "first_name", "last_name", "groups",
+	"id", "username", "email", "email_verified", "first_name", "last_name", "language", "groups",
 	"is_active", "is_staff", "is_superuser", "date_joined", "last_login",
 }
 
@@ -63,7 +63,7 @@ func userCells(s *store.Schema, u *store.User) []string {
 	}
 	flag := strconv.FormatBool
 	return append([]string{
-		strconv.FormatInt(u.ID, 10), u.Username, u.Email, flag(u.EmailVerified), u.FirstName, u.LastName, strings.Join(u.Groups, ","),
+		strconv.FormatInt(u.ID, 10), u.Username, u.Email, flag(u.EmailVerified), u.FirstName, u.LastName, u.Language, strings.Join(u.Groups, ","),
 		flag(u.IsActive), flag(u.IsStaff), flag(u.IsSuperuser), at(u.DateJoined), at(u.LastLogin),
 	}, fieldCells(s, store.UserType, u.Fields)...)
 }

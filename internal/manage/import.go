@@ -231,6 +231,7 @@ func (m *Manager) differences(before, after *store.User) []FieldChange {
 	add("email_verified", strconv.FormatBool(before.EmailVerified), strconv.FormatBool(after.EmailVerified))
 	add("first_name", before.FirstName, after.FirstName)
 	add("last_name", before.LastName, after.LastName)
+	add("language", before.Language, after.Language)
 	add("groups", strings.Join(before.Groups, ","), strings.Join(after.Groups, ","))
 	add("is_active", strconv.FormatBool(before.IsActive), strconv.FormatBool(after.IsActive))
 	add("is_staff", strconv.FormatBool(before.IsStaff), strconv.FormatBool(after.IsStaff))

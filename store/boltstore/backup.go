@@ -135,7 +135,7 @@ func lock(path, from string, o Options) (unlock func(), err error) {
 	case err == nil:
 		return func() { _ = db.Close() }, nil
 	case isLocked(path, o):
-		return nil, err
+		return nil, fmt.Errorf("the database %s is locked by another process: stop the Caddy that has it open, then restore", path)
 	}
 	return func() {}, nil // damaged: a reason to restore
 }

@@ -70,7 +70,7 @@ func TestRestoreKeepsWhatWasThere(t *testing.T) {
 
 	s := openAt(t, path)
 	was := installation(t, s).InstallationID
-	if _, err := Restore(path, from, Options{}, nil); err == nil || !strings.Contains(err.Error(), "locked by another process") {
+	if _, err := Restore(path, from, Options{}, nil); err == nil || !strings.Contains(err.Error(), "locked by another process: stop the Caddy") {
 		t.Errorf("over a store in use: %v", err)
 	}
 	s.Close()
