@@ -266,6 +266,11 @@ func TestAuditCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[0]), &r); err != nil || len(lines) != 2 || r.Target.Name != "alice" {
 		t.Errorf("exported %s, %v", out, err)
 	}
+	c.ok("", "user", "create", "zoe", "--no-password", "--group", "ops")
+	c.ok("", "user", "set", "zoe", "groups=")
+	if out := c.ok("", "audit", "list", "--user", "zoe"); !strings.Contains(out, "groups: no longer ops") {
+		t.Errorf("that she left a group is not to be seen:\n%s", out)
+	}
 	if _, errs, code := c.try("", "audit", "export", "--format", "xml"); code == 0 || !strings.Contains(errs, "csv and jsonl") {
 		t.Errorf("an unknown format: %d %s", code, errs)
 	}

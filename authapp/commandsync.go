@@ -30,13 +30,13 @@ func syncStatusCmd(s *session, _ []string) error {
 		return err
 	}
 	return s.print(v, func(w io.Writer) {
-		row(w, "CLIENT", "AT", "OF", "LAG", "PUSHED", "PULLED", "STATE", "LAST ERROR")
+		row(w, "CLIENT", "NAME", "AT", "OF", "LAG", "PUSHED", "PULLED", "STATE", "LAST ERROR")
 		for _, c := range v.Clients {
 			lag := fmt.Sprint(c.Lag)
 			if c.Lag > 0 {
 				lag = fmt.Sprintf("%d, %ds", c.Lag, c.LagSeconds)
 			}
-			row(w, c.ClientID, c.Seq, v.Head, lag, when(c.PushedAt), when(c.PulledAt), stateOf(c), lastError(c))
+			row(w, c.ClientID, c.Name, c.Seq, v.Head, lag, when(c.PushedAt), when(c.PulledAt), stateOf(c), lastError(c))
 		}
 	})
 }

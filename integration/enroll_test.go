@@ -82,6 +82,9 @@ func TestGateEnrols(t *testing.T) {
 	if named := b.clients(); len(named[host]) != 1 {
 		t.Fatalf("the server lists %v", named)
 	}
+	if status := b.serverCaddy.auth("", "sync", "status"); !strings.Contains(status, host) {
+		t.Errorf("the status names no gate that people know:\n%s", status)
+	}
 	p := newPerson(t)
 	p.open(b.gate+"/").onLogin(b.server).signIn("alice", password).at(b.gate+"/", 200)
 	if user := p.upstream().Header.Get("Remote-User"); user != "alice" {

@@ -1,6 +1,7 @@
 package usersync
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyito/caddyito/store"
@@ -16,6 +17,7 @@ type Status struct {
 // ClientStatus is how far one is.
 type ClientStatus struct {
 	ClientID string `json:"client_id"`
+	Name     string `json:"name,omitempty"`
 	URL      string `json:"url"`
 	Seq      uint64 `json:"seq"`
 	// Lag is how many changes the mirror has yet to take, at the most;
@@ -39,6 +41,7 @@ type ClientStatus struct {
 // Target is a client that is told of changes, and where.
 type Target struct {
 	ClientID string
+	Name     string // by which people know it; may be empty
 	URL      string
 }
 
@@ -64,7 +67,7 @@ func ReadStatus(tx interface {
 
 func statusOf(t Target, s *store.SyncState, feed store.Feed, now time.Time) *ClientStatus {
 	c := &ClientStatus{
-		ClientID: t.ClientID, URL: t.URL, PushedAt: s.PushedAt, PulledAt: s.PulledAt, CurrentAt: s.CurrentAt,
+		ClientID: t.ClientID, Name: t.Name, URL: t.URL, PushedAt: s.PushedAt, PulledAt: s.PulledAt, CurrentAt: s.CurrentAt,
 		Error: s.Error, FailedAt: s.FailedAt, Parked: s.Parked, Resync: s.Resync,
 		LastError: s.LastError, LastErrorAt: s.LastErrorAt,
 	}
@@ -81,6 +84,10 @@ func statusOf(t Target, s *store.SyncState, feed store.Feed, now time.Time) *Cli
 	}
 	return c
 }
+
+// Label is what people know the client by: the id of one that registered itself tells
+// them nothing.
+func (c *ClientStatus) Label() string { return cmp.Or(c.Name, c.ClientID) }
 
 // State is how a client does, in a word.
 type State string

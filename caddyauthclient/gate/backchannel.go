@@ -68,7 +68,9 @@ func (g *Gate) ServeBackchannelLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.meter.sessionsEnded.Add(uint64(ended))
-	g.log.Info("the issuer ended sessions", "sessions", ended)
+	if ended > 0 { // sync may have been quicker
+		g.log.Info("the issuer ended sessions", "sessions", ended)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 }

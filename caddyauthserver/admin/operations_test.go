@@ -387,7 +387,7 @@ func TestOverview(t *testing.T) {
 		t.Errorf("a superuser begins at %s", a.location())
 	}
 	a = b.get("/o/admin/overview")
-	if !strings.Contains(a.body, `<a href="/o/admin/sync">configured</a>`) || !strings.Contains(a.body, "failing") {
+	if !strings.Contains(a.body, `<a href="/o/admin/sync"><bdi>Of the file</bdi></a>`) || !strings.Contains(a.body, "failing") {
 		t.Error("a client that fails is not shown")
 	}
 	if policy := a.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src 'sha") {
@@ -400,7 +400,7 @@ func TestSyncPage(t *testing.T) {
 	s := newServer(t, withConfigured)
 	b := s.as("root")
 	a := b.get("/o/admin/sync")
-	if a.StatusCode != 200 || !strings.Contains(a.body, "configured") || !strings.Contains(a.body, "was never heard of") && !strings.Contains(a.body, "is behind") {
+	if a.StatusCode != 200 || !strings.Contains(a.body, `<a href="/o/admin/clients/configured"><bdi>Of the file</bdi></a>`) || !strings.Contains(a.body, "was never heard of") && !strings.Contains(a.body, "is behind") {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
 	if policy := a.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src 'self'") || strings.Contains(policy, "unsafe") {

@@ -43,9 +43,11 @@ func (p *Provider) configuredClients() (list []store.Client) {
 
 // SyncTargets are the clients that are told of changes, and where.
 func (p *Provider) SyncTargets(ctx context.Context) (targets []usersync.Target, err error) {
-	clients, err := p.SyncClients(ctx)
+	clients, err := p.allClients(ctx)
 	for _, c := range clients {
-		targets = append(targets, usersync.Target{ClientID: c.ID, URL: c.URL})
+		if toldOfChanges(c) {
+			targets = append(targets, usersync.Target{ClientID: c.ID, Name: c.Name, URL: c.SyncTarget()})
+		}
 	}
 	return targets, err
 }

@@ -62,11 +62,13 @@ func (p *Provider) SyncClients(ctx context.Context) ([]usersync.Client, error) {
 
 // appendSync appends c if it is told of changes.
 func appendSync(list []usersync.Client, c *client) []usersync.Client {
-	if c.SyncTarget() == "" || len(c.secrets) == 0 {
+	if !toldOfChanges(c) {
 		return list
 	}
 	return append(list, syncClient(c))
 }
+
+func toldOfChanges(c *client) bool { return c.SyncTarget() != "" && len(c.secrets) > 0 }
 
 func syncClient(c *client) usersync.Client {
 	secrets := slices.Clone(c.secrets)

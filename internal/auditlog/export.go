@@ -77,6 +77,8 @@ func ChangesText(changes []store.AuditChange) string {
 		switch {
 		case c.Old == "":
 			parts = append(parts, fmt.Sprintf("%s: %s", c.Field, c.New))
+		case c.New == "":
+			parts = append(parts, fmt.Sprintf("%s: no longer %s", c.Field, c.Old))
 		default:
 			parts = append(parts, fmt.Sprintf("%s: %s -> %s", c.Field, c.Old, c.New))
 		}

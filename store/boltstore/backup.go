@@ -95,6 +95,9 @@ func Restore(path, from string, o Options, check func(store.Store) error) (kept 
 	}
 	defer move(fresh, "") // nothing is left of it once it is in its place
 	id, err := readyBackup(fresh, o, check)
+	if d, ok := errors.AsType[*damagedError](err); ok { // it names the copy
+		return "", fmt.Errorf("the backup %s is damaged, or is no backup of this program: %v; the database is as it was", from, d.reason)
+	}
 	if err != nil {
 		return "", fmt.Errorf("the backup %s is of no use: %w", from, err)
 	}

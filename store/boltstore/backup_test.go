@@ -133,8 +133,8 @@ func TestRestoreRefuses(t *testing.T) {
 	}{
 		{"nothing", filepath.Join(dir, "none"), nil, "opening the backup"},
 		{"an empty file", write("empty", nil), nil, "empty"},
-		{"garbage", write("garbage", []byte(strings.Repeat("garbage", 10_000))), nil, "no database"},
-		{"half of one", write("half", text[:len(text)/2]), nil, "of no use"},
+		{"garbage", write("garbage", []byte(strings.Repeat("garbage", 10_000))), nil, "garbage is damaged, or is no backup of this program"},
+		{"half of one", write("half", text[:len(text)/2]), nil, "half is damaged, or is no backup of this program"},
 		{"the database itself", path, nil, "itself"},
 		{"another key", good, wrongKey, "master key"},
 	} {

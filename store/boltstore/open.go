@@ -180,8 +180,16 @@ func openBolt(path string, o Options, readOnly bool) (db *bbolt.DB, err error) {
 	return nil, damaged(path, err)
 }
 
-func damaged(path string, reason any) error {
-	return fmt.Errorf("the database %s is damaged, or is no database of this program: %v. Restore it from a backup; nothing was changed in it", path, reason)
+// damagedError is of a file that is not, or no longer, a database.
+type damagedError struct {
+	path   string
+	reason any
+}
+
+func damaged(path string, reason any) error { return &damagedError{path, reason} }
+
+func (e *damagedError) Error() string {
+	return fmt.Sprintf("the database %s is damaged, or is no database of this program: %v. Restore it from a backup; nothing was changed in it", e.path, e.reason)
 }
 
 // inspect reads the whole file before it is opened for writing, which would
