@@ -3,7 +3,9 @@ package authapp
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -27,7 +29,12 @@ func (s *sharedStore) Destruct() error { return s.Close() }
 
 // acquireStore opens the store, or takes a share in it if it is open. The
 // caller releases it, once.
-func acquireStore(guest StoreGuest, keySetting string, log *zap.Logger) (*sharedStore, error) {
+func acquireStore(guest StoreGuest, keySetting string, log *zap.Logger) (s *sharedStore, err error) {
+	defer func() {
+		if errors.Is(err, syscall.EROFS) {
+			err = fmt.Errorf("%w: nothing was changed; mount it for writing, or name another place in the global options, as in: auth { store bbolt /var/lib/caddy/auth.db }", err)
+		}
+	}()
 	source, err := newKeySource(keySetting)
 	if err != nil {
 		return nil, err
