@@ -276,10 +276,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if d.Identity == nil {
 			return next.ServeHTTP(w, r)
 		}
-		g.MarkPrivate(w)
 		passage, r := g.Begin(w, r, d)
 		defer passage.End()
-		return next.ServeHTTP(w, r)
+		private := g.Private(w)
+		if err := next.ServeHTTP(private, r); err != nil {
+			return err // the site's handle_errors answers, with a header that says private
+		}
+		private.Finish()
+		return nil
 	case gate.Own:
 		if credentials != nil {
 			r.Header["Authorization"] = credentials // stripped for the app; the directory's token

@@ -178,20 +178,6 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-func TestPrivateAnswersKeepWhatIsThere(t *testing.T) {
-	g := bareGate(t)
-	w := httptest.NewRecorder()
-	w.Header().Set("Vary", "Accept")
-	w.Header().Set("Cache-Control", "max-age=60")
-	g.MarkPrivate(w)
-	if v := strings.Join(w.Header()["Vary"], ","); v != "Accept,Cookie" {
-		t.Errorf("Vary %s", v)
-	}
-	if v := strings.Join(w.Header()["Cache-Control"], ","); v != "max-age=60,private" {
-		t.Errorf("Cache-Control %s", v)
-	}
-}
-
 func TestRules(t *testing.T) {
 	house := newHouse(t, func(c *Config) {
 		c.Allow = []Rule{

@@ -7,7 +7,7 @@
 //	CleanHeaders   no identity header of the client's own survives
 //	Decide         origin -> own path? -> path policy -> cookie -> session
 //	               (cache, else store) -> identity (cache, else mirror) -> rules
-//	  Pass         Apply + MarkPrivate, then the app
+//	  Pass         Apply + Private, then the app
 //	  Own          ServeOwn: /oidc/login, /oidc/callback, /oidc/logout, /oidc/me,
 //	               /oidc/sync, the directory
 //	  the rest     Refuse: 302 to the issuer, or 400, 401, 403, 503

@@ -143,20 +143,3 @@ func (g *Gate) Apply(r *http.Request, d Decision) (othersCookies bool) {
 	}
 	return others
 }
-
-// MarkPrivate keeps the answer to a signed-in person out of shared caches. It
-// is to be called before the app writes.
-func (g *Gate) MarkPrivate(w http.ResponseWriter) {
-	h := w.Header()
-	values := [...]string{"private", "Cookie"}
-	if len(h["Cache-Control"]) == 0 {
-		h["Cache-Control"] = values[0:1:1]
-	} else {
-		h["Cache-Control"] = append(h["Cache-Control"], values[0])
-	}
-	if len(h["Vary"]) == 0 {
-		h["Vary"] = values[1:2:2]
-	} else {
-		h["Vary"] = append(h["Vary"], values[1])
-	}
-}

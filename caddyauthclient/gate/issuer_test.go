@@ -310,7 +310,7 @@ func serve(g *Gate, w http.ResponseWriter, r *http.Request) {
 	case Pass:
 		g.Apply(r, d)
 		if d.Identity != nil {
-			g.MarkPrivate(w)
+			w = g.Private(w)
 		}
 		w.Header().Set("X-App", "1")
 		json.NewEncoder(w).Encode(map[string]any{"header": r.Header, "trailer": r.Trailer, "path": r.URL.RequestURI()})
