@@ -124,10 +124,16 @@ func createUserCmd(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	return s.print(&u, func(w io.Writer) {
+	return s.print(invitedUser{&u, link}, func(w io.Writer) {
 		userRows(w, &u)
 		mailedRow(w, link)
 	})
+}
+
+// invitedUser is a user who was just made, and where their link went.
+type invitedUser struct {
+	*store.User
+	Invitation passwordLink `json:"invitation"`
 }
 
 func showUserCmd(s *session, args []string) error {

@@ -148,3 +148,46 @@ func TestMail(t *testing.T) {
 		}
 	}
 }
+
+// On one's own machine, where no mail is sent, the command and the pages say that the
+// link is in the log, and it works from there.
+func TestInvitationInLog(t *testing.T) {
+	t.Parallel()
+	b := startBox(t, "")
+	out := b.auth("", "user", "create", "carol", "--email", "carol@example.com", "--invite")
+	if !strings.Contains(out, "the log of Caddy, since auth_server has no smtp block") || strings.Contains(out, "mailed to") {
+		t.Errorf("the command says\n%s", out)
+	}
+	made := b.authJSON("", "user", "create", "dave", "--email", "dave@example.com", "--invite")
+	if invitation, _ := made["invitation"].(map[string]any); made["username"] != "dave" || invitation["in_log"] != true {
+		t.Errorf("as JSON it says %v", made)
+	}
+	logged := func(page, to string) string {
+		t.Helper()
+		for line := range strings.Lines(b.log.String()) {
+			if found := regexp.MustCompile(`http://[^\s"]+` + page + `\?token=[A-Za-z0-9_-]+`).FindString(line); found != "" && strings.Contains(line, to) {
+				return found
+			}
+		}
+		t.Fatalf("no link for %s is in\n%s", to, b.log)
+		return ""
+	}
+	chosen := "another horse battery"
+	p := newPerson(t).open(logged("/o/reset", "carol@example.com")).submit(map[string]string{"new_password": chosen, "new_password_again": chosen})
+	if p.status != 200 || !strings.Contains(p.body, "Password saved") {
+		t.Fatalf("choosing a password answers %d\n%s", p.status, p.body)
+	}
+	over := p.open(logged("/o/reset", "carol@example.com"))
+	if over.status != 404 || !strings.Contains(over.body, "Make a new one") || strings.Contains(over.body, "Send me") {
+		t.Errorf("a link that is spent answers %d\n%s", over.status, over.body)
+	}
+	p.open(b.server+"/o/login").signIn("carol", chosen)
+	p.open(b.server + "/o/account/profile").submit(map[string]string{"email": "carol@example.org", "current_password": chosen})
+	link := logged("/o/account/email", "carol@example.org")
+	if first := newPerson(t).open(link); first.status != 403 || !strings.Contains(first.body, "Sign in first") || strings.Contains(first.body, "the mail") {
+		t.Errorf("who is not signed in is told %d\n%s", first.status, first.body)
+	}
+	if done := p.open(link).submit(nil); done.status != 200 || !strings.Contains(done.body, "The address of your account is carol@example.org now.") {
+		t.Errorf("verifying answers %d\n%s", done.status, done.body)
+	}
+}

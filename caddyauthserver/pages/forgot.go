@@ -65,10 +65,14 @@ func (s *Set) Reset(w http.ResponseWriter, status int, p Reset) {
 
 // ResetDone says that it is done.
 type ResetDone struct {
+	First    bool   // they had no password
 	LoginURL string // leads on
 }
 
+// Title is that of the page.
+func (p ResetDone) Title() lang.Text { return passwordSaved(p.First) }
+
 // ResetDone shows the page.
 func (s *Set) ResetDone(w http.ResponseWriter, status int, p ResetDone) {
-	s.resetDone.Render(w, status, webpage.Head{Title: lang.T("Password changed")}, p)
+	s.resetDone.Render(w, status, webpage.Head{Title: p.Title()}, p)
 }

@@ -58,6 +58,7 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Reset(page("reset"), 200, Reset{Action: "/o/reset", CSRF: x, Token: x, Username: x})
 	s.Reset(page("reset again"), 422, Reset{Action: "/o/reset", CSRF: x, Token: x, Username: x, Problems: map[string]lang.Text{"": words(x), "new_password": words(x), "new_password_again": words(x)}})
 	s.ResetDone(page("reset, done"), 200, ResetDone{LoginURL: "/o/login"})
+	s.ResetDone(page("reset, the first is saved"), 200, ResetDone{First: true, LoginURL: "/o/login"})
 	s.Setup(page("setup"), 200, Setup{Action: "/o/setup", CSRF: x, Token: x, AskCompany: true})
 	s.Setup(page("setup again"), 422, Setup{Action: "/o/setup", CSRF: x, Token: x, Username: x, Email: x, Company: x, AskCompany: true,
 		Problems: map[string]lang.Text{"": words(x), "username": words(x), "email": words(x), "company": words(x), "password": words(x)}})
@@ -88,6 +89,7 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 	s.Password(page("password again"), 422, Password{Action: "/o/password", CSRF: x, Username: x, HomeURL: "/o",
 		Problems: map[string]lang.Text{"": words(x), "current_password": words(x), "new_password": words(x), "new_password_again": words(x)}})
 	s.PasswordChanged(page("password changed"), 200, PasswordChanged{HomeURL: "/o"})
+	s.PasswordChanged(page("password, the first is saved"), 200, PasswordChanged{First: true, HomeURL: "/o"})
 	s.Device(page("device"), 200, Device{Action: "/o/device", UserName: x})
 	s.Device(page("device again"), 422, Device{Action: "/o/device", UserCode: x, UserName: x, Problem: words(x)})
 	s.DeviceConfirm(page("device confirm"), 200, DeviceConfirm{Action: "/o/device", CSRF: x, UserCode: x, ClientName: x, UserName: x, Scopes: []Scope{{x, words(x)}, {x, lang.Text{}}}, SwitchURL: x})

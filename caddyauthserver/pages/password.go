@@ -43,10 +43,22 @@ func (s *Set) Password(w http.ResponseWriter, status int, p Password) {
 
 // PasswordChanged says that it is done.
 type PasswordChanged struct {
+	First   bool   // they had none
 	HomeURL string // leads on
+}
+
+// Title is that of the page.
+func (p PasswordChanged) Title() lang.Text { return passwordSaved(p.First) }
+
+// passwordSaved is what to call it that a password was chosen.
+func passwordSaved(first bool) lang.Text {
+	if first {
+		return lang.T("Password saved")
+	}
+	return lang.T("Password changed")
 }
 
 // PasswordChanged shows the page.
 func (s *Set) PasswordChanged(w http.ResponseWriter, status int, p PasswordChanged) {
-	s.passwordChanged.Render(w, status, webpage.Head{Title: lang.T("Password changed")}, p)
+	s.passwordChanged.Render(w, status, webpage.Head{Title: p.Title()}, p)
 }

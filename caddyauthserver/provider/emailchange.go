@@ -129,7 +129,7 @@ func (p *Provider) confirmAddress(w http.ResponseWriter, r *http.Request) {
 	}
 	if in == nil {
 		p.message(w, r, http.StatusForbidden, webpage.Message{
-			Title: lang.T("Sign in first"), Text: lang.T("Sign in to the account whose address this is to be, then open the link in the mail again."),
+			Title: lang.T("Sign in first"), Text: lang.T("Sign in to the account whose address this is to be, then open the link again."),
 			LinkText: lang.T("Sign in"), LinkURL: p.url("login"),
 		})
 		return
@@ -175,7 +175,7 @@ func (p *Provider) confirmAddress(w http.ResponseWriter, r *http.Request) {
 		p.tellOldAddress(in.user, data)
 	}
 	p.message(w, r, http.StatusOK, webpage.Message{
-		Title: lang.T("Your e-mail address is verified"), Text: lang.T("From now on mail for you goes to %s.", data.Email),
+		Title: lang.T("Your e-mail address is verified"), Text: lang.T("The address of your account is %s now.", data.Email),
 		LinkText: lang.T("Go on"), LinkURL: p.url(""),
 	})
 }

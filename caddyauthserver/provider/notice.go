@@ -26,10 +26,15 @@ func (p *Provider) tellOfFactor(r *http.Request, u *store.User, what lang.Text) 
 	})
 }
 
-// tellOfPassword tells that the person, or who passes for them, has a new password.
-func (p *Provider) tellOfPassword(r *http.Request, u *store.User, what lang.Text) {
+// tellOfPassword tells that the person, or who passes for them, has a new password; the
+// first, if they had none.
+func (p *Provider) tellOfPassword(r *http.Request, u *store.User, first bool, what lang.Text) {
+	subject := lang.T("Your password was changed")
+	if first {
+		subject = lang.T("Your account has a password now")
+	}
 	p.tell(r, u, pages.NoticeMail{
-		Subject: lang.T("Your password was changed"), What: what,
+		Subject: subject, What: what,
 		Advice: lang.T("If it was not you, choose a new password at once, and tell whoever runs this server:"),
 		Link:   p.url("forgot"),
 	})

@@ -70,9 +70,13 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Logger.Info("password changed", "user_id", in.user.ID)
-	p.tellOfPassword(r, in.user, lang.T("The password of your account was changed."))
+	what := lang.T("The password of your account was changed.")
+	if !has {
+		what = lang.T("The first password of your account was chosen, after a sign-in by a passkey.")
+	}
+	p.tellOfPassword(r, in.user, !has, what)
 	p.keepSessions(w, kept)
-	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{HomeURL: p.Prefix})
+	p.pages.PasswordChanged(w, http.StatusOK, pages.PasswordChanged{First: !has, HomeURL: p.Prefix})
 }
 
 // hashPassword hashes a password that was chosen. It answers what went wrong, and

@@ -103,7 +103,8 @@ func TestOnlyAPasskeyStandsIn(t *testing.T) {
 
 // Who has no password chooses the first by a passkey, and then it is asked for.
 func TestFirstPasswordByPasskey(t *testing.T) {
-	s := newNamedServer(t)
+	box := make(mailbox, 100)
+	s := newNamedServer(t, func(c *provider.Config) { c.Mailer = box })
 	k := s.withoutPassword(1)
 	b, other := s.browser(), s.browser()
 	b.signInByPasskey(k, b.get("/o/login"))
@@ -120,6 +121,14 @@ func TestFirstPasswordByPasskey(t *testing.T) {
 	pw := "nine purple wheelbarrows"
 	if a := b.post("/o/password", page.form("new_password", pw, "new_password_again", pw)); a.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	told := false
+	for len(box) > 0 {
+		m := <-box
+		told = told || m.Subject == "Your account has a password now" && strings.Contains(m.Text, "after a sign-in by a passkey")
+	}
+	if !told {
+		t.Error("no mail tells of it")
 	}
 	if other.signedIn() || !b.signedIn() {
 		t.Error("the other browser is signed in, or this one is not")

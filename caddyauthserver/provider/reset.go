@@ -292,16 +292,18 @@ func (p *Provider) reset(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if p.refuseReset(w, r, p.finishReset(r, token, hash)) {
+	first, err := p.finishReset(r, token, hash)
+	if p.refuseReset(w, r, err) {
 		return
 	}
 	p.Logger.Info("password chosen by a link", "user_id", u.ID)
-	p.tellOfPassword(r, u, lang.T("A password for your account was chosen by a link."))
-	p.pages.ResetDone(w, http.StatusOK, pages.ResetDone{LoginURL: p.path("login")})
+	p.tellOfPassword(r, u, first, lang.T("A password for your account was chosen by a link."))
+	p.pages.ResetDone(w, http.StatusOK, pages.ResetDone{First: first, LoginURL: p.path("login")})
 }
 
-func (p *Provider) finishReset(r *http.Request, token, hash string) error {
-	return p.Store.Update(r.Context(), func(tx store.WriteTx) error {
+// finishReset spends the link for the password, and says whether it is their first.
+func (p *Provider) finishReset(r *http.Request, token, hash string) (first bool, err error) {
+	err = p.Store.Update(r.Context(), func(tx store.WriteTx) error {
 		u, c, data, err := p.resetOpen(tx, token)
 		if err != nil {
 			return err
@@ -312,6 +314,7 @@ func (p *Provider) finishReset(r *http.Request, token, hash string) error {
 			return fmt.Errorf("spending link: %w", err)
 		}
 		now := p.now()
+		first = c.PasswordHash == ""
 		c.PasswordHash, c.PasswordChangedAt = hash, now
 		if err := tx.PutCredential(c); err != nil {
 			return fmt.Errorf("writing credential: %w", err)
@@ -327,6 +330,7 @@ func (p *Provider) finishReset(r *http.Request, token, hash string) error {
 		}
 		return endOthers(tx, u.ID, &store.Session{Subject: strconv.FormatInt(u.ID, 10), AuthTime: now}, "")
 	})
+	return first, err
 }
 
 // refuseReset answers what is wrong with a link, and says whether it did.
@@ -344,6 +348,9 @@ func (p *Provider) refuseReset(w http.ResponseWriter, r *http.Request, err error
 	}
 	if p.Mailer != nil {
 		m.LinkText, m.LinkURL = lang.T("Send me a new one"), p.url("forgot")
+	}
+	if p.MailsToLog() {
+		m.LinkText = lang.T("Make a new one")
 	}
 	p.message(w, r, http.StatusNotFound, m)
 	return true
