@@ -14,6 +14,9 @@ type Home struct {
 	LogoutAction, CSRF string
 	// OpenApps are those that can be gone to from here.
 	OpenApps []OpenApp
+	// GiveFactorURL or SetUpFactorURL is where the second factor is given or set up that
+	// apps are not open without.
+	GiveFactorURL, SetUpFactorURL string
 	// Where else to go.
 	AdminURL, ProfileURL, PasswordURL, SecurityURL, AppsURL, SessionsURL, AccountsURL, LanguageURL, DataURL string
 }

@@ -64,6 +64,8 @@ func show(s *Set, x string) map[string]*httptest.ResponseRecorder {
 		Problems: map[string]lang.Text{"": words(x), "username": words(x), "email": words(x), "company": words(x), "password": words(x)}})
 	s.Home(page("home"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, PasswordURL: "/o/password", AppsURL: "/o/account/apps", SessionsURL: "/o/account/sessions", AccountsURL: "/o/accounts",
 		ProfileURL: "/o/account/profile", LanguageURL: "/o/language", DataURL: "/o/account/data", AdminURL: "/o/admin", OpenApps: []OpenApp{{x, "https://app.example/"}, {x, x}}})
+	s.Home(page("home, factor to give"), 200, Home{UserName: x, Email: x, LogoutAction: "/o/logout", CSRF: x, GiveFactorURL: "/o/second-factor"})
+	s.Home(page("home, factor to set up"), 200, Home{UserName: x, LogoutAction: "/o/logout", CSRF: x, SetUpFactorURL: "/o/account/security"})
 	s.Personal(page("name and e-mail"), 200, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, AskPassword: true, Unverified: true, Saved: true})
 	s.Personal(page("name and e-mail again"), 422, Personal{Action: "/o/account/profile", CSRF: x, HomeURL: "/o", Username: x, FirstName: x, LastName: x, Email: x, MayChangeEmail: true, AskPassword: true, SentTo: x,
 		Problems: map[string]lang.Text{"": words(x), "first_name": words(x), "last_name": words(x), "email": words(x), "current_password": words(x)}})

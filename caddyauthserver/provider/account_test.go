@@ -167,3 +167,36 @@ func TestHomeLeadsOn(t *testing.T) {
 		t.Errorf("staff with wine are led to %q", got)
 	}
 }
+
+// Before the second factor that is due, no app is open, and none is named; the page
+// leads to where it is given or set up.
+func TestHomeBeforeSecondFactor(t *testing.T) {
+	s := newServer(t, func(c *provider.Config) {
+		c.SecondFactor.Groups = []string{"editors"}
+		c.StaticClients = func() []*provider.StaticClient {
+			return []*provider.StaticClient{{HomeURL: "https://wiki.example.com/", Client: store.Client{ID: "wiki", ClientSettings: store.ClientSettings{Name: "The wiki"}}}}
+		}
+	})
+	named := func(b *browser) bool { return strings.Contains(b.get("/o/").body, "wiki") }
+	alice, bob := s.browser().signIn("alice", alicePassword), s.browser().signIn("bob", "bob's password")
+	if !named(bob) {
+		t.Error("who needs none is not led to the app")
+	}
+	setUp := alice.get("/o/").href("set-up-factor")
+	if named(alice) || setUp != "/o/account/security" {
+		t.Errorf("who has to set one up is led to %q, and the app is named: %v", setUp, named(alice))
+	}
+	alice.addApp(alice.get("/o/account/security/app"))
+	if !named(alice) {
+		t.Error("once it is set up, the app is not named")
+	}
+	secret := s.addTOTP(2) // set up in another browser
+	page := bob.get("/o/")
+	if named(bob) || page.href("give-factor") != "/o/second-factor" {
+		t.Errorf("who has one to give is led to %q, and the app is named: %v", page.href("give-factor"), named(bob))
+	}
+	a := bob.giveOTP(bob.get(page.href("give-factor")), s.otp(secret, 0))
+	if a.location().Path != "/o/" || !named(bob) {
+		t.Errorf("once it is given: %d to %s, and the app is named: %v", a.StatusCode, a.Header.Get("Location"), named(bob))
+	}
+}

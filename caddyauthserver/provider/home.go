@@ -13,17 +13,29 @@ func (p *Provider) home(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	adminURL := ""
-	if in.user.IsStaff || in.user.IsSuperuser {
-		adminURL = p.path("admin")
+	due, err := p.dueOf(r, in, nil)
+	if err != nil {
+		p.unavailable(w, r, "reading factors", err)
+		return
 	}
-	p.pages.Home(w, http.StatusOK, pages.Home{
+	page := pages.Home{
 		UserName: in.user.Name(), Email: in.user.Email,
 		AppsURL: p.path("account/apps"), SessionsURL: p.path("account/sessions"), AccountsURL: p.path("accounts"),
 		ProfileURL: p.path("account/profile"), LanguageURL: p.path("language"), DataURL: p.path("account/data"),
 		PasswordURL: p.path("password"), SecurityURL: p.path("account/security"), LogoutAction: p.path("logout"), CSRF: p.csrfToken(w, r, logoutPurpose(in)),
-		AdminURL: adminURL, OpenApps: p.openTo(in.user),
-	})
+	}
+	if in.user.IsStaff || in.user.IsSuperuser {
+		page.AdminURL = p.path("admin")
+	}
+	switch due { // no app lets them in before
+	case factorToGive:
+		page.GiveFactorURL = p.path("second-factor")
+	case factorToSetUp:
+		page.SetUpFactorURL = p.path("account/security")
+	default:
+		page.OpenApps = p.openTo(in.user)
+	}
+	p.pages.Home(w, http.StatusOK, page)
 }
 
 // openTo are the apps that a person can go to from here: those whose address the
