@@ -184,7 +184,7 @@ func findClient(tx store.ClientReader, id string) (*store.Client, error) {
 // storedOnly refuses to change what the config says.
 func (a *App) storedOnly(id string) error {
 	if u := a.unstored()[id]; u != nil {
-		return refuse(http.StatusConflict, "there is a client %q already that is not changed here: %s", id, whereFrom(u))
+		return refuse(http.StatusConflict, "client %q cannot be made or changed here: %s", id, whereFrom(u))
 	}
 	return nil
 }

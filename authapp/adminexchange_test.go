@@ -227,7 +227,9 @@ func TestExchangeCommands(t *testing.T) {
 		t.Errorf("exported\n%s", out)
 	}
 	path := filepath.Join(dir, "people.csv")
-	c.ok("", "export", path, "--search", "ann")
+	if out := c.ok("", "export", path, "--search", "ann"); !strings.Contains(out, "wrote the list to "+path) {
+		t.Errorf("it does not say that it is done: %s", out)
+	}
 	if list, err := os.ReadFile(path); err != nil || !strings.Contains(string(list), ",ann,") || !strings.Contains(string(list), ",'=1,") {
 		t.Errorf("exported %s, %v", list, err)
 	}

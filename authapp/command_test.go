@@ -165,7 +165,7 @@ func TestCommandMistakes(t *testing.T) {
 		{"client create a/b", "", "only letters, digits"},
 		{"client create shop --redirect https://s.example.com/cb --format django", "", "format is djangito or not given"},
 		{"client create shop --redirect https://s.example.com/cb --admin-flags", "", "only a client of format djangito"},
-		{"client delete auth.example.com", "", "enrolled by itself"},
+		{"client delete auth.example.com", "", `client "auth.example.com" cannot be made or changed here: it is a gate`},
 		{"client rotate-secret x --overlap soon", "", "overlap"},
 		{"user list --adapter caddyfile --address=", "", "--config"},
 	} {

@@ -90,7 +90,9 @@ func exportCmd(s *session, args []string) (err error) {
 		defer func() {
 			if err = errors.Join(err, f.Close()); err != nil {
 				err = errors.Join(err, os.Remove(args[0]))
+				return
 			}
+			err = s.done("wrote the list to " + args[0])
 		}()
 		p := s.progress()
 		p.silent = p.silent || !p.overwrite // nobody waits who reads a line when it is done

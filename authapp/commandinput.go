@@ -46,6 +46,8 @@ func (s *session) newPassword() (string, error) {
 	return first, nil
 }
 
+var errNoPassword = errors.New("there is no password on standard input")
+
 func readLine(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -53,7 +55,7 @@ func readLine(r io.Reader) (string, error) {
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" {
-		return "", errors.New("there is no password on standard input")
+		return "", errNoPassword
 	}
 	return line, nil
 }

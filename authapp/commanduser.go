@@ -108,8 +108,11 @@ func createUserCmd(s *session, args []string) error {
 	}
 	if none, _ := f.GetBool("no-password"); !none && !invite {
 		pw, err := s.newPassword()
-		if err != nil {
+		if errors.Is(err, errNoPassword) {
 			return fmt.Errorf("%w; for a user without a password add --no-password", err)
+		}
+		if err != nil {
+			return err
 		}
 		body["password"] = pw
 	}
