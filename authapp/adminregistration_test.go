@@ -97,6 +97,9 @@ func TestRegistrationCommands(t *testing.T) {
 			t.Errorf("%s: %d %s", args, code, errs)
 		}
 	}
+	if out := c.ok("", "registration", "create"); strings.Contains(out, "enroll") || !strings.Contains(out, "--origin") {
+		t.Errorf("a token that is not for a gate comes with\n%s", out)
+	}
 }
 
 // A token that nothing takes would only puzzle.

@@ -59,16 +59,19 @@ func createRegistrationCmd(s *session, _ []string) error {
 	if err != nil || s.json {
 		return err
 	}
-	site := "https://wiki.example.com"
-	if len(v.Origins) > 0 {
-		site = v.Origins[0]
+	if len(v.Origins) == 0 {
+		fmt.Fprint(s.out, `
+The token is shown this once. It is for programs that need not be told of changes of
+users and of logouts; a gate does: give it a token with --origin and its address.
+`)
+		return nil
 	}
 	fmt.Fprintf(s.out, `
 The token is shown this once. For a gate, put this into the Caddyfile where it is
 to stand, and leave it there; when the gate has enrolled, the token is worth
 nothing any more:
 
-%s`, registration.EnrolBlock(site, cmp.Or(v.Issuer, "https://auth.example.com"), v.Token))
+%s`, registration.EnrolBlock(v.Origins[0], cmp.Or(v.Issuer, "https://auth.example.com"), v.Token))
 	return nil
 }
 
