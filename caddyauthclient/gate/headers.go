@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -12,16 +13,21 @@ import (
 type managed struct {
 	names   []string // folded
 	lengths uint64   // bit n: there is a name of n bytes
-	fields  []Header // names canonical
+	fields  []Header // those that are set; names canonical
 }
 
+// newManaged has the names of the default headers, too, where others take their
+// place or there are none: an app may still believe what it reads there.
 func newManaged(headers []Header) managed {
 	var m managed
 	for _, h := range headers {
-		name := foldHeader(h.Name)
-		m.names = append(m.names, name)
-		m.lengths |= 1 << len(name)
 		m.fields = append(m.fields, Header{textproto.CanonicalMIMEHeaderKey(h.Name), h.Field})
+	}
+	for _, h := range slices.Concat(headers, DefaultHeaders()) {
+		if name := foldHeader(h.Name); !slices.Contains(m.names, name) {
+			m.names = append(m.names, name)
+			m.lengths |= 1 << len(name)
+		}
 	}
 	return m
 }

@@ -52,6 +52,21 @@ func TestIdentityHeadersOfTheClientAreDeleted(t *testing.T) {
 	}
 }
 
+// An app that takes its user from Remote-User may stand behind a gate that sets other
+// headers, or none: nobody else says there who they are.
+func TestDefaultHeadersAreNobodysWhateverIsSet(t *testing.T) {
+	for what, headers := range map[string][]Header{"others": {{"X-Company", "company.name"}}, "none": {}} {
+		f := NewFront(headers, "", "", nil)
+		r := request("GET", "https://wiki.example.com/", http.Header{
+			"Remote-User": {"root"}, "remote_groups": {"admins"}, "X-Harmless": {"1"}, "Connection": {"Remote-Name, close"},
+		})
+		f.CleanHeaders(r)
+		if len(r.Header) != 2 || r.Header.Get("X-Harmless") != "1" || r.Header.Get("Connection") != "close" {
+			t.Errorf("%s: the app was given %v", what, r.Header)
+		}
+	}
+}
+
 func TestIdentityHeadersNamedInConnection(t *testing.T) {
 	g := bareGate(t)
 	for line, want := range map[string]string{
