@@ -111,6 +111,7 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, pattern := a.mux.Handler(&own); pattern == "" {
 		a.message(w, r, http.StatusNotFound, webpage.Message{
 			Title: lang.T("Page not found"), Text: lang.T("There is nothing at this address."),
+			LinkText: lang.T("Administration"), LinkURL: a.Path,
 		})
 		return
 	}

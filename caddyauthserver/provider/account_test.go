@@ -106,6 +106,9 @@ func TestSessionsPage(t *testing.T) {
 	if strings.Count(page.body, "Firefox on Linux") < 2 || strings.Count(page.body, "This browser") != 1 || !strings.Contains(page.body, "127.0.0.1") {
 		t.Errorf("the page is %s", page.body)
 	}
+	if since := s.clock.now().UTC().Format("15:04 UTC</time>"); strings.Count(page.body, since) != 6 {
+		t.Errorf("three sessions of one day cannot be told apart by %s: %s", since, page.body)
+	}
 	if strings.Contains(page.body, b.sessionCookie().Value) {
 		t.Error("a session's id is on the page")
 	}

@@ -239,6 +239,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		p.message(w, r, http.StatusNotFound, webpage.Message{
 			Title: lang.T("Page not found"), Text: lang.T("There is nothing at this address."),
+			LinkText: lang.T("Back to your account"), LinkURL: p.Prefix,
 		})
 		return
 	}

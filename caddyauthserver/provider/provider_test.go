@@ -65,6 +65,17 @@ func TestHandles(t *testing.T) {
 	}
 }
 
+// Whoever comes to an address that there is not finds a way on.
+func TestNothingThere(t *testing.T) {
+	s := newServer(t)
+	for path, wayOn := range map[string]string{"/o/unheard-of": "/o", "/o/admin/unheard-of": "/o/admin"} {
+		a := s.browser().get(path)
+		if a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, `href="`+wayOn+`"`) {
+			t.Errorf("%s: %d, no way to %s: %s", path, a.StatusCode, wayOn, a.body)
+		}
+	}
+}
+
 func TestTrailingSlashAndPrefix(t *testing.T) {
 	s := newServer(t, func(c *provider.Config) { c.Prefix = "/id/v1" })
 	b := s.browser()

@@ -15,7 +15,8 @@ func funcs(l *lang.Language) template.FuncMap {
 		"t":      func(message any, args ...any) (any, error) { return say(l, message, args) },
 		"strong": strong,
 		"name":   name,
-		"when":   func(t time.Time) template.HTML { return when(l, t) },
+		"when":   func(t time.Time) template.HTML { return when(l, t, "") },
+		"moment": func(t time.Time) template.HTML { return when(l, t, " 15:04 UTC") },
 	}
 }
 
@@ -70,9 +71,9 @@ func strong(name string) template.HTML {
 	return "<strong><bdi>" + template.HTML(template.HTMLEscapeString(name)) + "</bdi></strong>"
 }
 
-// when is a day inside of a sentence.
-func when(l *lang.Language, t time.Time) template.HTML {
-	return "<time datetime=\"" + template.HTML(t.Format("2006-01-02T15:04Z07:00")) + "\">" + template.HTML(template.HTMLEscapeString(l.Date(t))) + "</time>"
+// when is a day inside of a sentence, and the time of day, if clock formats one.
+func when(l *lang.Language, t time.Time, clock string) template.HTML {
+	return "<time datetime=\"" + template.HTML(t.Format("2006-01-02T15:04Z07:00")) + "\">" + template.HTML(template.HTMLEscapeString(l.Date(t)+t.UTC().Format(clock))) + "</time>"
 }
 
 // name is one without emphasis.
