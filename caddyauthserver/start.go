@@ -16,23 +16,24 @@ import (
 	"github.com/caddyito/caddyito/usersync"
 )
 
-// StartServer makes the provider, and shows the setup link if one is needed.
+// StartServer makes the provider, and shows the setup link if one is needed. Whoever
+// calls it says of which server an error is.
 func (s *Server) StartServer(env authapp.ServerEnv) error {
 	issuer, err := chooseIssuer(s.IssuerURL, env.Origins)
 	if err != nil {
 		return err
 	}
 	if err := s.checkClients(env.Schema); err != nil {
-		return fmt.Errorf("auth_server %s: %w", issuer, err)
+		return err
 	}
 	mailer, err := s.startMailer()
 	if err != nil {
-		return fmt.Errorf("auth_server %s: %w", issuer, err)
+		return err
 	}
 	if s.BreachedPasswords != "" {
 		if s.breached, err = password.OpenBreached(s.BreachedPasswords); err != nil {
 			s.stopHelpers()
-			return fmt.Errorf("auth_server %s: breached_passwords: %w", issuer, err)
+			return fmt.Errorf("breached_passwords: %w", err)
 		}
 	}
 	p, err := provider.New(provider.Config{
@@ -64,14 +65,14 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	})
 	if err != nil {
 		s.stopHelpers()
-		return fmt.Errorf("auth_server %s: %w", issuer, err)
+		return err
 	}
 	s.issuer = issuer
 	s.provider.Store(p)
 	ctx := context.Background()
 	if err := s.prepare(ctx, env, p); err != nil {
 		s.StopServer() // the app stops only those that started
-		return fmt.Errorf("auth_server %s: %w", issuer, err)
+		return err
 	}
 	p.StartKeys()
 	p.StartSync(s.app.Ready()) // not before the gates of this process stand

@@ -75,10 +75,10 @@ type clientPage struct {
 	Issuer    string
 	Endpoints []endpoint
 	// Gate is the block of the Caddyfile for one that is a gate, or "".
-	Gate       string
-	SyncTarget string
-	Scopes     string
-	Groups     string
+	Gate                     string
+	SyncTarget, LogoutTarget string
+	Scopes                   string
+	Groups                   string
 	// More are the settings that few apps need and this one has.
 	More []setting
 }
@@ -133,7 +133,7 @@ func (v *visit) showClient(row clientRow, secret newSecret) error {
 	o := v.a.Operations
 	page := clientPage{
 		frame: v.frame(), clientRow: row, Secret: secret.value, Rotated: secret.rotated, Issuer: o.Issuer,
-		SyncTarget: row.SyncTarget(), Scopes: strings.Join(row.Client.Scopes, " "), Groups: strings.Join(row.AllowGroups, ", "),
+		SyncTarget: row.SyncTarget(), LogoutTarget: row.LogoutTarget(), Scopes: strings.Join(row.Client.Scopes, " "), Groups: strings.Join(row.AllowGroups, ", "),
 		Endpoints: []endpoint{
 			{lang.T("Discovery document"), o.Issuer + "/.well-known/openid-configuration"},
 			{lang.T("Authorization endpoint"), o.Endpoint("authorize")},

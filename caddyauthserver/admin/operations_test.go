@@ -159,6 +159,9 @@ func TestClientLife(t *testing.T) {
 	if a := b.get("/o/admin/clients/wiki"); strings.Contains(a.body, secret) || secretShown.MatchString(a.body) {
 		t.Error("the secret is shown again")
 	}
+	if a := b.get("/o/admin/clients/wiki"); !strings.Contains(a.body, "https://wiki.example.com/oidc/sync") || !strings.Contains(a.body, "https://wiki.example.com/oidc/backchannel-logout") {
+		t.Errorf("it is not said where the gate is told of changes and sign-outs: %s", a.body)
+	}
 	rotated := b.post("/o/admin/clients/wiki", b.get("/o/admin/clients/wiki").form("do", "rotate", "overlap", "hour"))
 	next := secretShown.FindStringSubmatch(rotated.body)
 	if next == nil || next[1] == secret || basic(secret) != 200 || basic(next[1]) != 200 {

@@ -39,7 +39,7 @@ func TestOwnTemplates(t *testing.T) {
 	}
 	shows("Second: Page not found")
 	write("{{define \"body\"}}\n<p>{{.Password}}</p>{{end}}")
-	if err := b.load(site); err == nil || !strings.Contains(err.Error(), "message.html:2:") {
+	if err := b.load(site); err == nil || !strings.Contains(err.Error(), "message.html:2:") || strings.Count(err.Error(), "auth_server") != 1 {
 		t.Errorf("a broken template: %v", err)
 	}
 	shows("Second: Page not found")
