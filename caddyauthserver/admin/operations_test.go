@@ -406,6 +406,12 @@ func TestSyncPage(t *testing.T) {
 	if a.StatusCode != 200 || !strings.Contains(a.body, `<a href="/o/admin/clients/configured"><bdi>Of the file</bdi></a>`) || !strings.Contains(a.body, "was never heard of") && !strings.Contains(a.body, "is behind") {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
+	s.update(func(tx store.WriteTx) error {
+		return tx.PutSyncState(&store.SyncState{ClientID: "configured", Error: "it answers 503 Service Unavailable", FailedAt: s.clock.now(), LastError: "it answers 503 Service Unavailable"})
+	})
+	if a := b.get("/o/admin/sync"); !strings.Contains(a.body, `<span class="badge bad">failing</span>`) || !strings.Contains(a.body, "it answers 503") {
+		t.Errorf("a client that answers with an error: %s", a.body)
+	}
 	if policy := a.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src 'self'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("the policy is %s", policy)
 	}

@@ -85,7 +85,7 @@ func rowOfSync(c *usersync.ClientStatus, head uint64) syncRow {
 	case usersync.Parked:
 		row.State, row.Bad = lang.T("refused a change; it is tried again now and then"), true
 	case usersync.Failing:
-		row.State, row.Bad = lang.T("cannot be reached"), true
+		row.State, row.Bad = lang.T("failing"), true
 	case usersync.Refills:
 		row.State = lang.T("is to be filled anew")
 	case usersync.Behind:
