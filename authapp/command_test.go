@@ -159,6 +159,7 @@ func TestCommandMistakes(t *testing.T) {
 		{"user set alice email=x email=y", "", "given twice"},
 		{"user set alice email=x", "", "is not an e-mail address"},
 		{"user list --limit -1", "", "--limit"},
+		{"audit list --limit 0", "", "--limit 0: it is a number from 1"},
 		{"user password alice", "", "no password on standard input"},
 		{"object list planet", "", `no object type "planet"`},
 		{"object delete company 7", "", "there is no company 7"},

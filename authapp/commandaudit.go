@@ -1,6 +1,7 @@
 package authapp
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -60,16 +61,17 @@ func (s *session) auditPages(use func(*auditPage) (more bool, err error)) error 
 
 func auditListCmd(s *session, _ []string) error {
 	limit, _ := s.cmd.Flags().GetInt("limit")
+	if limit < 1 {
+		return fmt.Errorf("--limit %d: it is a number from 1; all of the log comes by caddy auth audit export", limit)
+	}
 	all := auditPage{Records: []*store.AuditRecord{}}
 	err := s.auditPages(func(page *auditPage) (bool, error) {
 		all.Records = append(all.Records, page.Records...)
 		all.Next = page.Next
 		if len(all.Records) > limit {
-			all.Records = all.Records[:max(limit, 0)]
-			if limit > 0 {
-				last := all.Records[limit-1]
-				all.Next = store.AuditCursor{Time: last.Time, ID: last.ID}.String()
-			}
+			all.Records = all.Records[:limit]
+			last := all.Records[limit-1]
+			all.Next = store.AuditCursor{Time: last.Time, ID: last.ID}.String()
 		}
 		return len(all.Records) < limit, nil
 	})
