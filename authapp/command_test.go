@@ -247,6 +247,9 @@ func TestObjectCommands(t *testing.T) {
 		t.Errorf("shown\n%s", out)
 	}
 	c.ok("", "object", "delete", "company", "1")
+	if out := strings.Fields(c.ok("", "object", "list", "company")); strings.Join(out, " ") != "ID name primary_activity" {
+		t.Errorf("of no objects the columns are %q", out)
+	}
 	var page objectPage
 	if c.json(&page, "", "object", "list", "company"); page.Objects == nil || len(page.Objects) != 0 {
 		t.Errorf("listed %+v", page)

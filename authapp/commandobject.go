@@ -3,10 +3,8 @@ package authapp
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -103,23 +101,21 @@ func listObjectsCmd(s *session, args []string) error {
 	if err != nil {
 		return err
 	}
+	var schema store.Schema // so that columns are the same, whichever objects are found
+	if err := s.call(http.MethodGet, "/auth/schema", nil, &schema); err != nil {
+		return err
+	}
 	return s.print(map[string]any{"objects": all}, func(w io.Writer) {
-		names := map[string]bool{}
-		for _, o := range all {
-			for name := range o.Fields {
-				names[name] = true
-			}
-		}
-		columns := slices.Sorted(maps.Keys(names))
+		columns := schema.Fields(args[0])
 		cells := []any{"ID"}
 		for _, c := range columns {
-			cells = append(cells, c)
+			cells = append(cells, c.Name)
 		}
 		row(w, cells...)
 		for _, o := range all {
 			cells := []any{o.ID}
 			for _, c := range columns {
-				cells = append(cells, o.Fields.Text(c))
+				cells = append(cells, o.Fields.Text(c.Name))
 			}
 			row(w, cells...)
 		}
