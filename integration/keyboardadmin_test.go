@@ -40,6 +40,7 @@ func administer(t *testing.T, scripts bool) {
 	a.apps()
 	a.registrations()
 	a.operations(t)
+	a.rescue(t)
 }
 
 // adminJourney is one through administration.
