@@ -51,7 +51,7 @@ func TestBrowserAccessibleAdministration(t *testing.T) {
 		}
 		seen[kind(u)] = true
 		do(t, browser, chromedp.Navigate(at), chromedp.WaitReady(chromedp.CSS("main")))
-		browsertest.Check(t, browser, axe, "at"+kind(u))
+		browsertest.Check(t, browser, axe, "at"+kind(u), browsertest.Looks)
 		queue = append(queue, get(t, browser, chromedp.Evaluate[[]string](`[...document.querySelectorAll("a[href]:not([download], [href*=export])")].map(a => a.href)`))...)
 	}
 	do(t, browser,

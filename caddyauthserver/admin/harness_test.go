@@ -165,6 +165,7 @@ type browser struct {
 type answer struct {
 	*http.Response
 	body string
+	page string // all of it
 }
 
 func (s *server) browser() *browser {
@@ -220,7 +221,8 @@ func (b *browser) do(method, target, contentType string, body io.Reader) *answer
 	if !ok {
 		shown = string(text)
 	}
-	return &answer{resp, shown}
+	shown = strings.ReplaceAll(shown, "<wbr>", "") // where an address may break
+	return &answer{resp, shown, string(text)}
 }
 
 // forging has requests say that they are for that host, with the cookies of the one

@@ -137,10 +137,10 @@ func (ms *Mails) Write(l *lang.Language, m Mail) (MailText, error) {
 
 func (ms *Mails) write(by mailTemplates, l *lang.Language, m Mail) (MailText, error) {
 	layout := struct {
-		Language, Brand string
-		FooterLinks     []webpage.FooterLink
-		Data            any
-	}{l.Code(), ms.brand, ms.foot, m}
+		Language, Brand, Subject string
+		FooterLinks              []webpage.FooterLink
+		Data                     any
+	}{l.Code(), ms.brand, l.Say(m.subject()), ms.foot, m}
 	plain, err := by.text.Clone()
 	if err != nil {
 		return MailText{}, err
@@ -158,7 +158,7 @@ func (ms *Mails) write(by mailTemplates, l *lang.Language, m Mail) (MailText, er
 			return MailText{}, err
 		}
 	}
-	out := MailText{l.Say(m.subject()), text.String(), html.String()}
+	out := MailText{layout.Subject, text.String(), html.String()}
 	if ms.brand != "" {
 		out.Subject += " · " + ms.brand
 	}

@@ -1,9 +1,7 @@
 package browsertest
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -90,100 +88,21 @@ func Screenshot(t *testing.T, ctx context.Context, name string) {
 	if dir == "" {
 		return
 	}
-	png := Get(t, ctx, chromedp.CaptureScreenshot())
+	fast := true // the time counts, the size does not
+	shot := Get(t, ctx, func(ctx context.Context, target *chromedp.Target) (page.CaptureScreenshotResult, error) {
+		return cdp.Call(ctx, target, page.CaptureScreenshot, page.CaptureScreenshotParams{OptimizeForSpeed: &fast})
+	})
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	name = strings.Trim(notInNames.ReplaceAllString(name, "-"), "-")
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), shot.Data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // notInNames is what names of files do without.
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
-
-// Look is how somebody looks at a page.
-type Look struct {
-	Name          string
-	scheme        string
-	width, height int64
-	// contrast is what prefers-contrast says, forced what forced-colors does; "" is
-	// what most people have.
-	contrast, forced string
-}
-
-// Looks are those that every page has to do well in.
-var Looks = []Look{
-	{Name: "desktop-light", scheme: "light", width: 1280, height: 800},
-	{Name: "desktop-dark", scheme: "dark", width: 1280, height: 800},
-	{Name: "phone-light", scheme: "light", width: 390, height: 844},
-	{Name: "phone-dark", scheme: "dark", width: 390, height: 844},
-	{Name: "desktop-contrast-dark", scheme: "dark", width: 1280, height: 800, contrast: "more"},
-	{Name: "phone-contrast-light", scheme: "light", width: 390, height: 844, contrast: "more"},
-	{Name: "desktop-forced-colors", scheme: "dark", width: 1280, height: 800, forced: "active"},
-}
-
-// Set has the browser look so from now on.
-func (l Look) Set() chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		if _, err := chromedp.EmulateViewport(l.width, l.height)(ctx, target); err != nil {
-			return err
-		}
-		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-contrast", Value: cmp.Or(l.contrast, "no-preference")}, {Name: "forced-colors", Value: cmp.Or(l.forced, "none")},
-			},
-		})
-		return err
-	})
-}
-
-// Axe is axe-core, or skips the test.
-func Axe(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("CADDYITO_AXE")
-	if path == "" {
-		if os.Getenv("CADDYITO_E2E") == "required" {
-			t.Fatal("CADDYITO_AXE names no axe-core, and CADDYITO_E2E is required")
-		}
-		t.Skip("SKIPPED: CADDYITO_AXE names no axe-core; pages were not checked against WCAG")
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// Check fails for all that axe finds against WCAG 2.2 AA on the page that the browser
-// shows, in each look, and for a page that is wider than the window; and keeps what it
-// saw. The protocol's Runtime.evaluate runs axe under whatever policy the page has.
-func Check(t *testing.T, ctx context.Context, axe, name string) {
-	t.Helper()
-	Do(t, ctx, chromedp.Evaluate[chromedp.Void](axe+"\n;undefined"))
-	for _, look := range Looks {
-		Do(t, ctx, look.Set())
-		found := Get(t, ctx, chromedp.Evaluate[string](`axe.run(document, {
-			runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
-			resultTypes: ["violations"],
-		}).then(r => JSON.stringify(r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; "))))`,
-			chromedp.EvalAwaitPromise))
-		var violations []string
-		if err := json.Unmarshal([]byte(found), &violations); err != nil {
-			t.Fatal(err)
-		}
-		if Get(t, ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
-			violations = append(violations, "the page scrolls sideways")
-		}
-		if len(violations) > 0 {
-			t.Errorf("%s, %s:\n%s", name, look.Name, strings.Join(violations, "\n"))
-		}
-		Screenshot(t, ctx, name+"-"+look.Name)
-	}
-	// A page that is loaded with forced colours keeps its background after they end.
-	Do(t, ctx, Looks[0].Set())
-}
 
 // Reaches waits until the browser shows that address.
 func Reaches(address string) chromedp.Action[chromedp.Void] {

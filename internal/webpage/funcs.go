@@ -12,11 +12,12 @@ import (
 // funcs are what templates call to say something in a language.
 func funcs(l *lang.Language) template.FuncMap {
 	return template.FuncMap{
-		"t":      func(message any, args ...any) (any, error) { return say(l, message, args) },
-		"strong": strong,
-		"name":   name,
-		"when":   func(t time.Time) template.HTML { return when(l, t, "") },
-		"moment": func(t time.Time) template.HTML { return when(l, t, " 15:04 UTC") },
+		"t":       func(message any, args ...any) (any, error) { return say(l, message, args) },
+		"strong":  strong,
+		"name":    name,
+		"address": address,
+		"when":    func(t time.Time) template.HTML { return when(l, t, "") },
+		"moment":  func(t time.Time) template.HTML { return when(l, t, " 15:04 UTC") },
 	}
 }
 
@@ -79,4 +80,20 @@ func when(l *lang.Language, t time.Time, clock string) template.HTML {
 // name is one without emphasis.
 func name(of string) template.HTML {
 	return "<bdi>" + template.HTML(template.HTMLEscapeString(of)) + "</bdi>"
+}
+
+// address is a URL that breaks where it is parted, if it has to: browsers know no such
+// place in one.
+func address(url string) template.HTML {
+	var b strings.Builder
+	for i, c := range url {
+		if strings.ContainsRune(".?&=#-_", c) {
+			b.WriteString("<wbr>")
+		}
+		b.WriteString(template.HTMLEscapeString(string(c)))
+		if c == '/' && !strings.HasPrefix(url[i+1:], "/") {
+			b.WriteString("<wbr>")
+		}
+	}
+	return template.HTML(b.String())
 }
