@@ -32,7 +32,7 @@ func TestBrowserAccessibleAdministration(t *testing.T) {
 		parts := strings.Split(u.Path, "/")
 		for i, p := range parts {
 			if strings.Trim(p, "0123456789") == "" && p != "" || strings.Contains(p, "localhost") {
-				parts[i] = "N"
+				parts[i] = "one"
 			}
 		}
 		return strings.Join(parts, "/")

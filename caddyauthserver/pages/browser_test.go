@@ -20,11 +20,12 @@ func TestBrowserAccessible(t *testing.T) {
 	browsertest.CheckKept(t, browser, axe, "mail", written(t, footer...), browsertest.TwoLooks)
 }
 
-// kept are pages that stay as they are.
+// kept are pages that stay as they are, with the buttons that scripts show.
 func kept(pages map[string]*httptest.ResponseRecorder) map[string]browsertest.Kept {
+	as := strings.NewReplacer(string(submit), "", `data-passkey="Ada"`, `data-passkey="{&#34;challenge&#34;:&#34;AAAA&#34;}"`)
 	out := map[string]browsertest.Kept{}
 	for name, w := range pages {
-		out[name] = browsertest.Kept{Header: w.Header(), Body: strings.Replace(w.Body.String(), string(submit), "", 1)}
+		out[name] = browsertest.Kept{Header: w.Header(), Body: as.Replace(w.Body.String())}
 	}
 	return out
 }
