@@ -44,7 +44,7 @@ func shown(t *testing.T) map[string]browsertest.Kept {
 
 // showEmpty shows lists in which nothing is.
 func showEmpty(g *gallery, b *browser) {
-	g.keep("users, none found", 200, b.get("/o/admin/users?q=nobody"))
+	g.keep("users, none found", 200, b.get("/o/admin/users?q=nobody&by_company=Atlantis"))
 	g.keep("objects, none", 200, b.get("/o/admin/objects/company"))
 	g.keep("history, none", 200, b.get(b.userURL("bob")+"/history"))
 }
@@ -104,10 +104,13 @@ func showLists(g *gallery, s *server, b *browser) {
 	group := g.keep("group", 200, b.get("/o/admin/groups/edit?name=editors"))
 	g.keep("group, wrong", 422, b.post("/o/admin/groups/edit", group.form("action", "rename", "new_name", "a,b")))
 
-	g.keep("objects", 200, b.get("/o/admin/objects/company"))
+	objects := g.keep("objects", 200, b.get("/o/admin/objects/company?by_primary_activity=")).form("sure", "1", "object", "1")
+	g.keep("objects, refused", 422, b.post("/o/admin/objects/company", objects))
 	form := g.keep("object, new", 200, b.get("/o/admin/objects/company/new"))
 	g.keep("object, new, wrong", 422, b.post("/o/admin/objects/company/new", form.form("primary_activity", "Thief")))
-	g.keep("object", 200, b.get("/o/admin/objects/company/1"))
+	b.post("/o/admin/objects/company/2", b.get("/o/admin/objects/company/2").form("name", "Acme & Daughters"))
+	g.keep("object", 200, b.get("/o/admin/objects/company/2"))
+	g.keep("object, history", 200, b.get("/o/admin/objects/company/2/history"))
 	g.keep("object, delete", 200, b.get("/o/admin/objects/company/2/delete"))
 	g.keep("object, referred to", 200, b.get("/o/admin/objects/company/1/delete"))
 	g.keep("object, import", 200, b.get("/o/admin/objects/company/import"))
