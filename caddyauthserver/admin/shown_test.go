@@ -58,9 +58,6 @@ func showUsers(g *gallery, s *server, b *browser) {
 		if err := store.SaveUser(tx, store.DefaultSchema(), ada); err != nil {
 			return err
 		}
-		if err := tx.PutFactor(&store.Factor{UserID: ada.ID, ID: store.NewSecret(), Kind: store.FactorTOTP, Name: "Phone", CreatedAt: s.clock.now(), Sealed: []byte("x")}); err != nil {
-			return err
-		}
 		if err := tx.PutConsent(&store.Consent{UserID: ada.ID, ClientID: "configured", Scopes: store.Scopes(), GrantedAt: s.clock.now()}); err != nil {
 			return err
 		}
@@ -73,6 +70,7 @@ func showUsers(g *gallery, s *server, b *browser) {
 		return nil
 	})
 	s.as("ada")
+	s.giveFactor(ada.ID, "Phone")
 	list := g.keep("users", 200, b.get("/o/admin/users"))
 	g.keep("users, of the staff", 200, s.as("sam").get("/o/admin/users?group=editors"))
 	bulk := list.form("op", "delete", "sure", "1")
@@ -86,6 +84,7 @@ func showUsers(g *gallery, s *server, b *browser) {
 	g.keep("user, no mail", 409, b.post(s.userURL("bob"), b.get(s.userURL("bob")).form("action", "mail_link")))
 	g.keep("user, link", 200, b.post(s.userURL("bob"), b.get(s.userURL("bob")).form("action", "link")))
 	g.keep("user, history", 200, b.get(s.userURL("ada")+"/history"))
+	g.keep("user, factors", 200, b.get(s.userURL("ada")+"/factors"))
 	g.keep("user, delete", 200, b.get(s.userURL("ada")+"/delete"))
 
 	form := g.keep("user, new", 200, b.get("/o/admin/users/new"))
