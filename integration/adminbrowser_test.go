@@ -7,6 +7,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/caddyito/caddyito/internal/browsertest"
 )
 
 // An administrator registers an app, and watches sync change without loading the page
@@ -46,8 +48,6 @@ func TestBrowserOperations(t *testing.T) {
 	)
 	shows(t, browser, "wiki.example.com {", "client_id wiki", b.server+"/o/token")
 	// Without a script there is a link to look anew.
-	do(t, browser,
-		command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
-		chromedp.Navigate(admin+"/sync"), chromedp.Click(chromedp.CSS(`.bar a.button`)), reaches(admin+"/sync"),
-	)
+	do(t, browser, command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	browsertest.AtKeyboard(t, browser).Open(admin + "/sync").Press(".bar a.button").Shows("How the apps follow changes")
 }
