@@ -30,7 +30,7 @@ func (g *gallery) keep(name string, status int, a *answer) *answer {
 
 // shown are all pages of administration, in each of their states.
 func shown(t *testing.T) map[string]browsertest.Kept {
-	s := newServer(t, withConfigured, func(c *provider.Config) { c.Mailer = noMail{} })
+	s := newServer(t, withConfigured, withRegistration, func(c *provider.Config) { c.Mailer = noMail{} })
 	g := &gallery{t, map[string]browsertest.Kept{}}
 	root := s.as("root")
 	showEmpty(g, root)
@@ -38,6 +38,7 @@ func shown(t *testing.T) map[string]browsertest.Kept {
 	showLists(g, s, root)
 	showOthers(g, root)
 	showApps(g, s, root)
+	showTokens(g, root)
 	showOperations(g, s, root)
 	return g.pages
 }
@@ -162,6 +163,14 @@ func showApps(g *gallery, s *server, b *browser) {
 	b.post("/o/admin/clients/phone", page.form("do", "disable"))
 	g.keep("app, disabled", 200, b.get("/o/admin/clients/phone"))
 	g.keep("apps", 200, b.get("/o/admin/clients"))
+}
+
+func showTokens(g *gallery, b *browser) {
+	g.keep("tokens, none", 200, b.get("/o/admin/registrations"))
+	form := g.keep("token, new", 200, b.get("/o/admin/registrations/new"))
+	g.keep("token, new, wrong", 422, b.post("/o/admin/registrations/new", form.form("origins", "wiki.example.com", "expires", "year", "scopes", "nothing")))
+	g.keep("token, with its secret", 200, b.post("/o/admin/registrations/new", form.form("name", "Wiki", "origins", "https://wiki.example.com", "expires", "day")))
+	g.keep("tokens", 200, b.get("/o/admin/registrations"))
 }
 
 func showOperations(g *gallery, s *server, b *browser) {
