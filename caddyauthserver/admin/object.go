@@ -175,22 +175,15 @@ func (a *Admin) confirmDeleteObject(r *http.Request, v *visit, status int) error
 func (a *Admin) referrers(tx store.ReadTx, by []store.Referrer) ([]fact, error) {
 	var list []fact
 	for _, b := range by {
-		f := fact{Label: lang.Text{Key: typeLabel(b.Field)}}
-		if b.Type == store.UserType {
-			u, err := tx.User(b.ID)
-			if err != nil {
-				return nil, err
-			}
-			f.Value, f.URL = u.Username, a.userPath(u.ID)
-		} else {
-			ref := store.Ref{Type: b.Type, ID: b.ID}
-			o, err := tx.Object(ref)
-			if err != nil {
-				return nil, err
-			}
-			f.Value, f.URL = manage.Label(a.Schema, o), a.objectPath(ref)
+		name, err := manage.ReferrerName(tx, a.Schema, b)
+		if err != nil {
+			return nil, err
 		}
-		list = append(list, f)
+		link := a.userPath(b.ID)
+		if b.Type != store.UserType {
+			link = a.objectPath(store.Ref{Type: b.Type, ID: b.ID})
+		}
+		list = append(list, fact{Label: lang.Text{Key: typeLabel(b.Field)}, Value: name, URL: link})
 	}
 	return list, nil
 }

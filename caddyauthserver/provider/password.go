@@ -52,7 +52,7 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusUnprocessableEntity, problems)
 		return
 	}
-	proven, ok := p.proveAgain(w, r, in, form, "password", show)
+	proven, ok := p.proveAgain(w, r, in, has, form, "password", show)
 	if !ok {
 		return
 	}

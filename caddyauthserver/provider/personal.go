@@ -65,7 +65,7 @@ func (p *Provider) personal(w http.ResponseWriter, r *http.Request) {
 	}
 	other := page.Email != in.user.Email
 	if other {
-		if _, ok := p.proveAgain(w, r, in, form, "account/profile", show); !ok {
+		if _, ok := p.proveAgain(w, r, in, has, form, "account/profile", show); !ok {
 			return
 		}
 	}

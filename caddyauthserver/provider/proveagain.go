@@ -42,21 +42,18 @@ func (p *Provider) signInAgainURL(in *signedIn, page string) string {
 	return p.urlWith("login", query)
 }
 
-// proveAgain checks the current password of who is signed in, or that they just signed
-// in by a passkey. It answers what went wrong, and says whether there is more to do.
-func (p *Provider) proveAgain(w http.ResponseWriter, r *http.Request, in *signedIn, form url.Values, page string, show func(status int, problems map[string]lang.Text)) (proven *provenLogin, ok bool) {
-	has, err := p.hasPassword(r, in)
+// proveAgain checks the current password of who is signed in, or, if they have none, that
+// they just signed in by a passkey. It answers what went wrong, and says whether there is
+// more to do.
+func (p *Provider) proveAgain(w http.ResponseWriter, r *http.Request, in *signedIn, has bool, form url.Values, page string, show func(status int, problems map[string]lang.Text)) (proven *provenLogin, ok bool) {
 	switch {
-	case err != nil:
-		p.unavailable(w, r, "reading credential", err)
-		return nil, false
 	case !has && p.byPasskeyJustNow(in):
 		return &provenLogin{user: in.user}, true
 	case !has:
 		p.signInAgain(w, in, page)
 		return nil, false
 	}
-	proven, err = p.checkLogin(r, in.user.Username, form.Get("current_password"))
+	proven, err := p.checkLogin(r, in.user.Username, form.Get("current_password"))
 	if err == nil && proven.user.ID != in.user.ID {
 		err = errWrongLogin // the name is somebody else's by now
 	}

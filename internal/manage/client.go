@@ -35,12 +35,7 @@ func (m *Clients) act(ctx context.Context, by Actor, id string, fn func(store.Wr
 			return err
 		}
 	}
-	return m.Manager.act(ctx, by, func(tx store.WriteTx, p power) error {
-		if !p.all {
-			return ErrNotAllowed
-		}
-		return fn(tx, m.origin(p))
-	})
+	return m.actOnAll(ctx, by, fn)
 }
 
 func (m *Clients) check(c *store.Client) error {
@@ -186,16 +181,13 @@ func (m *Clients) Delete(ctx context.Context, by Actor, id string) error {
 // Resync has a client sent everything anew. The pusher sees the mark and takes it
 // away when the client begins. It is also for clients that are not of the store.
 func (m *Clients) Resync(ctx context.Context, by Actor, id string) error {
-	return m.Manager.act(ctx, by, func(tx store.WriteTx, p power) error {
-		if !p.all {
-			return ErrNotAllowed
-		}
+	return m.actOnAll(ctx, by, func(tx store.WriteTx, by store.AuditOrigin) error {
 		s, err := tx.SyncState(id)
 		if err != nil {
 			return err
 		}
 		s.Resync = true
-		if err := store.Audit(tx, m.origin(p), store.ActionSyncResync, store.AuditParty{Type: store.ClientParty, ID: id}); err != nil {
+		if err := store.Audit(tx, by, store.ActionSyncResync, store.AuditParty{Type: store.ClientParty, ID: id}); err != nil {
 			return err
 		}
 		return tx.PutSyncState(s)

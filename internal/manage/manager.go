@@ -32,6 +32,16 @@ func (m *Manager) act(ctx context.Context, by Actor, fn func(store.WriteTx, powe
 	})
 }
 
+// actOnAll is act for what takes the right to do everything.
+func (m *Manager) actOnAll(ctx context.Context, by Actor, fn func(store.WriteTx, store.AuditOrigin) error) error {
+	return m.act(ctx, by, func(tx store.WriteTx, p power) error {
+		if !p.all {
+			return ErrNotAllowed
+		}
+		return fn(tx, m.origin(p))
+	})
+}
+
 // signOut ends the sessions of a user at the server and at the gates of this
 // process, and every token, and has the clients told.
 func (m *Manager) signOut(tx store.WriteTx, userID int64) error {

@@ -119,19 +119,11 @@ func (m *Manager) DeleteObjects(ctx context.Context, by Actor, refs []store.Ref)
 func (m *Manager) stillNeeded(tx store.ReadTx, o *store.Object, e *store.ReferencedError) (*StillNeeded, error) {
 	n := &StillNeeded{Name: Label(m.Schema, o), More: e.Count > len(e.By)}
 	for _, r := range e.By {
-		if r.Type == store.UserType {
-			u, err := tx.User(r.ID)
-			if err != nil {
-				return nil, err
-			}
-			n.By = append(n.By, u.Username)
-			continue
-		}
-		other, err := tx.Object(store.Ref{Type: r.Type, ID: r.ID})
+		name, err := ReferrerName(tx, m.Schema, r)
 		if err != nil {
 			return nil, err
 		}
-		n.By = append(n.By, Label(m.Schema, other))
+		n.By = append(n.By, name)
 	}
 	return n, nil
 }

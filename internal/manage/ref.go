@@ -20,6 +20,22 @@ func Label(s *store.Schema, o *store.Object) string {
 	return o.Type + " " + strconv.FormatInt(o.ID, 10)
 }
 
+// ReferrerName is what to call a user or an object that refers to another.
+func ReferrerName(tx store.ReadTx, s *store.Schema, r store.Referrer) (string, error) {
+	if r.Type == store.UserType {
+		u, err := tx.User(r.ID)
+		if err != nil {
+			return "", err
+		}
+		return u.Username, nil
+	}
+	o, err := tx.Object(store.Ref{Type: r.Type, ID: r.ID})
+	if err != nil {
+		return "", err
+	}
+	return Label(s, o), nil
+}
+
 // Choice is how to write an object so that ResolveRef finds it: "Acme (7)".
 func Choice(s *store.Schema, o *store.Object) string {
 	return fmt.Sprintf("%s (%d)", Label(s, o), o.ID)

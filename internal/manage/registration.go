@@ -36,16 +36,6 @@ func pendingOf(t *store.Ticket) (*PendingRegistration, error) {
 	return &PendingRegistration{ID: t.Name(), Invitation: *i, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}, nil
 }
 
-// act is for those who may do everything.
-func (m *Registrations) act(ctx context.Context, by Actor, fn func(store.WriteTx, store.AuditOrigin) error) error {
-	return m.Manager.act(ctx, by, func(tx store.WriteTx, p power) error {
-		if !p.all {
-			return ErrNotAllowed
-		}
-		return fn(tx, m.origin(p))
-	})
-}
-
 // Create makes a token that is good once, for that long.
 func (m *Registrations) Create(ctx context.Context, by Actor, i *store.Invitation, lifetime time.Duration) (made *PendingRegistration, token string, err error) {
 	rules := registration.Rules{Schema: m.Schema, PlainHosts: m.PlainHosts}
@@ -62,7 +52,7 @@ func (m *Registrations) Create(ctx context.Context, by Actor, i *store.Invitatio
 	}
 	token, now := store.NewSecret(), m.Now()
 	t := &store.Ticket{Kind: store.InvitationKind, Hash: store.HashOf(token), Data: string(data), CreatedAt: now, ExpiresAt: now.Add(lifetime)}
-	err = m.act(ctx, by, func(tx store.WriteTx, by store.AuditOrigin) error {
+	err = m.actOnAll(ctx, by, func(tx store.WriteTx, by store.AuditOrigin) error {
 		changes := append(store.AuditChanges((*store.Invitation)(nil), i),
 			store.AuditChange{Field: "registration", New: t.Name()},
 			store.AuditChange{Field: "expires_at", New: t.ExpiresAt.Format(time.RFC3339)})
@@ -84,12 +74,9 @@ const registrationPage = 100
 // List has up to limit of those that can be used, after the one with that ID, or from
 // the first, and says whether there are more.
 func (m *Registrations) List(tx store.TicketReader, after string, limit int) (list []*PendingRegistration, more bool, err error) {
-	last, _ := registrationHash(after) // what is none comes before all
-	for i := range last[8:] {          // the hash itself is not known
-		last[8+i] = 0xff
-	}
-	if after == "" {
-		last = store.Hash{}
+	last, ok := registrationHash(after)
+	for i := 8; ok && i < len(last); i++ { // the hash itself is not known
+		last[i] = 0xff
 	}
 	for {
 		tickets, err := tx.Tickets(store.InvitationKind, last, registrationPage)
@@ -124,7 +111,7 @@ func registrationHash(id string) (h store.Hash, ok bool) {
 
 // Revoke ends a token that was not used. store.ErrNotFound if there is none, any more.
 func (m *Registrations) Revoke(ctx context.Context, by Actor, id string) error {
-	return m.act(ctx, by, func(tx store.WriteTx, by store.AuditOrigin) error {
+	return m.actOnAll(ctx, by, func(tx store.WriteTx, by store.AuditOrigin) error {
 		from, ok := registrationHash(id)
 		if !ok {
 			return fmt.Errorf("token %.40q: %w", id, store.ErrNotFound)
@@ -151,7 +138,7 @@ func (m *Registrations) Revoke(ctx context.Context, by Actor, id string) error {
 
 // RevokeAll ends all that were not used.
 func (m *Registrations) RevokeAll(ctx context.Context, by Actor) error {
-	return m.act(ctx, by, func(tx store.WriteTx, by store.AuditOrigin) error {
+	return m.actOnAll(ctx, by, func(tx store.WriteTx, by store.AuditOrigin) error {
 		if err := store.Audit(tx, by, store.ActionRegistrationEnd, store.AuditParty{}); err != nil {
 			return err
 		}
