@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ type contest struct {
 	pieces   int           // of a turn, see parts
 	profiles string        // directory, or empty
 	progress io.Writer
+	random   *rand.Rand // for the order of the rows
 	rows     []*row
 }
 
@@ -30,11 +32,11 @@ type row struct {
 	drive       func(context.Context, time.Duration) (*slice, error)
 	rounds      []round
 	// resting is the memory of a Caddy that has not yet been asked anything,
-	// rested that after the whole run. Bytes.
-	resting, rested int64
-	// first is the round in which every session was seen for the first time;
-	// only for many users.
-	first *round
+	// rested that after its rounds. Bytes, of each start.
+	resting, rested []float64
+	// first are the rounds in which every session was seen for the first time, one of
+	// each start; only for many users.
+	first []round
 }
 
 // round is what a row did in one turn.
@@ -51,6 +53,9 @@ func (c *contest) note(format string, args ...any) {
 
 // compete lets every row have its turn in every round.
 func (c *contest) compete(ctx context.Context) error {
+	if c.random == nil {
+		c.random = rand.New(rand.NewPCG(1, 2))
+	}
 	for i := range c.rounds {
 		c.note("round %d of %d", i+1, c.rounds)
 		profiled := c.profiles != "" && i == c.rounds-1
@@ -64,7 +69,13 @@ func (c *contest) compete(ctx context.Context) error {
 // parts are how many pieces a turn is cut into where what is counted is short. The
 // rows take their pieces in turn, so that something else that needs the cores for a
 // second hits all rows and not one.
-const parts = 8
+const parts = 4
+
+// breath is how long a Caddy has, when its piece is over, for a garbage collection that
+// is under way: that of 100,000 sessions takes longer than a piece's end, and would take
+// the cores from whoever is next. What is done in it counts for nobody, so pieces must
+// be long beside it.
+const breath = 50 * time.Millisecond
 
 // round lets every row have its turn.
 func (c *contest) round(ctx context.Context, profiled bool) error {
@@ -73,11 +84,9 @@ func (c *contest) round(ctx context.Context, profiled bool) error {
 		pieces = 1 // a profile is of one piece
 	}
 	turns := make([]turn, len(c.rows))
-	for piece := range pieces {
-		for i := range c.rows {
-			if piece%2 == 1 { // a machine that slows down or speeds up favours nobody
-				i = len(c.rows) - 1 - i
-			}
+	for range pieces {
+		// Whom one comes after matters: it finds the processor's caches as they were left.
+		for _, i := range c.random.Perm(len(c.rows)) {
 			r := c.rows[i]
 			d := c.each / time.Duration(pieces)
 			var profile string
@@ -87,6 +96,7 @@ func (c *contest) round(ctx context.Context, profiled bool) error {
 			if err := r.measure(profile, &turns[i], func() (*slice, error) { return r.drive(ctx, d) }); err != nil {
 				return err
 			}
+			time.Sleep(breath)
 		}
 	}
 	for i, r := range c.rows {
@@ -160,13 +170,16 @@ func (r *row) fileName() string {
 	}), "-")
 }
 
-func rateOf(r round) float64 { return r.rate }
-func cpuOf(r round) float64  { return r.cpu }
+func rateOf(r round) float64   { return r.rate }
+func cpuOf(r round) float64    { return r.cpu }
+func allocsOf(r round) float64 { return r.allocs }
 
 // values are those of the rounds.
-func (r *row) values(of func(round) float64) []float64 {
-	values := make([]float64, len(r.rounds))
-	for i, round := range r.rounds {
+func (r *row) values(of func(round) float64) []float64 { return valuesOf(r.rounds, of) }
+
+func valuesOf(rounds []round, of func(round) float64) []float64 {
+	values := make([]float64, len(rounds))
+	for i, round := range rounds {
 		values[i] = of(round)
 	}
 	return values

@@ -16,19 +16,22 @@ import (
 // gateBench is one run of "bench gate".
 type gateBench struct {
 	contest
-	conns, users int
-	dir          string // for databases and configs; goes with the run
+	starts, conns, users int
+	dir                  string // for databases and configs; goes with the run
 
+	upstream *process
+	stores   map[int]*seeded // by users
+	// The rest is of this start.
 	processes []*process
-	upstream  *process
 	loads     []*load
 }
 
 func runGate(ctx context.Context, args []string, out, progress io.Writer) error {
-	b := &gateBench{contest: contest{progress: progress, pieces: parts}}
+	b := &gateBench{stores: map[int]*seeded{}, contest: contest{progress: progress, pieces: parts}}
 	flags := flag.NewFlagSet("bench gate", flag.ContinueOnError)
 	flags.SetOutput(progress)
-	flags.IntVar(&b.rounds, "rounds", 8, "how many `times` each variant has its turn")
+	flags.IntVar(&b.starts, "starts", 6, "how many `times` every variant is started anew")
+	flags.IntVar(&b.rounds, "rounds", 3, "how many `times` each variant has its turn in a start")
 	seconds := flags.Float64("seconds", 1, "`length` of a turn")
 	flags.IntVar(&b.conns, "conns", 32, "keep-alive `connections` to each variant")
 	flags.IntVar(&b.users, "users", 100_000, "`users`, each with a session, in the store of the gate that has many")
@@ -38,7 +41,7 @@ func runGate(ctx context.Context, args []string, out, progress io.Writer) error 
 		return flag.ErrHelp
 	}
 	b.each = time.Duration(*seconds * float64(time.Second))
-	if flags.NArg() > 0 || b.rounds < 1 || b.conns < 1 || b.users < 1 || b.each <= 0 || b.each > 50*time.Second {
+	if flags.NArg() > 0 || b.starts < 1 || b.rounds < 1 || b.conns < 1 || b.users < 1 || b.each <= 0 || b.each > 50*time.Second {
 		return fmt.Errorf("gate takes flags only, all above 0, and turns of less than 50 seconds; -h lists them")
 	}
 	var err error
@@ -46,18 +49,33 @@ func runGate(ctx context.Context, args []string, out, progress io.Writer) error 
 		return fmt.Errorf("making a directory for the run: %w", err)
 	}
 	defer os.RemoveAll(b.dir)
-	defer b.stop()
-	if err := b.start(ctx); err != nil {
+	if b.upstream, err = startUpstream(ctx); err != nil {
 		return err
 	}
-	if err := b.measure(ctx); err != nil {
-		return err
+	defer b.upstream.stop()
+	// How a process lies in memory makes a difference of some hundredths that stays for
+	// as long as it runs.
+	for i := range b.starts {
+		b.note("start %d of %d", i+1, b.starts)
+		if err := b.once(ctx, filepath.Join(b.dir, fmt.Sprint("start-", i))); err != nil {
+			return err
+		}
 	}
 	r := b.report()
 	if *asJSON {
 		return writeJSON(out, r)
 	}
 	return r.writeTable(out)
+}
+
+// once starts every variant, with its data in dir, and measures all.
+func (b *gateBench) once(ctx context.Context, dir string) error {
+	defer os.RemoveAll(dir)
+	defer b.stop()
+	if err := b.start(ctx, dir); err != nil {
+		return err
+	}
+	return b.measure(ctx)
 }
 
 func (b *gateBench) stop() {
@@ -67,26 +85,34 @@ func (b *gateBench) stop() {
 	for _, p := range b.processes {
 		p.stop()
 	}
+	b.loads, b.processes = nil, nil
 }
 
-// start brings up every process, and makes sure that each variant does what it
-// is measured for.
-func (b *gateBench) start(ctx context.Context) (err error) {
-	if b.upstream, err = startUpstream(ctx); err != nil {
-		return err
+// rowOf is the one with these names; it is new in the first start.
+func (b *gateBench) rowOf(front, name string) *row {
+	for _, r := range b.rows {
+		if r.front == front && r.name == name {
+			return r
+		}
 	}
-	b.processes = append(b.processes, b.upstream)
-	stores := map[int]*seeded{}
+	r := &row{front: front, name: name, status: 200}
+	b.rows = append(b.rows, r)
+	return r
+}
+
+// start brings up every variant, and makes sure that each does what it is measured
+// for.
+func (b *gateBench) start(ctx context.Context, in string) (err error) {
 	for i, v := range gateVariants(b.users) {
 		b.note("starting %s: %s", v.front, v.name)
 		n := max(v.users, 1)
-		if stores[n] == nil {
-			if stores[n], err = seed(ctx, filepath.Join(b.dir, fmt.Sprint("seed-", n)), realm(b.upstream.addr), n); err != nil {
+		if b.stores[n] == nil {
+			if b.stores[n], err = seed(ctx, filepath.Join(b.dir, fmt.Sprint("seed-", n)), realm(b.upstream.addr), n); err != nil {
 				return err
 			}
 		}
-		sessions := stores[n]
-		dir := filepath.Join(b.dir, fmt.Sprint("caddy-", i))
+		sessions := b.stores[n]
+		dir := filepath.Join(in, fmt.Sprint("caddy-", i))
 		if v.users > 0 {
 			if err := sessions.copyTo(dir); err != nil {
 				return err
@@ -112,9 +138,12 @@ func (b *gateBench) start(ctx context.Context) (err error) {
 		if err := check(ctx, v, p.addr, credentials); err != nil {
 			return fmt.Errorf("%s, %s: %w", v.front, v.name, err)
 		}
-		b.rows = append(b.rows, &row{front: v.front, name: v.name, caddy: p, status: 200, credentials: credentials, resting: rest.Anonymous})
+		r := b.rowOf(v.front, v.name)
+		r.caddy, r.credentials = p, credentials
+		r.resting = append(r.resting, float64(rest.Anonymous))
 		if v.front == responded && v.users == 1 {
-			b.rows = append(b.rows, &row{front: v.front, name: strangers, caddy: p, status: 302, credentials: []string{""}})
+			r := b.rowOf(v.front, strangers)
+			r.caddy, r.status, r.credentials = p, 302, []string{""}
 		}
 	}
 	return nil
@@ -182,8 +211,7 @@ func (b *gateBench) measure(ctx context.Context) error {
 			if err := r.measure("", &t, func() (*slice, error) { return r.load.once(ctx) }); err != nil {
 				return err
 			}
-			first := t.round()
-			r.first = &first
+			r.first = append(r.first, t.round())
 		}
 		if _, err := r.drive(ctx, b.each); err != nil {
 			return fmt.Errorf("%s: %w", r.caddy.name, err)
@@ -197,7 +225,7 @@ func (b *gateBench) measure(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.rested = u.Anonymous
+		r.rested = append(r.rested, float64(u.Anonymous))
 	}
 	return nil
 }

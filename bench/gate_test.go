@@ -14,11 +14,11 @@ import (
 // say anything about speed.
 func TestGate(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts twelve Caddys")
+		t.Skip("starts twelve Caddys, twice")
 	}
 	profiles := filepath.Join(t.TempDir(), "profiles")
 	var out bytes.Buffer
-	args := []string{"gate", "--rounds", "2", "--seconds", "0.03", "--conns", "2", "--users", "50", "--profile", profiles, "--json"}
+	args := []string{"gate", "--starts", "2", "--rounds", "1", "--seconds", "0.03", "--conns", "2", "--users", "50", "--profile", profiles, "--json"}
 	if err := run(t.Context(), args, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestGate(t *testing.T) {
 
 func TestWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
-		nil, {"gat"}, {"gate", "--rounds", "0"}, {"gate", "--seconds", "-1"}, {"gate", "--conns", "0"},
+		nil, {"gat"}, {"gate", "--starts", "0"}, {"gate", "--rounds", "0"}, {"gate", "--seconds", "-1"}, {"gate", "--conns", "0"},
 		{"gate", "--users", "0"}, {"gate", "more"}, {"gate", "--nonsense"},
 	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 // load is what a variant is driven with: connections that stay open, and
 // requests that were built before.
 type load struct {
-	requests [][]byte
+	requests requestSet
 	status   int // that every response must have
 	conns    []*loadConn
 }
@@ -23,7 +24,58 @@ type loadConn struct {
 	number    int // among those of its load
 	responses *responseReader
 	random    *rand.Rand
-	request   []byte // the last one of ask
+	request   []byte // the last one
+}
+
+// requestSet are requests of which most is alike. Only the differences are kept, close together: else
+// 100,000 requests would not be in the processor's cache, as those of so many browsers
+// are in theirs, and the driver would slow down what it shares the cores with.
+type requestSet struct {
+	head, tail []byte
+	// middles are one after the other; that of request i ends at ends[i+1].
+	middles []byte
+	ends    []uint32
+}
+
+func newRequests(list [][]byte) (r requestSet) {
+	if len(list) == 0 {
+		return r
+	}
+	r.head, r.tail = list[0], list[0]
+	for _, q := range list {
+		n := min(len(r.head), len(q))
+		for i := range n {
+			if q[i] != r.head[i] {
+				n = i
+				break
+			}
+		}
+		r.head = r.head[:n]
+	}
+	for _, q := range list {
+		n := min(len(r.tail), len(q)-len(r.head))
+		for i := range n {
+			if q[len(q)-1-i] != r.tail[len(r.tail)-1-i] {
+				n = i
+				break
+			}
+		}
+		r.tail = r.tail[len(r.tail)-n:]
+	}
+	r.ends = make([]uint32, 1, len(list)+1)
+	for _, q := range list {
+		r.middles = append(r.middles, q[len(r.head):len(q)-len(r.tail)]...)
+		r.ends = append(r.ends, uint32(len(r.middles)))
+	}
+	r.head, r.tail = slices.Clone(r.head), slices.Clone(r.tail) // the list can go
+	return r
+}
+
+func (r *requestSet) len() int { return max(0, len(r.ends)-1) }
+
+// append appends request i to b.
+func (r *requestSet) append(b []byte, i int) []byte {
+	return append(append(append(b, r.head...), r.middles[r.ends[i]:r.ends[i+1]]...), r.tail...)
 }
 
 // slice is what a load did in one slice of time.
@@ -34,8 +86,8 @@ type slice struct {
 }
 
 // dialLoad opens n connections to addr.
-func dialLoad(ctx context.Context, addr string, n, status int, requests [][]byte) (*load, error) {
-	l := &load{requests: requests, status: status}
+func dialLoad(ctx context.Context, addr string, n, status int, list [][]byte) (*load, error) {
+	l := &load{requests: newRequests(list), status: status}
 	for i := range n {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 		if err != nil {
@@ -62,11 +114,7 @@ func (l *load) run(ctx context.Context, d time.Duration) (*slice, error) {
 	end := start.Add(d)
 	return l.each(ctx, start, func(i int, c *loadConn, s *slice) error {
 		for sent := time.Now(); sent.Before(end); {
-			request := l.requests[0]
-			if len(l.requests) > 1 {
-				request = l.requests[c.random.IntN(len(l.requests))]
-			}
-			got, err := c.roundTrip(request, l.status, s, sent)
+			got, err := c.roundTrip(&l.requests, c.random.IntN(l.requests.len()), l.status, s, sent)
 			if err != nil {
 				return err
 			}
@@ -123,8 +171,8 @@ func (c *loadConn) askAny(parts ...[]byte) (status int, head, body []byte, err e
 func (l *load) once(ctx context.Context) (*slice, error) {
 	return l.each(ctx, time.Now(), func(i int, c *loadConn, s *slice) error {
 		sent := time.Now()
-		for j := i; j < len(l.requests); j += len(l.conns) {
-			got, err := c.roundTrip(l.requests[j], l.status, s, sent)
+		for j := i; j < l.requests.len(); j += len(l.conns) {
+			got, err := c.roundTrip(&l.requests, j, l.status, s, sent)
 			if err != nil {
 				return err
 			}
@@ -162,9 +210,10 @@ func (l *load) each(ctx context.Context, start time.Time, drive func(int, *loadC
 	return total, nil
 }
 
-// roundTrip sends a request and waits for its response, which came at got.
-func (c *loadConn) roundTrip(request []byte, status int, s *slice, sent time.Time) (got time.Time, err error) {
-	if _, err := c.Write(request); err != nil {
+// roundTrip sends request i and waits for its response, which came at got.
+func (c *loadConn) roundTrip(r *requestSet, i, status int, s *slice, sent time.Time) (got time.Time, err error) {
+	c.request = r.append(c.request[:0], i)
+	if _, err := c.Write(c.request); err != nil {
 		return got, fmt.Errorf("sending a request: %w", err)
 	}
 	actual, head, err := c.responses.next()

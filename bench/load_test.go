@@ -11,6 +11,26 @@ import (
 	"time"
 )
 
+func TestRequestsAreWhatTheyWere(t *testing.T) {
+	for _, list := range [][]string{
+		{"GET / a"}, {"GET / a", "GET / b"}, {"x", "x"}, {"", "x"}, {"aa", "aaa", "aaaa"}, {"abc", "xbz", "b"}, {"ab1cd", "ab22cd", "abcd"},
+	} {
+		var bytes [][]byte
+		for _, s := range list {
+			bytes = append(bytes, []byte(s))
+		}
+		r := newRequests(bytes)
+		for i, want := range list {
+			if got := string(r.append([]byte("."), i)); got != "."+want {
+				t.Errorf("%q: request %d is %q", list, i, got)
+			}
+		}
+	}
+	if r := newRequests(nil); r.len() != 0 {
+		t.Errorf("%d of none", r.len())
+	}
+}
+
 func TestLoad(t *testing.T) {
 	var served atomic.Int64
 	var seen sync.Map

@@ -150,8 +150,8 @@ func parseHead(head []byte) (status, length int, err error) {
 	known := false
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
-		// Most lines are told apart by their first letter.
-		if len(line) < 14 || line[0]|0x20 != 'c' && line[0]|0x20 != 't' {
+		// Most lines are told apart by where their name ends.
+		if !(len(line) > 14 && line[14] == ':' || len(line) > 17 && line[17] == ':') {
 			continue
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))

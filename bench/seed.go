@@ -71,7 +71,8 @@ func signIn(tx store.WriteTx, realm string, i int, session string) error {
 	}
 	return tx.PutSession(&store.Session{
 		Realm: realm, Hash: store.HashOf(session), Subject: record.ID, SID: store.NewSecret(),
-		CreatedAt: now, AuthTime: now, LastSeen: now, IdleExpiresAt: now.Add(24 * time.Hour), ExpiresAt: now.Add(7 * 24 * time.Hour),
+		// Seen later than any start of a run: else the last ones would write when each was.
+		CreatedAt: now, AuthTime: now, LastSeen: now.Add(time.Hour), IdleExpiresAt: now.Add(24 * time.Hour), ExpiresAt: now.Add(7 * 24 * time.Hour),
 		IP: "127.0.0.1", UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
 	})
 }
