@@ -116,7 +116,9 @@ type Handler struct {
 	access *accesslog.Log
 	match  caddyhttp.MatcherSets
 	gate   atomic.Pointer[gate.Gate]
-	shared bool // set before gate is
+	// started: the app's Start is done, not only the gate's.
+	started atomic.Bool
+	shared  bool // set before gate is
 }
 
 // CaddyModule returns the Caddy module information.
@@ -242,10 +244,12 @@ func (h *Handler) checkEnroll() error {
 
 // ServeHTTP lets a request pass, or answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	credentials := r.Header["Authorization"]
-	h.front.CleanHeaders(r)
-	if !h.app.Wait(r.Context()) {
-		return h.tooEarly(w, r)
+	credentials := h.front.CleanHeaders(r)
+	if !h.started.Load() {
+		if !h.app.Wait(r.Context()) {
+			return h.tooEarly(w, r)
+		}
+		h.started.Store(true)
 	}
 	g := h.gate.Load()
 	authapp.RestoreCookies(r)
@@ -270,19 +274,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := g.Decide(r)
 	switch d.Verdict {
 	case gate.Pass:
-		tokens := g.TokensOf(r, d)
-		h.apply(g, r, d)
-		setIdentity(r, g, d.Identity, tokens)
 		if d.Identity == nil {
+			h.apply(g, r, d)
+			setPassage(r, nil)
 			return next.ServeHTTP(w, r)
 		}
 		passage, r := g.Begin(w, r, d)
 		defer passage.End()
-		private := g.Private(w)
-		if err := next.ServeHTTP(private, r); err != nil {
+		h.apply(g, r, d)
+		setPassage(r, passage)
+		if err := next.ServeHTTP(passage, r); err != nil {
 			return err // the site's handle_errors answers, with a header that says private
 		}
-		private.Finish()
+		passage.Finish()
 		return nil
 	case gate.Own:
 		if credentials != nil {
@@ -333,9 +337,6 @@ func (h *Handler) passBy(g *gate.Gate, r *http.Request, credentials []string) {
 // apply is g.Apply, and keeps the cookies for a gate further on.
 func (h *Handler) apply(g *gate.Gate, r *http.Request, d gate.Decision) {
 	cookies := r.Header["Cookie"]
-	if h.shared {
-		cookies = slices.Clone(cookies)
-	}
 	if others := g.Apply(r, d); (others || h.shared) && cookies != nil {
 		authapp.KeepCookies(r, cookies)
 	}

@@ -1,6 +1,9 @@
 package gate
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // cache holds what was read from the store, bounded, and never older than the
 // store's last event.
@@ -8,31 +11,30 @@ import "sync"
 // Reading and adding are two steps with the store's transaction between them,
 // in which the thing may change. So whoever reads asks for the generation
 // first, and add refuses what was read in a generation that has passed.
-type cache[K comparable, V any] struct {
-	mu  sync.RWMutex // guards all below
-	lru *lru[K, V]
-	gen uint64 // moves with every drop
+type cache[K comparable, V interface{ wasUsed() bool }] struct {
+	mu      sync.RWMutex // guards all below
+	entries *recent[K, V]
+	gen     uint64 // moves with every drop
 }
 
 // newCache makes a cache; dropped, if not nil, is called under the lock for
 // whatever leaves it, for whichever reason.
-func newCache[K comparable, V any](size int, dropped func(V)) *cache[K, V] {
-	return &cache[K, V]{lru: newLRU[K](size, dropped)}
+func newCache[K comparable, V interface{ wasUsed() bool }](size int, dropped func(V)) *cache[K, V] {
+	return &cache[K, V]{entries: newRecent[K](size, V.wasUsed, dropped)}
 }
 
-// peek does not count as use, so that readers do not wait for each other; use
-// counts, and is called now and then.
+// peek does not count as use; to mark the value does.
 func (c *cache[K, V]) peek(k K) (V, bool) {
 	c.mu.RLock()
-	v, ok := c.lru.peek(k)
+	v, ok := c.entries.get(k)
 	c.mu.RUnlock()
 	return v, ok
 }
 
-func (c *cache[K, V]) use(k K) {
-	c.mu.Lock()
-	c.lru.use(k)
-	c.mu.Unlock()
+func (c *cache[K, V]) len() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.entries.index)
 }
 
 func (c *cache[K, V]) generation() uint64 {
@@ -50,26 +52,37 @@ func (c *cache[K, V]) add(gen uint64, k K, v V, current func(V) bool) (V, bool) 
 	if c.gen != gen {
 		return v, false
 	}
-	if old, ok := c.lru.peek(k); ok {
+	if old, ok := c.entries.get(k); ok {
 		if current(old) {
 			return old, true
 		}
-		c.lru.remove(k) // so that dropped is called
+		c.entries.remove(k) // so that dropped is called
 	}
-	c.lru.put(k, v)
+	c.entries.put(k, v)
 	return v, true
 }
 
 func (c *cache[K, V]) drop(k K) {
 	c.mu.Lock()
 	c.gen++
-	c.lru.remove(k)
+	c.entries.remove(k)
 	c.mu.Unlock()
 }
 
 func (c *cache[K, V]) dropAll() {
 	c.mu.Lock()
 	c.gen++
-	c.lru.purge()
+	c.entries.purge()
 	c.mu.Unlock()
 }
+
+// use is the mark of a value that was used lately.
+type use struct{ marked atomic.Bool }
+
+func (u *use) mark() {
+	if !u.marked.Load() { // to write would take the line from the other cores
+		u.marked.Store(true)
+	}
+}
+
+func (u *use) wasUsed() bool { return u.marked.Swap(false) }

@@ -38,41 +38,25 @@ func secretCookie(h http.Header, name string) (string, bool) {
 
 // removeCookies takes the cookies of gates and servers out of the request and
 // leaves the others as they are: not only those of o, by which the request came.
-// It says whether there were any that are not o's; then the lines of h are left
-// as they are, for another gate, and h has new ones.
+// It says whether there were any that are not o's. The lines that h had are left as
+// they are, for another gate.
 func removeCookies(h http.Header, o *origin) (others bool) {
-	lines := h["Cookie"]
-	found := false
-	for _, line := range lines {
-		if !owncookie.In(line) {
-			continue
-		}
-		found = true
-		for rest := line; len(rest) > 0 && !others; {
-			var pair string
-			pair, rest = owncookie.Next(rest)
-			others = o.isOthers(pair)
-		}
-	}
-	if !found {
-		return false
-	}
-	kept := lines[:0]
-	if others {
-		kept = nil
-	}
-	kept = owncookie.AppendWithout(kept, lines, o.isRemoved)
-	if len(kept) == 0 {
+	kept, removed := owncookie.Without(h["Cookie"], func(name string) bool {
+		others = others || o.isOthers(name)
+		return o.isRemoved(name)
+	})
+	switch {
+	case !removed:
+	case len(kept) == 0:
 		delete(h, "Cookie")
-	} else {
+	default:
 		h["Cookie"] = kept
 	}
 	return others
 }
 
-// isOthers says whether the pair is a cookie of another gate, or of a server.
-func (o *origin) isOthers(pair string) bool {
-	name, _ := owncookie.Cut(pair)
+// isOthers says whether the name is that of a cookie of another gate, or of a server.
+func (o *origin) isOthers(name string) bool {
 	return owncookie.Named(name) && (o == nil || name != o.sessionCookie && name != o.browserCookie)
 }
 

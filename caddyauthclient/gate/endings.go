@@ -25,7 +25,7 @@ type endings struct {
 	work sync.WaitGroup
 
 	mu      sync.Mutex // guards the rest
-	known   *lru[store.Hash, opener]
+	known   *recent[store.Hash, opener]
 	queue   map[store.Hash]bool // to look at; of what is not known, nothing is done
 	working bool                // one goroutine, for as long as there is something to do
 	closed  bool
@@ -38,7 +38,7 @@ type opener struct {
 }
 
 func newEndings(g *Gate) *endings {
-	e := &endings{gate: g, known: newLRU[store.Hash, opener](g.cfg.CacheSize, nil), queue: map[store.Hash]bool{}}
+	e := &endings{gate: g, known: newRecent[store.Hash, opener](g.cfg.CacheSize, nil, nil), queue: map[store.Hash]bool{}}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	return e
 }
@@ -73,7 +73,7 @@ func (e *endings) rememberSession(ctx context.Context, hash store.Hash, secret s
 func (e *endings) changed(hash store.Hash) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, ok := e.known.peek(hash); ok {
+	if _, ok := e.known.get(hash); ok {
 		e.queue[hash] = true
 		e.start()
 	}
@@ -149,7 +149,7 @@ func (e *endings) look(hash store.Hash) {
 func (e *endings) renewed(hash store.Hash, sealed []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if k, ok := e.known.peek(hash); ok && !bytes.Equal(k.sealed, sealed) {
+	if k, ok := e.known.get(hash); ok && !bytes.Equal(k.sealed, sealed) {
 		e.known.remove(hash)
 		e.known.put(hash, opener{k.secret, sealed})
 	}
@@ -159,7 +159,7 @@ func (e *endings) renewed(hash store.Hash, sealed []byte) {
 func (e *endings) take(hash store.Hash) (opener, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	k, ok := e.known.peek(hash)
+	k, ok := e.known.get(hash)
 	e.known.remove(hash)
 	return k, ok
 }

@@ -33,8 +33,9 @@ func NewFront(headers []Header, prefix, authorization string, d *Directory) *Fro
 
 // CleanHeaders deletes from r every identity header, however it is spelled, so
 // that none but the gate can set one. It is to be called on every request,
-// public or not, before anything else.
-func (f *Front) CleanHeaders(r *http.Request) {
+// public or not, before anything else. It returns what Authorization was if it took
+// that, too.
+func (f *Front) CleanHeaders(r *http.Request) (credentials []string) {
 	m := &f.managed
 	for name := range r.Header {
 		if m.has(name) {
@@ -42,10 +43,12 @@ func (f *Front) CleanHeaders(r *http.Request) {
 		}
 	}
 	if f.strip {
+		credentials = r.Header["Authorization"]
 		delete(r.Header, "Authorization")
 	}
 	m.cleanConnection(r.Header)
 	m.cleanTrailer(r)
+	return credentials
 }
 
 // RemoveCookies takes the cookies of every gate and server out of r.

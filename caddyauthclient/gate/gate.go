@@ -22,6 +22,7 @@ type Gate struct {
 	policy  *policy
 
 	sessions *cache[store.Hash, *session]
+	fast     fastSessions
 	people   *cache[string, *Identity]
 	// objects moves when an object of the mirror changes.
 	objects atomic.Uint64
@@ -80,7 +81,6 @@ func New(c Config) (*Gate, error) {
 		policy:    policy,
 		directory: directory,
 		Front:     NewFront(c.Headers, c.Prefix, c.Authorization, c.Directory),
-		sessions:  newCache[store.Hash, *session](c.CacheSize, nil),
 		people:    newCache[string](c.CacheSize, func(id *Identity) { id.stale.Store(true) }),
 		shapes:    shapes{headers: c.Headers},
 		decisive:  decisiveFields(&c),
@@ -89,6 +89,7 @@ func New(c Config) (*Gate, error) {
 		purpose:   sealPurpose(c.Name),
 		spent:     newSpent(),
 	}
+	g.sessions = newCache[store.Hash](c.CacheSize, g.fast.left)
 	g.issuer = newDiscovery(&g.cfg, origins)
 	g.passages = newPassages(g)
 	g.endings = newEndings(g)
@@ -126,7 +127,9 @@ func (g *Gate) Decide(r *http.Request) Decision {
 	}
 	d := g.decide(r, o)
 	d.origin = o
-	g.meter.decided(d.Verdict)
+	if d.Verdict != Pass || d.Identity == nil { // else Begin counts it
+		g.meter.decided(d.Verdict)
+	}
 	return d
 }
 
@@ -180,7 +183,7 @@ func (g *Gate) decide(r *http.Request, o *origin) Decision {
 		return Decision{Verdict: Login}
 	case id == nil:
 		return Decision{Verdict: Unauthorized}
-	case !g.policy.permits(id.verdicts, r.URL) || asked != r.URL && !g.policy.permits(id.verdicts, asked):
+	case !g.policy.permits(*id.verdicts, r.URL) || asked != r.URL && !g.policy.permits(*id.verdicts, asked):
 		return Decision{Verdict: Forbidden, Identity: id, reason: reasonRules}
 	}
 	return Decision{Verdict: Pass, Identity: id, session: hash, asked: asked}

@@ -125,7 +125,7 @@ func (b *trailerBody) Read(p []byte) (int, error) {
 // headers of who sent it (none for a stranger on a public path) and takes the
 // cookies of gates and servers away. CleanHeaders must have been called. For a
 // request that nobody decided about, d is one with no more than an Identity, or
-// none. It says whether it took cookies that are not this gate's own; then what
+// none. It says whether it took cookies that are not this gate's own. What
 // r.Header["Cookie"] was has not changed, and can be given to another gate.
 func (g *Gate) Apply(r *http.Request, d Decision) (othersCookies bool) {
 	id, o := d.Identity, d.origin

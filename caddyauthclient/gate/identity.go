@@ -10,12 +10,12 @@ import (
 
 // Identity is who someone is, as the mirror says. It does not change (a change
 // of the person makes another), so all their requests share it.
+//
+// It is one line of the processor's cache, 64 bytes; a test holds it to that.
 type Identity struct {
-	// What every request reads lies together: one line of the processor's cache.
-
 	shape    *shape
-	values   values
-	verdicts []bool // of the policy's rules; shared with others
+	values   values  // those of the shape, and then the id
+	verdicts *[]bool // of the policy's rules; shared with others
 	// related: the identity holds values of objects, and is true only as long as
 	// the mirror's objects are those of generation objects.
 	objects uint64
@@ -27,13 +27,12 @@ type Identity struct {
 	stale atomic.Bool
 	// partial: there are more values of objects than an identity holds.
 	partial bool
-
-	id string
+	use
 }
 
 // ID is the person's id at the issuer (its sub): for ever the same, and never
 // another's.
-func (id *Identity) ID() string { return id.id }
+func (id *Identity) ID() string { return id.values.at(len(id.shape.names)) }
 
 // Value is a field as text: "id", "username", "email", "name", "groups" (with
 // commas between), "is_staff", and so on; a relation is the id of its object,
@@ -75,7 +74,7 @@ func (id *Identity) mayHave(name string) bool {
 }
 
 // Names are those of the fields that Value knows, sorted.
-func (id *Identity) Names() []string { return slices.Clone(id.shape.names) }
+func (id *Identity) Names() []string { return slices.Sorted(slices.Values(id.shape.names)) }
 
 // clean says whether s can stand in a header, or in one line of anything: a
 // control character would end it, and space at its ends is taken away by some

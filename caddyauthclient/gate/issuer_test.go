@@ -308,10 +308,12 @@ func serve(g *Gate, w http.ResponseWriter, r *http.Request) {
 	g.CleanHeaders(r)
 	switch d := g.Decide(r); d.Verdict {
 	case Pass:
-		g.Apply(r, d)
 		if d.Identity != nil {
-			w = g.Private(w)
+			p, passed := g.Begin(w, r, d)
+			defer p.End()
+			w, r = p, passed
 		}
+		g.Apply(r, d)
 		w.Header().Set("X-App", "1")
 		json.NewEncoder(w).Encode(map[string]any{"header": r.Header, "trailer": r.Trailer, "path": r.URL.RequestURI()})
 	case Own:

@@ -29,7 +29,7 @@ func (g *Gate) serveMe(w http.ResponseWriter, r *http.Request, o *origin) {
 	}
 	var me map[string]any
 	err = g.cfg.Store.View(r.Context(), func(tx store.ReadTx) error {
-		rec, err := tx.MirrorRecord(g.cfg.Name, store.UserType, id.id)
+		rec, err := tx.MirrorRecord(g.cfg.Name, store.UserType, id.ID())
 		if err != nil {
 			return err
 		}

@@ -13,19 +13,21 @@ type Counts struct {
 	SessionsEnded uint64
 }
 
-// meter counts decisions. It is on the path of every request: one addition.
+// meter counts decisions.
 type meter struct {
 	decisions     [Own + 1]atomic.Uint64
 	sessionsEnded atomic.Uint64
 }
 
+// decided counts all but the requests of people who pass, which passages counts, for many
+// cores at once.
 func (m *meter) decided(v Verdict) { m.decisions[v].Add(1) }
 
 // Counts of this gate.
 func (g *Gate) Counts() Counts {
 	n := func(v Verdict) uint64 { return g.meter.decisions[v].Load() }
 	return Counts{
-		Name: g.cfg.Name, Allowed: n(Pass), Login: n(Login),
+		Name: g.cfg.Name, Allowed: n(Pass) + g.passages.begun(), Login: n(Login),
 		Refused:       n(Unavailable) + n(Unauthorized) + n(Forbidden) + n(BadRequest),
 		SessionsEnded: g.meter.sessionsEnded.Load(),
 	}

@@ -70,19 +70,19 @@ func (g *Gate) readIdentity(tx store.MirrorReader, subject string) (*Identity, e
 	if err != nil {
 		return nil, err
 	}
-	id := &Identity{id: subject}
+	b := &identityBuilder{gate: g, tx: tx, id: new(Identity), values: map[string]string{}}
 	if active, _ := rec.Fields["is_active"].(bool); !active || rec.Deleted {
-		return id, nil
+		b.pack(subject)
+		return b.id, nil
 	}
-	b := &identityBuilder{gate: g, tx: tx, id: id, values: map[string]string{}}
 	b.put("id", subject)
 	b.fields("", rec.Fields, nil)
 	b.put("name", displayName(b.values))
 	if err := b.relations(); err != nil {
 		return nil, err
 	}
-	b.finish()
-	return id, nil
+	b.finish(subject)
+	return b.id, nil
 }
 
 // displayName is what to call the person: what the issuer says, or first and
@@ -187,18 +187,23 @@ func (b *identityBuilder) relations() error {
 	return nil
 }
 
-func (b *identityBuilder) finish() {
-	id := b.id
-	id.shape = b.gate.shapes.of(b.values)
-	list := make([]string, len(id.shape.names))
-	for i, name := range id.shape.names {
-		list[i] = b.values[name]
+// pack makes the values those of the identity.
+func (b *identityBuilder) pack(subject string) {
+	sh := b.gate.shapes.of(b.values)
+	list := make([]string, 0, len(sh.names)+1)
+	for _, name := range sh.names {
+		list = append(list, b.values[name])
 	}
-	id.values = packValues(list)
+	b.id.shape, b.id.values = sh, packValues(append(list, subject))
+}
+
+func (b *identityBuilder) finish(subject string) {
+	id := b.id
+	b.pack(subject)
 	id.verdicts = b.gate.policy.judge(id)
 	id.active = true
 	if id.partial && !b.gate.partialWarned.Swap(true) {
 		b.gate.log.Warn("people refer to more than an identity holds; rules and headers of this gate have what they name, placeholders of what is left out are empty",
-			"user", oneLine(id.id), "values", len(id.shape.names))
+			"user", oneLine(subject), "values", len(id.shape.names))
 	}
 }

@@ -27,27 +27,35 @@ const (
 // Passage is a request of somebody signed in that was let pass and is not
 // answered yet: mostly for a moment, but a WebSocket, an event stream or a long
 // download stays open for hours. It is broken off when the request would not be
-// let pass any more.
+// let pass any more. The app is to write its answer to it, which makes that private
+// (private.go).
 type Passage struct {
-	gate *Gate
+	// Identity is who sent the request.
+	Identity *Identity
+	// Tokens are those of the session; nil where the gate keeps none.
+	Tokens *Tokens
+
+	http.ResponseWriter
 	part *passagePart
 	// prev and next tie a ring, in which the part's own passage is the end.
 	prev, next *Passage
-	number     uint64 // in its part; never used again
 
 	claim
-	w      http.ResponseWriter
 	cancel context.CancelFunc // nil for most
 	broken bool
+
+	said bool // the header went out, or is about to
+	// values are those of the header that Begin sets; here, to save an allocation.
+	values [2]string
 }
 
 // claim is on what a request was let pass.
 type claim struct {
 	session store.Hash
 	public  bool
-	// path and asked are what the rules went by: copies, for what comes after the
-	// gate may rewrite the request. They are empty where no rule goes by path.
-	path, asked place
+	// paths are what the rules went by: copies, for what comes after the gate may
+	// rewrite the request. Nil where no rule goes by path.
+	paths *[2]place // of the request, and asked for
 }
 
 // place is what rules see of a URL.
@@ -56,7 +64,7 @@ type place struct{ path, raw string }
 func (l place) url() *url.URL { return &url.URL{Path: l.path, RawPath: l.raw} }
 
 // passages are all that are under way at a gate. They are cheap to begin and to
-// end, for every request does: no memory of their own, one short lock of many.
+// end, for every request does: one allocation, one short lock of many.
 type passages struct {
 	gate  *Gate
 	parts [16]passagePart
@@ -66,34 +74,44 @@ type passages struct {
 }
 
 type passagePart struct {
+	gate  *Gate
 	mu    sync.Mutex // guards all below, and the passages in the ring
 	ring  Passage
-	count uint64
+	begun uint64   // in all
 	_     [64]byte // so that two locks do not share a line of the processor's cache
 }
 
 func newPassages(g *Gate) *passages {
 	ps := &passages{gate: g, rung: make(chan struct{}, 1)}
 	for i := range ps.parts {
+		ps.parts[i].gate = g
 		ring := &ps.parts[i].ring
 		ring.prev, ring.next = ring, ring
 	}
 	return ps
 }
 
-var passagePool = sync.Pool{New: func() any { return new(Passage) }}
+// Gate is the one that let the request pass.
+func (p *Passage) Gate() *Gate { return p.part.gate }
 
-// Begin notes that r passes, by a Decision to let it, and returns what to pass
-// on in its place. End must be called when it is answered.
+// String keeps what it holds out of logs.
+func (p *Passage) String() string { return "Passage(hidden)" }
+
+// Begin notes that r passes, by a Decision to let it, and returns what to pass on in
+// place of w and r. It is to be called before Apply, which takes the cookie away. When
+// the app has answered, Finish must be called, unless an error is to be answered
+// instead, and End in any case.
 func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, d Decision) (*Passage, *http.Request) {
-	p := passagePool.Get().(*Passage)
-	p.gate, p.part, p.w = g, &g.passages.parts[rand.Uint32N(uint32(len(g.passages.parts)))], w
-	p.session, p.public = d.session, d.public
+	p := &Passage{
+		Identity:       d.Identity,
+		Tokens:         g.tokensOf(r, d),
+		ResponseWriter: w,
+		part:           &g.passages.parts[rand.Uint32N(uint32(len(g.passages.parts)))],
+		claim:          claim{session: d.session, public: d.public},
+	}
+	p.makePrivate()
 	if g.policy.paths {
-		p.path = place{r.URL.Path, r.URL.RawPath}
-		if p.asked = p.path; d.asked != r.URL {
-			p.asked = place{d.asked.Path, d.asked.RawPath}
-		}
+		p.paths = &[2]place{{r.URL.Path, r.URL.RawPath}, {d.asked.Path, d.asked.RawPath}}
 	}
 	if staysOpen(r) {
 		ctx, cancel := context.WithCancel(r.Context())
@@ -101,8 +119,7 @@ func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, d Decision) (*Passa
 	}
 	part := p.part
 	part.mu.Lock()
-	part.count++
-	p.number = part.count
+	part.begun++
 	p.prev, p.next = part.ring.prev, &part.ring
 	p.prev.next, part.ring.prev = p, p
 	part.mu.Unlock()
@@ -112,7 +129,7 @@ func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, d Decision) (*Passa
 	return p, r
 }
 
-// End is to be called when the request is answered. p is not to be used after.
+// End is to be called when the request is answered.
 func (p *Passage) End() {
 	p.part.mu.Lock()
 	p.prev.next, p.next.prev = p.next, p.prev
@@ -120,8 +137,6 @@ func (p *Passage) End() {
 	if p.cancel != nil {
 		p.cancel()
 	}
-	*p = Passage{}
-	passagePool.Put(p)
 }
 
 // staysOpen says whether r asks for what stays open until one side has enough: an
@@ -186,24 +201,24 @@ func (ps *passages) empty() bool {
 // many there were in all.
 func (ps *passages) recheck() int {
 	all, broken := 0, 0
-	claims := map[uint64]claim{}
+	claims := map[*Passage]claim{}
 	for i := range ps.parts {
 		part := &ps.parts[i]
 		clear(claims)
 		part.mu.Lock()
 		for p := part.ring.next; p != &part.ring; p = p.next {
-			claims[p.number] = p.claim
+			claims[p] = p.claim
 		}
 		part.mu.Unlock()
 		all += len(claims)
 		// Without the lock, for the store may have to be asked.
-		maps.DeleteFunc(claims, func(_ uint64, c claim) bool { return ps.gate.upholds(&c) })
+		maps.DeleteFunc(claims, func(_ *Passage, c claim) bool { return ps.gate.upholds(&c) })
 		if len(claims) == 0 {
 			continue
 		}
 		part.mu.Lock()
 		for p := part.ring.next; p != &part.ring; p = p.next {
-			if _, over := claims[p.number]; !over {
+			if _, over := claims[p]; !over {
 				continue
 			}
 			if !p.broken {
@@ -219,6 +234,17 @@ func (ps *passages) recheck() int {
 	return all
 }
 
+// begun is how many there were in all.
+func (ps *passages) begun() (n uint64) {
+	for i := range ps.parts {
+		part := &ps.parts[i]
+		part.mu.Lock()
+		n += part.begun
+		part.mu.Unlock()
+	}
+	return n
+}
+
 // upholds says whether a request would still be let pass on c.
 func (g *Gate) upholds(c *claim) bool {
 	_, id, err := g.whose(context.Background(), c.session, g.cfg.Now().UnixNano())
@@ -228,7 +254,14 @@ func (g *Gate) upholds(c *claim) bool {
 	if err != nil || id == nil || g.outdated() {
 		return false
 	}
-	return c.public || g.policy.permits(id.verdicts, c.path.url()) && g.policy.permits(id.verdicts, c.asked.url())
+	if c.public {
+		return true
+	}
+	var paths [2]place
+	if c.paths != nil {
+		paths = *c.paths
+	}
+	return g.policy.permits(*id.verdicts, paths[0].url()) && g.policy.permits(*id.verdicts, paths[1].url())
 }
 
 // breakOff has all reading and writing fail from now on, also on a connection
@@ -242,9 +275,9 @@ func (p *Passage) breakOff() {
 	again := p.broken
 	p.broken = true
 	past := time.Unix(1, 0)
-	c := http.NewResponseController(p.w)
+	c := http.NewResponseController(p.ResponseWriter)
 	if err := c.SetWriteDeadline(past); err != nil && p.cancel == nil && !again {
-		p.gate.log.Warn("cannot break off a request whose session ended; a module in front of the gate hides the connection", "error", err)
+		p.part.gate.log.Warn("cannot break off a request whose session ended; a module in front of the gate hides the connection", "error", err)
 	}
 	c.SetReadDeadline(past)
 }

@@ -76,9 +76,9 @@ func (og *openGate) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	path := r.URL.Path
 	if d.Identity != nil {
-		var p *Passage
-		p, r = og.gate.Begin(w, r, d)
+		p, passed := og.gate.Begin(w, r, d)
 		defer p.End()
+		w, r = p, passed
 	}
 	defer func() { og.ended <- path }()
 	r.URL.Path = "/rewritten" // what comes later may, and it must not matter

@@ -3,38 +3,31 @@ package gate
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// Private is the way of an app's answer to a signed-in person: whatever the app says of
-// caches, none that others share may keep it. An app that knows nothing of the gate has
-// good reason to call its pages public.
-type Private struct {
-	http.ResponseWriter
-	said bool // the header went out, or is about to
-}
+// This file is a Passage as the way of an app's answer to a signed-in person: whatever
+// the app says of caches, none that others share may keep it. An app that knows nothing
+// of the gate has good reason to call its pages public.
 
-// Private begins such an answer. It is to be called before the app writes, and Finish
-// when the app is done.
-func (g *Gate) Private(w http.ResponseWriter) *Private {
-	h := w.Header()
-	values := [...]string{"private", "Cookie"}
-	if len(h["Cache-Control"]) == 0 {
-		h["Cache-Control"] = values[0:1:1]
-	} else {
-		h["Cache-Control"] = append(h["Cache-Control"], values[0])
+// makePrivate has the header say private from the start: also of what is answered in the
+// app's place.
+func (p *Passage) makePrivate() {
+	h := p.Header()
+	p.values = [...]string{"private", "Cookie"}
+	for i, name := range [...]string{"Cache-Control", "Vary"} {
+		if there := h[name]; len(there) > 0 {
+			h[name] = append(there, p.values[i])
+		} else {
+			h[name] = p.values[i : i+1 : i+1]
+		}
 	}
-	if len(h["Vary"]) == 0 {
-		h["Vary"] = values[1:2:2]
-	} else {
-		h["Vary"] = append(h["Vary"], values[1])
-	}
-	return &Private{ResponseWriter: w}
 }
 
 // WriteHeader implements http.ResponseWriter. Informational answers come before the one
 // that counts.
-func (p *Private) WriteHeader(status int) {
+func (p *Passage) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		p.Finish()
 	}
@@ -42,31 +35,31 @@ func (p *Private) WriteHeader(status int) {
 }
 
 // Write implements io.Writer.
-func (p *Private) Write(b []byte) (int, error) {
+func (p *Passage) Write(b []byte) (int, error) {
 	p.Finish()
 	return p.ResponseWriter.Write(b)
 }
 
 // ReadFrom implements io.ReaderFrom, so that files still go straight to the connection.
-func (p *Private) ReadFrom(r io.Reader) (int64, error) {
+func (p *Passage) ReadFrom(r io.Reader) (int64, error) {
 	p.Finish()
 	return io.Copy(p.ResponseWriter, r)
 }
 
 // FlushError is what http.ResponseController looks for: to flush sends the header.
-func (p *Private) FlushError() error {
+func (p *Passage) FlushError() error {
 	p.Finish()
 	return http.NewResponseController(p.ResponseWriter).Flush()
 }
 
 // Flush implements http.Flusher.
-func (p *Private) Flush() { _ = p.FlushError() } // as Flush of net/http has no error
+func (p *Passage) Flush() { _ = p.FlushError() } // as Flush of net/http has no error
 
 // Unwrap is for http.ResponseController.
-func (p *Private) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+func (p *Passage) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // Finish has the header say private, unless it did already.
-func (p *Private) Finish() {
+func (p *Passage) Finish() {
 	if p.said {
 		return
 	}
@@ -75,9 +68,17 @@ func (p *Private) Finish() {
 	if v := h["Cache-Control"]; len(v) != 1 || v[0] != "private" {
 		h["Cache-Control"] = []string{privately(v)}
 	}
-	for _, name := range sharedOnly {
-		delete(h, name)
+	for name := range h {
+		if isSharedOnly(name) {
+			delete(h, name)
+		}
 	}
+}
+
+// isSharedOnly says whether name is one of sharedOnly. It is asked of every header of
+// every answer, so most are told apart by their length.
+func isSharedOnly(name string) bool {
+	return sharedOnlyLengths&(1<<min(len(name), 63)) != 0 && slices.Contains(sharedOnly[:], name)
 }
 
 // sharedOnly are headers by which an app speaks to shared caches alone, over the head of
@@ -86,6 +87,13 @@ var sharedOnly = [...]string{
 	"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control",
 	"Surrogate-Control", "Edge-Control", "X-Accel-Expires",
 }
+
+var sharedOnlyLengths = func() (bits uint64) {
+	for _, name := range sharedOnly {
+		bits |= 1 << len(name)
+	}
+	return bits
+}()
 
 // privately is a Cache-Control without what lets shared caches keep the answer, or parts
 // of it: private="Set-Cookie" means all but that field (RFC 9111 section 5.2.2).

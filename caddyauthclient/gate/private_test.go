@@ -62,8 +62,9 @@ func TestEveryWayToAnswerIsPrivate(t *testing.T) {
 			w.Header().Set("Cache-Control", "public") // which comes too late
 		},
 	} {
-		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			p := g.Private(w)
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p, _ := g.Begin(w, r, Decision{})
+			defer p.End()
 			for _, name := range sharedOnly {
 				p.Header().Set(name, "max-age=60")
 			}
@@ -95,7 +96,9 @@ func TestPrivateAnswersKeepWhatIsThere(t *testing.T) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Vary", "Accept")
 	w.Header().Set("Cache-Control", "max-age=60")
-	g.Private(w).WriteHeader(200)
+	p, _ := g.Begin(w, httptest.NewRequest("GET", "/", nil), Decision{})
+	p.WriteHeader(200)
+	p.End()
 	if v := strings.Join(w.Header()["Vary"], ","); v != "Accept,Cookie" {
 		t.Errorf("Vary %s", v)
 	}

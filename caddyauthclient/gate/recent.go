@@ -2,45 +2,47 @@ package gate
 
 import "math"
 
-// lru is a map of bounded size that lets go of what was used longest ago. It is
-// not safe for concurrent use.
+// recent is a map of bounded size. Where there is no room, it lets go of something that
+// was not used lately: the second chance, or CLOCK. To use an entry is to mark it; no
+// order is kept, so using one takes no lock and touches no other. recent itself is not
+// safe for concurrent use.
 //
-// The order of use is a ring through one slice, linked by index: with a list
-// linked by pointers, the garbage collector would have to visit an element for
-// each of 100,000 sessions, and the whole map that points to them, in every
-// cycle. A map from values without pointers to indexes it does not look into.
-type lru[K comparable, V any] struct {
-	size    int
+// The garbage collector does not look into a map without pointers, so of 100,000
+// sessions it visits only one slice.
+type recent[K comparable, V any] struct {
+	size int
+	// used says whether the value was used since it was last asked so. Nil: using does
+	// not count, and what came first goes first, but for what takes a removed one's place.
+	used    func(V) bool
 	dropped func(V)
 	index   map[K]int32
-	// slots[0] is none: it ties the ring together. Its next is what was used
-	// last, its prev what was used longest ago.
-	slots []slot[K, V]
-	// free is the first of the slots that hold nothing, each of which names
-	// another as its next; 0 for none.
-	free int32
+	slots   []slot[K, V]
+	free    []int32 // slots that hold nothing
+	hand    int     // the slot that is asked next whether it was used
 }
 
 type slot[K comparable, V any] struct {
-	key        K
-	value      V
-	prev, next int32
+	key   K
+	value V
 }
 
-// newLRU makes one for size entries, at least 1; dropped, if not nil, is called
-// for whatever leaves it, for whichever reason.
-func newLRU[K comparable, V any](size int, dropped func(V)) *lru[K, V] {
-	l := &lru[K, V]{size: max(1, min(size, math.MaxInt32-1)), dropped: dropped}
+// maxAsked is how many entries are asked at most before one has to go, used or not: all
+// requests wait meanwhile.
+const maxAsked = 64
+
+// newRecent makes one for size entries, at least 1; dropped, if not nil, is called for
+// whatever leaves it, for whichever reason.
+func newRecent[K comparable, V any](size int, used func(V) bool, dropped func(V)) *recent[K, V] {
+	l := &recent[K, V]{size: max(1, min(size, math.MaxInt32)), used: used, dropped: dropped}
 	l.reset()
 	return l
 }
 
-func (l *lru[K, V]) reset() {
-	l.index, l.slots, l.free = map[K]int32{}, make([]slot[K, V], 1), 0
+func (l *recent[K, V]) reset() {
+	l.index, l.slots, l.free, l.hand = map[K]int32{}, nil, nil, 0
 }
 
-// peek does not count as use.
-func (l *lru[K, V]) peek(k K) (v V, ok bool) {
+func (l *recent[K, V]) get(k K) (v V, ok bool) {
 	i, ok := l.index[k]
 	if ok {
 		v = l.slots[i].value
@@ -48,67 +50,55 @@ func (l *lru[K, V]) peek(k K) (v V, ok bool) {
 	return v, ok
 }
 
-// use makes k, if it is there, the one used last.
-func (l *lru[K, V]) use(k K) {
-	if i, ok := l.index[k]; ok {
-		l.unlink(i)
-		l.link(i)
-	}
-}
-
 // put adds k, which must not be there.
-func (l *lru[K, V]) put(k K, v V) {
+func (l *recent[K, V]) put(k K, v V) {
 	if len(l.index) == l.size {
-		l.removeSlot(l.slots[0].prev)
+		l.removeSlot(l.unused())
 	}
-	i := l.free
-	if i == 0 {
-		i = int32(len(l.slots))
-		l.slots = append(l.slots, slot[K, V]{})
+	var i int32
+	if n := len(l.free); n > 0 {
+		i, l.free = l.free[n-1], l.free[:n-1]
+		l.slots[i] = slot[K, V]{k, v}
 	} else {
-		l.free = l.slots[i].next
+		i = int32(len(l.slots))
+		l.slots = append(l.slots, slot[K, V]{k, v})
 	}
-	l.slots[i].key, l.slots[i].value = k, v
 	l.index[k] = i
-	l.link(i)
 }
 
-func (l *lru[K, V]) remove(k K) {
+// unused is the next slot that was not used since the hand last passed it. All slots
+// hold something.
+func (l *recent[K, V]) unused() int32 {
+	for asked := 0; ; asked++ {
+		i := l.hand
+		l.hand = (l.hand + 1) % len(l.slots)
+		if l.used == nil || asked == maxAsked || !l.used(l.slots[i].value) {
+			return int32(i)
+		}
+	}
+}
+
+func (l *recent[K, V]) remove(k K) {
 	if i, ok := l.index[k]; ok {
 		l.removeSlot(i)
 	}
 }
 
 // purge also gives the memory back.
-func (l *lru[K, V]) purge() {
+func (l *recent[K, V]) purge() {
 	if l.dropped != nil {
-		for i := l.slots[0].prev; i != 0; i = l.slots[i].prev {
+		for _, i := range l.index {
 			l.dropped(l.slots[i].value)
 		}
 	}
 	l.reset()
 }
 
-// link puts slot i where the one used last is.
-func (l *lru[K, V]) link(i int32) {
-	last := l.slots[0].next
-	l.slots[i].prev, l.slots[i].next = 0, last
-	l.slots[last].prev = i
-	l.slots[0].next = i
-}
-
-func (l *lru[K, V]) unlink(i int32) {
-	prev, next := l.slots[i].prev, l.slots[i].next
-	l.slots[prev].next = next
-	l.slots[next].prev = prev
-}
-
-func (l *lru[K, V]) removeSlot(i int32) {
-	l.unlink(i)
-	k, v := l.slots[i].key, l.slots[i].value
-	delete(l.index, k)
-	l.slots[i] = slot[K, V]{next: l.free} // keeps nothing alive
-	l.free = i
+func (l *recent[K, V]) removeSlot(i int32) {
+	v := l.slots[i].value
+	delete(l.index, l.slots[i].key)
+	l.slots[i] = slot[K, V]{} // keeps nothing alive
+	l.free = append(l.free, i)
 	if l.dropped != nil {
 		l.dropped(v)
 	}

@@ -2,104 +2,114 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 )
 
-// modelLRU is an lru as simple as can be: a list, what was used last first.
-type modelLRU struct {
-	size    int
-	keys    []int
-	values  map[int]int
+// entry is a value that knows whether it was used.
+type entry struct {
+	number int
+	used   bool
+}
+
+func (e *entry) wasUsed() bool {
+	used := e.used
+	e.used = false
+	return used
+}
+
+// modelRecent is a recent as simple as can be: a map, and what left it.
+type modelRecent struct {
+	values  map[int]*entry
 	dropped []int
 }
 
-func (m *modelLRU) use(k int) {
-	if i := slices.Index(m.keys, k); i >= 0 {
-		m.keys = slices.Insert(slices.Delete(m.keys, i, i+1), 0, k)
-	}
-}
-
-func (m *modelLRU) put(k, v int) {
-	if len(m.keys) == m.size {
-		m.remove(m.keys[len(m.keys)-1])
-	}
-	m.keys = slices.Insert(m.keys, 0, k)
-	m.values[k] = v
-}
-
-func (m *modelLRU) remove(k int) {
-	if i := slices.Index(m.keys, k); i >= 0 {
-		m.keys = slices.Delete(m.keys, i, i+1)
-		m.dropped = append(m.dropped, m.values[k])
+func (m *modelRecent) remove(k int) {
+	if e, ok := m.values[k]; ok {
+		m.dropped = append(m.dropped, e.number)
 		delete(m.values, k)
 	}
 }
 
-func (m *modelLRU) purge() {
-	for len(m.keys) > 0 {
-		m.remove(m.keys[len(m.keys)-1])
+// check compares with the model, and every slot with the index.
+func (m *modelRecent) check(l *recent[int, *entry]) error {
+	if l.len() != len(m.values) {
+		return fmt.Errorf("%d entries, want %d", l.len(), len(m.values))
 	}
-}
-
-// check walks the ring in both directions and the free list, and compares with
-// the model.
-func (m *modelLRU) check(l *lru[int, int]) error {
-	var forth, back []int
-	for i := l.slots[0].next; i != 0 && len(forth) <= m.size; i = l.slots[i].next {
-		forth = append(forth, l.slots[i].key)
-	}
-	for i := l.slots[0].prev; i != 0 && len(back) <= m.size; i = l.slots[i].prev {
-		back = append(back, l.slots[i].key)
-	}
-	slices.Reverse(back)
-	if !slices.Equal(forth, m.keys) || !slices.Equal(back, m.keys) || l.len() != len(m.keys) {
-		return fmt.Errorf("forwards %v, backwards %v, %d in all; want %v", forth, back, l.len(), m.keys)
-	}
-	for k, v := range m.values {
-		if got, ok := l.peek(k); !ok || got != v {
-			return fmt.Errorf("%d is %d %v, want %d", k, got, ok, v)
+	for k, e := range m.values {
+		if got, ok := l.get(k); !ok || got != e {
+			return fmt.Errorf("%d is %v %v, want %v", k, got, ok, e)
 		}
 	}
-	free := 0
-	for i := l.free; i != 0 && free <= m.size; i = l.slots[i].next {
-		if s := l.slots[i]; s.key != 0 || s.value != 0 {
-			return fmt.Errorf("a free slot still holds %d: %d", s.key, s.value)
+	for _, i := range l.free {
+		if s := l.slots[i]; s.key != 0 || s.value != nil {
+			return fmt.Errorf("a free slot still holds %d: %v", s.key, s.value)
 		}
-		free++
 	}
 	// None is lost, and none is there twice.
-	if len(l.slots) != 1+len(m.keys)+free || len(l.slots) > 1+m.size {
-		return fmt.Errorf("%d slots, of which %d are in use and %d free; room for %d", len(l.slots), len(m.keys), free, m.size)
+	all := slices.Sorted(slices.Values(append(slices.Collect(maps.Values(l.index)), l.free...)))
+	if len(slices.Compact(all)) != len(l.slots) || len(l.slots) > l.size {
+		return fmt.Errorf("%d slots, of which %d are in use and %d free; room for %d", len(l.slots), l.len(), len(l.free), l.size)
 	}
 	return nil
 }
 
-func TestLRUIsLikeItsModel(t *testing.T) {
+func TestRecentIsLikeItsModel(t *testing.T) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		size := 1 + random.IntN(8)
-		m := &modelLRU{size: size, values: map[int]int{}}
+		m := &modelRecent{values: map[int]*entry{}}
 		var dropped []int
-		l := newLRU[int](size, func(v int) { dropped = append(dropped, v) })
+		l := newRecent[int](size, (*entry).wasUsed, func(e *entry) { dropped = append(dropped, e.number) })
 		for step := range 300 {
 			k := 1 + random.IntN(2*size)
 			switch n := random.IntN(100); {
 			case n < 50:
-				if _, ok := m.values[k]; !ok {
-					m.put(k, step+1)
-					l.put(k, step+1)
+				if _, ok := m.values[k]; ok {
+					continue
 				}
+				full := len(m.values) == size
+				before := len(dropped)
+				unused := map[int]int{} // by number
+				for k, e := range m.values {
+					if !e.used {
+						unused[e.number] = k
+					}
+				}
+				e := &entry{number: step + 1}
+				l.put(k, e)
+				if full {
+					if len(dropped) != before+1 {
+						t.Fatalf("seed %d, step %d: %d left for one that came", seed, step, len(dropped)-before)
+					}
+					gone := dropped[before]
+					if _, ok := unused[gone]; !ok && len(unused) > 0 {
+						t.Fatalf("seed %d, step %d: %d was used and had to go before %v, which were not", seed, step, gone, unused)
+					}
+					for k, e := range m.values {
+						if e.number == gone {
+							m.remove(k)
+						}
+					}
+				}
+				m.values[k] = e
 			case n < 75:
-				m.use(k)
-				l.use(k)
+				if e, ok := m.values[k]; ok {
+					e.used = true
+				}
 			case n < 98:
 				m.remove(k)
 				l.remove(k)
 			default:
-				m.purge()
+				for k := range m.values {
+					m.remove(k)
+				}
+				before := len(dropped)
 				l.purge()
+				slices.Sort(dropped[before:])
+				slices.Sort(m.dropped[before:])
 			}
 			if err := m.check(l); err != nil {
 				t.Fatalf("size %d, seed %d, step %d: %v", size, seed, step, err)
@@ -111,24 +121,56 @@ func TestLRUIsLikeItsModel(t *testing.T) {
 	}
 }
 
+// Who comes every now and then stays, however many others pass once.
+func TestRecentKeepsWhatIsUsed(t *testing.T) {
+	l := newRecent[int](100, (*entry).wasUsed, nil)
+	regulars := make([]*entry, 20)
+	for i := range regulars {
+		regulars[i] = &entry{}
+		l.put(-1-i, regulars[i])
+	}
+	for i := range 100_000 {
+		if i%40 == 0 {
+			for _, e := range regulars {
+				e.used = true
+			}
+		}
+		l.put(i, &entry{})
+	}
+	for i, e := range regulars {
+		if got, ok := l.get(-1 - i); !ok || got != e {
+			t.Errorf("regular %d is gone", i)
+		}
+	}
+}
+
+// Where all were used, one goes all the same, and soon.
+func TestRecentAsksFew(t *testing.T) {
+	asked := 0
+	l := newRecent[int](10_000, func(int) bool { asked++; return true }, nil)
+	for i := range 10_000 {
+		l.put(i, i)
+	}
+	for i := range 100 {
+		asked = 0
+		if l.put(-1-i, 0); asked > maxAsked || l.len() != 10_000 {
+			t.Fatalf("%d were asked, and %d are there", asked, l.len())
+		}
+	}
+}
+
 // Sessions that end free their slots; new ones must take these and not others.
-func TestLRUStaysSmallHoweverManyPass(t *testing.T) {
-	l := newLRU[int, int](100, nil)
+func TestRecentStaysSmallHoweverManyPass(t *testing.T) {
+	l := newRecent[int, int](100, nil, nil)
 	for i := range 100_000 {
 		l.put(i, i)
 		if i%3 == 0 {
 			l.remove(i - i%100)
 		}
 	}
-	if len(l.slots) > 101 || len(l.index) > 100 {
-		t.Errorf("%d slots for %d entries, want at most 101 for 100", len(l.slots), len(l.index))
+	if len(l.slots) > 100 || len(l.index) > 100 || cap(l.free) > 200 {
+		t.Errorf("%d slots and %d free for %d entries, want at most 100", len(l.slots), cap(l.free), len(l.index))
 	}
 }
 
-func (l *lru[K, V]) len() int { return len(l.index) }
-
-func (c *cache[K, V]) len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.lru.len()
-}
+func (l *recent[K, V]) len() int { return len(l.index) }

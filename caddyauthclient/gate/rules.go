@@ -20,7 +20,7 @@ type policy struct {
 	paths bool
 
 	mu     sync.Mutex // guards judged
-	judged map[string][]bool
+	judged map[string]*[]bool
 }
 
 type rule struct {
@@ -31,7 +31,7 @@ type rule struct {
 }
 
 func newPolicy(c *Config) (*policy, error) {
-	p := &policy{judged: map[string][]bool{}}
+	p := &policy{judged: map[string]*[]bool{}}
 	for _, s := range c.Public {
 		if err := checkPattern(s); err != nil {
 			return nil, fmt.Errorf("public: %w", err)
@@ -86,7 +86,7 @@ func (p *policy) isPublic(u *url.URL) bool {
 
 // judge says of each rule whether it takes to the person; the paths come later.
 // Few answers are possible, so people share them.
-func (p *policy) judge(id *Identity) []bool {
+func (p *policy) judge(id *Identity) *[]bool {
 	key := make([]byte, len(p.rules))
 	for i := range p.rules {
 		if p.rules[i].takes(id) {
@@ -103,9 +103,9 @@ func (p *policy) judge(id *Identity) []bool {
 		verdicts[i] = key[i] == 1
 	}
 	if len(p.judged) < 1000 {
-		p.judged[string(key)] = verdicts
+		p.judged[string(key)] = &verdicts
 	}
-	return verdicts
+	return &verdicts
 }
 
 func (r *rule) takes(id *Identity) bool {

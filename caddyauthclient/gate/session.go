@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -17,25 +17,24 @@ type session struct {
 	expires int64
 	idle    atomic.Int64 // when it ends if it is not used
 	seen    atomic.Int64 // as written, or about to be (touch.go)
-	used    atomic.Int64 // when the cache was last told that it is used
-	kept    *kept        // nil where the gate keeps no tokens
+	use
+	gone atomic.Bool // from the cache
+	kept *kept       // nil where the gate keeps no tokens
 	// identity of the subject, so that one look-up finds both. Whether it still
 	// is current, it knows.
 	identity atomic.Pointer[Identity]
+	hash     store.Hash
 }
 
-func newSession(rec *store.Session) *session {
-	s := &session{subject: rec.Subject, expires: rec.ExpiresAt.UnixNano(), kept: newKept(rec.Tokens)}
+func newSession(hash store.Hash, rec *store.Session) *session {
+	// A clone: the record's strings may be parts of one, which would stay in memory whole.
+	s := &session{hash: hash, subject: strings.Clone(rec.Subject), expires: rec.ExpiresAt.UnixNano(), kept: newKept(rec.Tokens)}
 	s.idle.Store(rec.IdleExpiresAt.UnixNano())
 	s.seen.Store(rec.LastSeen.UnixNano())
 	return s
 }
 
 func (s *session) live(now int64) bool { return now < s.idle.Load() && now < s.expires }
-
-// useEvery is how often a session that is in use tells the cache so. Between,
-// looking it up moves nothing.
-const useEvery = int64(time.Minute)
 
 // identify is who sends r, by the session cookie, and the session; nil for a
 // stranger. An error means that the store could not say.
@@ -50,11 +49,8 @@ func (g *Gate) identify(r *http.Request, o *origin) (store.Hash, *Identity, erro
 	if err != nil || id == nil {
 		return hash, nil, err
 	}
-	if now-s.used.Load() > useEvery {
-		s.used.Store(now)
-		g.sessions.use(hash)
-		g.people.use(s.subject)
-	}
+	s.mark()
+	id.mark()
 	if seen := s.seen.Load(); now-seen > g.touches.every {
 		g.touches.add(s, hash, seen, now)
 	}
@@ -84,7 +80,11 @@ func (g *Gate) session(ctx context.Context, hash store.Hash) (*session, error) {
 	if g.closed.Load() {
 		return g.readSession(ctx, hash) // nothing tells the cache any more
 	}
+	if s := g.fast.find(&hash); s != nil {
+		return s, nil
+	}
 	if s, ok := g.sessions.peek(hash); ok {
+		g.fast.put(s, g.sessions.len())
 		return s, nil
 	}
 	gen := g.sessions.generation()
@@ -92,7 +92,10 @@ func (g *Gate) session(ctx context.Context, hash store.Hash) (*session, error) {
 	if err != nil || s == nil {
 		return nil, err
 	}
-	s, _ = g.sessions.add(gen, hash, s, func(*session) bool { return true })
+	s, held := g.sessions.add(gen, hash, s, func(*session) bool { return true })
+	if held {
+		g.fast.put(s, g.sessions.len())
+	}
 	return s, nil
 }
 
@@ -107,7 +110,7 @@ func (g *Gate) readSession(ctx context.Context, hash store.Hash) (*session, erro
 		if err != nil {
 			return err
 		}
-		s = newSession(rec)
+		s = newSession(hash, rec)
 		return nil
 	})
 	return s, err

@@ -389,26 +389,32 @@ func TestASessionOfAnotherGateDoesNotCount(t *testing.T) {
 
 // Whoever still holds what the cache replaced must learn that it is stale.
 func TestWhatLeavesTheCacheIsDropped(t *testing.T) {
-	var dropped []string
-	c := newCache[string](2, func(v string) { dropped = append(dropped, v) })
-	current := func(v string) bool { return v != "old" }
-	c.add(c.generation(), "a", "old", current)
-	if v, ok := c.add(c.generation(), "a", "new", current); v != "new" || !ok {
-		t.Errorf("add gave %s %v", v, ok)
+	const old, fresh, fresher, b, c, d = 1, 2, 3, 4, 5, 6
+	var dropped []int
+	held := newCache[string](2, func(e *entry) { dropped = append(dropped, e.number) })
+	add := func(gen uint64, k string, number int) (int, bool) {
+		e, ok := held.add(gen, k, &entry{number: number}, func(e *entry) bool { return e.number != old })
+		return e.number, ok
 	}
-	if v, ok := c.add(c.generation(), "a", "newer", current); v != "new" || !ok {
-		t.Errorf("add gave %s %v instead of what is current", v, ok)
+	add(held.generation(), "a", old)
+	if v, ok := add(held.generation(), "a", fresh); v != fresh || !ok {
+		t.Errorf("add gave %d %v", v, ok)
 	}
-	c.add(c.generation(), "b", "b", current)
-	c.use("a")
-	c.add(c.generation(), "c", "c", current) // b was used least
-	gen := c.generation()
-	c.drop("c")
-	if _, ok := c.add(gen, "d", "d", current); ok {
+	if v, ok := add(held.generation(), "a", fresher); v != fresh || !ok {
+		t.Errorf("add gave %d %v instead of what is current", v, ok)
+	}
+	add(held.generation(), "b", b)
+	if e, ok := held.peek("a"); ok {
+		e.used = true
+	}
+	add(held.generation(), "c", c) // b was not used
+	gen := held.generation()
+	held.drop("c")
+	if _, ok := add(gen, "d", d); ok {
 		t.Error("kept what was read before a drop")
 	}
-	c.dropAll()
-	if want := []string{"old", "b", "c", "new"}; !slices.Equal(dropped, want) || c.len() != 0 {
+	held.dropAll()
+	if want := []int{old, b, c, fresh}; !slices.Equal(dropped, want) || held.len() != 0 {
 		t.Errorf("dropped %v, want %v", dropped, want)
 	}
 }

@@ -142,16 +142,16 @@ func (g *Gate) openAttempt(state string) (*attempt, error) {
 // code once (RFC 6749 section 4.1.2).
 type spent struct {
 	mu  sync.Mutex // guards ids
-	ids *lru[[16]byte, struct{}]
+	ids *recent[[16]byte, struct{}]
 }
 
-func newSpent() *spent { return &spent{ids: newLRU[[16]byte, struct{}](spentSize, nil)} }
+func newSpent() *spent { return &spent{ids: newRecent[[16]byte, struct{}](spentSize, nil, nil)} }
 
 // spend says whether the attempt is used for the first time.
 func (s *spent) spend(id [16]byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.ids.peek(id); ok {
+	if _, ok := s.ids.get(id); ok {
 		return false
 	}
 	s.ids.put(id, struct{}{})

@@ -109,10 +109,9 @@ type Tokens struct {
 	secret string // the session's id
 }
 
-// TokensOf are those of the session that d, which is about r, rests on: nil where
-// the gate keeps none, or nobody is signed in. It is to be called before Apply, which
-// takes the cookie away.
-func (g *Gate) TokensOf(r *http.Request, d Decision) *Tokens {
+// tokensOf are those of the session that d, which is about r, rests on: nil where
+// the gate keeps none, or nobody is signed in.
+func (g *Gate) tokensOf(r *http.Request, d Decision) *Tokens {
 	if !g.cfg.KeepTokens || d.Identity == nil || d.origin == nil {
 		return nil
 	}

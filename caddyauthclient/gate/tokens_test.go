@@ -54,7 +54,7 @@ func (b *browser) accessToken(t *testing.T) string {
 	if d.Verdict != Pass || d.Identity == nil {
 		t.Fatalf("the request does not pass: %s", d.Verdict)
 	}
-	tokens := b.g.TokensOf(r, d)
+	tokens := b.g.tokensOf(r, d)
 	if tokens == nil {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -43,7 +44,9 @@ func (v values) offset(i int) uint32 {
 // shape is the names of the values of an identity. Most people have the same,
 // so they share it.
 type shape struct {
-	names []string // sorted
+	// names are sorted, but that those for headers come first: a request reads just
+	// these, so they lie together.
+	names []string
 	index map[string]int
 	// headers says for each of managed.fields which value it is; -1 for none.
 	headers []int
@@ -57,13 +60,24 @@ type shapes struct {
 	m  map[string]*shape
 }
 
+// place is the number of the header that a value is for, or the number of them all.
+func (s *shapes) place(name string) int {
+	i := slices.IndexFunc(s.headers, func(h Header) bool { return h.Field == name })
+	if i < 0 {
+		return len(s.headers)
+	}
+	return i
+}
+
 // of is the shape of an identity with these values.
 func (s *shapes) of(values map[string]string) *shape {
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.place(a), s.place(b)), strings.Compare(a, b))
+	})
 	key := strings.Join(names, "\x00")
 	s.mu.Lock()
 	defer s.mu.Unlock()

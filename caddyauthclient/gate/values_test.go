@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/caddyito/caddyito/store"
 )
@@ -207,5 +208,13 @@ func TestGroupsThatLookLikeOthers(t *testing.T) {
 	}
 	if v, _ := id.Value("id"); v != "1" || id.ID() != "1" {
 		t.Errorf("id %q: a field took its place", v)
+	}
+}
+
+// Every request of a person reads their identity: it must not straddle two lines of the
+// cache.
+func TestAnIdentityIsOneLine(t *testing.T) {
+	if size := unsafe.Sizeof(Identity{}); size > 64 {
+		t.Errorf("it has %d bytes, want at most 64", size)
 	}
 }

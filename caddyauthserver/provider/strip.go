@@ -13,17 +13,15 @@ import (
 // gate behind the server it returns what the lines were but for the server's own,
 // nil if there is nothing in them that is another's.
 func (p *Provider) StripCookies(h http.Header) (others []string) {
-	lines := h["Cookie"]
-	if !slices.ContainsFunc(lines, owncookie.In) {
-		return nil
-	}
-	others = owncookie.AppendWithout(nil, lines, p.cookies.has)
-	kept := owncookie.AppendWithout(lines[:0], others, owncookie.Named)
-	if slices.Equal(kept, others) {
-		others = nil
-	}
-	if h["Cookie"] = kept; len(kept) == 0 {
+	others, _ = owncookie.Without(h["Cookie"], p.cookies.has)
+	kept, areOthers := owncookie.Without(others, owncookie.Named)
+	if len(kept) > 0 {
+		h["Cookie"] = kept
+	} else {
 		delete(h, "Cookie")
+	}
+	if !areOthers {
+		return nil
 	}
 	return others
 }

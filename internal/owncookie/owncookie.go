@@ -46,24 +46,32 @@ func trim(s string) string {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// AppendWithout appends the lines to kept, without the cookies whose names are to
-// be removed, and without lines of which nothing is left. The other cookies stay
-// as they are, byte for byte. kept may be lines[:0].
-func AppendWithout(kept, lines []string, remove func(name string) bool) []string {
-	for _, line := range lines {
-		if line = without(line, remove); line != "" {
-			kept = append(kept, line)
+// Without is the lines without the cookies whose names are to be removed, and without
+// lines of which nothing is left; it says whether there were any. The other cookies stay
+// as they are, byte for byte, and so do the lines that were given. remove is asked of
+// every cookie that is in a line with one of a gate's or server's.
+func Without(lines []string, remove func(name string) bool) (kept []string, removed bool) {
+	for i, line := range lines {
+		left, less := without(line, remove)
+		if less && !removed {
+			kept, removed = append(kept, lines[:i]...), true
+		}
+		if removed && left != "" {
+			kept = append(kept, left)
 		}
 	}
-	return kept
+	if !removed {
+		return lines, false
+	}
+	return kept, true
 }
 
-func without(line string, remove func(name string) bool) string {
+func without(line string, remove func(name string) bool) (left string, removed bool) {
 	if !In(line) {
-		return line
+		return line, false
 	}
 	var kept []byte
-	begun, removed := false, false
+	begun := false
 	for rest := line; len(rest) > 0; {
 		var pair string
 		pair, rest = Next(rest)
@@ -83,7 +91,7 @@ func without(line string, remove func(name string) bool) string {
 		begun = true
 	}
 	if !removed {
-		return line
+		return line, false
 	}
-	return string(kept)
+	return string(kept), true
 }
