@@ -18,7 +18,6 @@ type contest struct {
 	pieces   int           // of a turn, see parts
 	profiles string        // directory, or empty
 	progress io.Writer
-	random   *rand.Rand // for the order of the rows
 	rows     []*row
 }
 
@@ -53,9 +52,6 @@ func (c *contest) note(format string, args ...any) {
 
 // compete lets every row have its turn in every round.
 func (c *contest) compete(ctx context.Context) error {
-	if c.random == nil {
-		c.random = rand.New(rand.NewPCG(1, 2))
-	}
 	for i := range c.rounds {
 		c.note("round %d of %d", i+1, c.rounds)
 		profiled := c.profiles != "" && i == c.rounds-1
@@ -86,7 +82,7 @@ func (c *contest) round(ctx context.Context, profiled bool) error {
 	turns := make([]turn, len(c.rows))
 	for range pieces {
 		// Whom one comes after matters: it finds the processor's caches as they were left.
-		for _, i := range c.random.Perm(len(c.rows)) {
+		for _, i := range rand.Perm(len(c.rows)) {
 			r := c.rows[i]
 			d := c.each / time.Duration(pieces)
 			var profile string

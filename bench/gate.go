@@ -90,10 +90,8 @@ func (b *gateBench) stop() {
 
 // rowOf is the one with these names; it is new in the first start.
 func (b *gateBench) rowOf(front, name string) *row {
-	for _, r := range b.rows {
-		if r.front == front && r.name == name {
-			return r
-		}
+	if r := b.find(front, name); r != nil {
+		return r
 	}
 	r := &row{front: front, name: name, status: 200}
 	b.rows = append(b.rows, r)

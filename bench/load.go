@@ -27,9 +27,10 @@ type loadConn struct {
 	request   []byte // the last one
 }
 
-// requestSet are requests of which most is alike. Only the differences are kept, close together: else
-// 100,000 requests would not be in the processor's cache, as those of so many browsers
-// are in theirs, and the driver would slow down what it shares the cores with.
+// requestSet are requests of which most is alike. Only the differences are kept, close
+// together: else 100,000 requests would not be in the processor's cache, as those of so
+// many browsers are in theirs, and the driver would slow down what it shares the cores
+// with.
 type requestSet struct {
 	head, tail []byte
 	// middles are one after the other; that of request i ends at ends[i+1].

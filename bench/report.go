@@ -104,12 +104,20 @@ func find(results []result, front, name string) *result {
 }
 
 func (b *gateBench) row(front, name string) *row {
+	if r := b.find(front, name); r != nil {
+		return r
+	}
+	panic("no row " + front + ", " + name)
+}
+
+// find is nil if there is no such row.
+func (b *gateBench) find(front, name string) *row {
 	for _, r := range b.rows {
 		if r.front == front && r.name == name {
 			return r
 		}
 	}
-	panic("no row " + front + ", " + name)
+	return nil
 }
 
 func (b *gateBench) rates(front, name string) []float64 { return b.row(front, name).values(rateOf) }
@@ -132,7 +140,7 @@ func (b *gateBench) result(r *row) result {
 		CPU: r.median(cpuOf), CPUOverPlain: against(cpuOf, difference),
 		Allocs: r.median(allocsOf), AllocsOverPlain: against(allocsOf, difference),
 	}
-	out.RatioLow, out.RatioHigh = quartiles(paired(r.values(rateOf), plain.values(rateOf), ratio))
+	out.RatioLow, out.RatioHigh = quartiles(b.ratios(r.front, r.name))
 	if r.resting != nil {
 		out.RestingMemory, out.RestedMemory = int64(median(r.resting)), int64(median(r.rested))
 	}

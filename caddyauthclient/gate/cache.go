@@ -5,13 +5,16 @@ import (
 	"sync/atomic"
 )
 
+// marked says, and forgets, whether it was used: most have a use.
+type marked interface{ wasUsed() bool }
+
 // cache holds what was read from the store, bounded, and never older than the
 // store's last event.
 //
 // Reading and adding are two steps with the store's transaction between them,
 // in which the thing may change. So whoever reads asks for the generation
 // first, and add refuses what was read in a generation that has passed.
-type cache[K comparable, V interface{ wasUsed() bool }] struct {
+type cache[K comparable, V marked] struct {
 	mu      sync.RWMutex // guards all below
 	entries *recent[K, V]
 	gen     uint64 // moves with every drop
@@ -19,7 +22,7 @@ type cache[K comparable, V interface{ wasUsed() bool }] struct {
 
 // newCache makes a cache; dropped, if not nil, is called under the lock for
 // whatever leaves it, for whichever reason.
-func newCache[K comparable, V interface{ wasUsed() bool }](size int, dropped func(V)) *cache[K, V] {
+func newCache[K comparable, V marked](size int, dropped func(V)) *cache[K, V] {
 	return &cache[K, V]{entries: newRecent[K](size, V.wasUsed, dropped)}
 }
 
@@ -34,7 +37,7 @@ func (c *cache[K, V]) peek(k K) (V, bool) {
 func (c *cache[K, V]) len() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return len(c.entries.index)
+	return c.entries.len()
 }
 
 func (c *cache[K, V]) generation() uint64 {
@@ -77,12 +80,12 @@ func (c *cache[K, V]) dropAll() {
 }
 
 // use is the mark of a value that was used lately.
-type use struct{ marked atomic.Bool }
+type use struct{ since atomic.Bool }
 
 func (u *use) mark() {
-	if !u.marked.Load() { // to write would take the line from the other cores
-		u.marked.Store(true)
+	if !u.since.Load() { // to write would take the line from the other cores
+		u.since.Store(true)
 	}
 }
 
-func (u *use) wasUsed() bool { return u.marked.Swap(false) }
+func (u *use) wasUsed() bool { return u.since.Swap(false) }

@@ -15,14 +15,21 @@ import (
 //
 // What it finds is true to the cache: a session that has left it is marked gone.
 type fastSessions struct {
-	table atomic.Pointer[sessionTable] // nil before the first
-	mu    sync.Mutex                   // guards replacing the table
+	table atomic.Pointer[sessionTable]
+	mu    sync.Mutex // guards replacing the table
 }
 
 // sessionTable has a power of two of places.
 type sessionTable []atomic.Pointer[session]
 
 const smallestTable = 16
+
+func newFastSessions() *fastSessions {
+	f := new(fastSessions)
+	t := make(sessionTable, smallestTable)
+	f.table.Store(&t)
+	return f
+}
 
 // place is where a session of that hash is, if it is. Of a SHA-256 hash all bits are as
 // good as random.
@@ -32,44 +39,29 @@ func (t sessionTable) place(hash *store.Hash) *atomic.Pointer[session] {
 
 // find is the session of that hash, nil if it is not here: the cache may have it.
 func (f *fastSessions) find(hash *store.Hash) *session {
-	t := f.table.Load()
-	if t == nil {
-		return nil
-	}
-	s := t.place(hash).Load()
+	s := f.table.Load().place(hash).Load()
 	if s == nil || s.hash != *hash || s.gone.Load() {
 		return nil
 	}
 	return s
 }
 
-// put adds a session of the cache, which holds n.
-func (f *fastSessions) put(s *session, n int) {
-	t := f.table.Load()
-	if t == nil || len(*t) < n {
-		t = f.grow(n)
-	}
-	t.place(&s.hash).Store(s)
-}
+// put adds a session of the cache.
+func (f *fastSessions) put(s *session) { f.table.Load().place(&s.hash).Store(s) }
 
-// grow makes room for n and as many more. Those that are in the table come back as they
-// are asked for.
-func (f *fastSessions) grow(n int) *sessionTable {
+// fit makes room if the cache, which holds n, has outgrown the table. Those that are in
+// it come back as they are asked for.
+func (f *fastSessions) fit(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := f.table.Load()
-	if t == nil || len(*t) < n {
-		bigger := make(sessionTable, max(smallestTable, 1<<bits.Len(uint(n))))
-		t = &bigger
-		f.table.Store(t)
+	if len(*f.table.Load()) < n {
+		bigger := make(sessionTable, 1<<bits.Len(uint(n)))
+		f.table.Store(&bigger)
 	}
-	return t
 }
 
 // left is to be called with every session that leaves the cache.
 func (f *fastSessions) left(s *session) {
 	s.gone.Store(true)
-	if t := f.table.Load(); t != nil {
-		t.place(&s.hash).CompareAndSwap(s, nil) // so that it is not kept alive
-	}
+	f.table.Load().place(&s.hash).CompareAndSwap(s, nil) // so that it is not kept alive
 }

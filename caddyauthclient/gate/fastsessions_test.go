@@ -17,20 +17,20 @@ func sessionAt(n uint64, other byte) *session {
 }
 
 func TestFastSessions(t *testing.T) {
-	var f fastSessions
+	f := newFastSessions()
 	a, b, c := sessionAt(1, 1), sessionAt(1, 2), sessionAt(2, 3)
 	if f.find(&a.hash) != nil {
 		t.Error("one was found before any was there")
 	}
-	f.put(a, 1)
-	f.put(c, 2)
+	f.put(a)
+	f.put(c)
 	if f.find(&a.hash) != a || f.find(&c.hash) != c {
 		t.Error("one that was put is not found")
 	}
 	if f.find(&b.hash) != nil {
 		t.Error("another was found in place of one with another hash")
 	}
-	f.put(b, 3)
+	f.put(b)
 	if f.find(&b.hash) != b || f.find(&a.hash) != nil {
 		t.Error("of two with one place, not the one that came last is found")
 	}
@@ -39,7 +39,7 @@ func TestFastSessions(t *testing.T) {
 	if f.find(&b.hash) != b {
 		t.Error("another left with one that was not there")
 	}
-	f.put(a, 3)
+	f.put(a)
 	if f.find(&a.hash) != nil {
 		t.Error("one that left the cache is found")
 	}
@@ -53,18 +53,19 @@ func TestFastSessions(t *testing.T) {
 }
 
 func TestFastSessionsGrow(t *testing.T) {
-	var f fastSessions
+	f := newFastSessions()
 	const n = 5000
 	all := make([]*session, n)
 	for i := range all {
 		all[i] = &session{hash: store.HashOf(store.NewSecret())}
-		f.put(all[i], i+1)
+		f.fit(i + 1)
+		f.put(all[i])
 	}
 	if size := len(*f.table.Load()); size < n || size > 4*n {
 		t.Errorf("%d places for %d sessions", size, n)
 	}
 	for _, s := range all {
-		f.put(s, n)
+		f.put(s)
 	}
 	found := 0
 	for _, s := range all {
@@ -84,14 +85,15 @@ func TestFastSessionsGrow(t *testing.T) {
 // Whoever looks while sessions come, go and the table grows gets the right one or none,
 // and after left never that one.
 func TestFastSessionsFromManySides(t *testing.T) {
-	var f fastSessions
+	f := newFastSessions()
 	var wg sync.WaitGroup
 	for worker := range uint64(4) {
 		wg.Go(func() {
 			for i := range uint64(3000) {
 				s := sessionAt(i%64, byte(worker))
 				binary.LittleEndian.PutUint64(s.hash[8:], i) // no two are the same
-				f.put(s, int(i)%200)
+				f.fit(int(i) % 200)
+				f.put(s)
 				if got := f.find(&s.hash); got != nil && got != s {
 					t.Error("another was found")
 				}

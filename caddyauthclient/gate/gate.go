@@ -22,7 +22,7 @@ type Gate struct {
 	policy  *policy
 
 	sessions *cache[store.Hash, *session]
-	fast     fastSessions
+	fast     *fastSessions
 	people   *cache[string, *Identity]
 	// objects moves when an object of the mirror changes.
 	objects atomic.Uint64
@@ -89,6 +89,7 @@ func New(c Config) (*Gate, error) {
 		purpose:   sealPurpose(c.Name),
 		spent:     newSpent(),
 	}
+	g.fast = newFastSessions()
 	g.sessions = newCache[store.Hash](c.CacheSize, g.fast.left)
 	g.issuer = newDiscovery(&g.cfg, origins)
 	g.passages = newPassages(g)

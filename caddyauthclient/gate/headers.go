@@ -12,9 +12,17 @@ import (
 // every request.
 type managed struct {
 	names   []string // folded
-	lengths uint64   // bit n: there is a name of n bytes
+	lengths lengths
 	fields  []Header // those that are set; names canonical
 }
+
+// lengths are those of a few names, to tell most others from them at a look: bit n is
+// for n bytes.
+type lengths uint64
+
+func (l *lengths) add(name string) { *l |= 1 << len(name) }
+
+func (l lengths) has(name string) bool { return len(name) <= 63 && l&(1<<len(name)) != 0 }
 
 // newManaged has the names of the default headers, too, where others take their
 // place or there are none: an app may still believe what it reads there.
@@ -26,7 +34,7 @@ func newManaged(headers []Header) managed {
 	for _, h := range slices.Concat(headers, DefaultHeaders()) {
 		if name := foldHeader(h.Name); !slices.Contains(m.names, name) {
 			m.names = append(m.names, name)
-			m.lengths |= 1 << len(name)
+			m.lengths.add(name)
 		}
 	}
 	return m
@@ -35,7 +43,7 @@ func newManaged(headers []Header) managed {
 // has says whether name is that of an identity header, or would be taken for it
 // by software that reads "_", "." or "~" as "-".
 func (m *managed) has(name string) bool {
-	if len(name) > 63 || m.lengths&(1<<len(name)) == 0 {
+	if !m.lengths.has(name) {
 		return false
 	}
 next:

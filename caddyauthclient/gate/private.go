@@ -78,7 +78,7 @@ func (p *Passage) Finish() {
 // isSharedOnly says whether name is one of sharedOnly. It is asked of every header of
 // every answer, so most are told apart by their length.
 func isSharedOnly(name string) bool {
-	return sharedOnlyLengths&(1<<min(len(name), 63)) != 0 && slices.Contains(sharedOnly[:], name)
+	return sharedOnlyLengths.has(name) && slices.Contains(sharedOnly[:], name)
 }
 
 // sharedOnly are headers by which an app speaks to shared caches alone, over the head of
@@ -88,11 +88,11 @@ var sharedOnly = [...]string{
 	"Surrogate-Control", "Edge-Control", "X-Accel-Expires",
 }
 
-var sharedOnlyLengths = func() (bits uint64) {
+var sharedOnlyLengths = func() (l lengths) {
 	for _, name := range sharedOnly {
-		bits |= 1 << len(name)
+		l.add(name)
 	}
-	return bits
+	return l
 }()
 
 // privately is a Cache-Control without what lets shared caches keep the answer, or parts

@@ -42,6 +42,8 @@ func (l *recent[K, V]) reset() {
 	l.index, l.slots, l.free, l.hand = map[K]int32{}, nil, nil, 0
 }
 
+func (l *recent[K, V]) len() int { return len(l.index) }
+
 func (l *recent[K, V]) get(k K) (v V, ok bool) {
 	i, ok := l.index[k]
 	if ok {
@@ -52,7 +54,7 @@ func (l *recent[K, V]) get(k K) (v V, ok bool) {
 
 // put adds k, which must not be there.
 func (l *recent[K, V]) put(k K, v V) {
-	if len(l.index) == l.size {
+	if l.len() == l.size {
 		l.removeSlot(l.unused())
 	}
 	var i int32

@@ -172,5 +172,3 @@ func TestRecentStaysSmallHoweverManyPass(t *testing.T) {
 		t.Errorf("%d slots and %d free for %d entries, want at most 100", len(l.slots), cap(l.free), len(l.index))
 	}
 }
-
-func (l *recent[K, V]) len() int { return len(l.index) }

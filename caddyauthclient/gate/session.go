@@ -83,18 +83,18 @@ func (g *Gate) session(ctx context.Context, hash store.Hash) (*session, error) {
 	if s := g.fast.find(&hash); s != nil {
 		return s, nil
 	}
-	if s, ok := g.sessions.peek(hash); ok {
-		g.fast.put(s, g.sessions.len())
-		return s, nil
+	s, held := g.sessions.peek(hash)
+	if !held {
+		gen := g.sessions.generation()
+		var err error
+		if s, err = g.readSession(ctx, hash); err != nil || s == nil {
+			return nil, err
+		}
+		s, held = g.sessions.add(gen, hash, s, func(*session) bool { return true })
+		g.fast.fit(g.sessions.len())
 	}
-	gen := g.sessions.generation()
-	s, err := g.readSession(ctx, hash)
-	if err != nil || s == nil {
-		return nil, err
-	}
-	s, held := g.sessions.add(gen, hash, s, func(*session) bool { return true })
 	if held {
-		g.fast.put(s, g.sessions.len())
+		g.fast.put(s)
 	}
 	return s, nil
 }

@@ -75,15 +75,14 @@ func (s *shapes) of(values map[string]string) *shape {
 	for name := range values {
 		names = append(names, name)
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.place(a), s.place(b)), strings.Compare(a, b))
-	})
+	slices.Sort(names)
 	key := strings.Join(names, "\x00")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sh := s.m[key]; sh != nil {
 		return sh
 	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(s.place(a), s.place(b)) })
 	sh := &shape{names: names, index: make(map[string]int, len(names)), headers: make([]int, len(s.headers))}
 	for i, name := range names {
 		sh.index[name] = i
