@@ -15,6 +15,9 @@ const secretLen = 43
 // set cookies for this host (another port, a sibling domain) tries to slip one
 // in; which of them is ours cannot be told, so neither is.
 func secretCookie(h http.Header, name string) (string, bool) {
+	if value, ok := onlyCookie(h, name); ok {
+		return value, true
+	}
 	value, found := "", false
 	for _, line := range h["Cookie"] {
 		for len(line) > 0 {
@@ -36,11 +39,31 @@ func secretCookie(h http.Header, name string) (string, bool) {
 	return value, true
 }
 
+// onlyCookie is secretCookie if the request has no other cookie, as most where the app
+// sets none. It takes a fraction of the time.
+func onlyCookie(h http.Header, name string) (string, bool) {
+	lines := h["Cookie"]
+	if len(lines) != 1 {
+		return "", false
+	}
+	value, ok := strings.CutPrefix(lines[0], name)
+	if !ok || len(value) != 1+secretLen || value[0] != '=' || !isSecret(value[1:]) {
+		return "", false
+	}
+	return value[1:], true
+}
+
 // removeCookies takes the cookies of gates and servers out of the request and
 // leaves the others as they are: not only those of o, by which the request came.
 // It says whether there were any that are not o's. The lines that h had are left as
 // they are, for another gate.
 func removeCookies(h http.Header, o *origin) (others bool) {
+	if o != nil {
+		if _, ok := onlyCookie(h, o.sessionCookie); ok {
+			delete(h, "Cookie")
+			return false
+		}
+	}
 	kept, removed := owncookie.Without(h["Cookie"], func(name string) bool {
 		others = others || o.isOthers(name)
 		return o.isRemoved(name)
@@ -74,14 +97,21 @@ func isSecret(s string) bool {
 	if len(s) != secretLen {
 		return false
 	}
+	// No branch goes by a character: what is random, no processor foresees.
+	all := byte(1)
 	for i := range len(s) {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-			return false
-		}
+		all &= secretChars[s[i]]
 	}
-	return true
+	return all == 1
 }
+
+// secretChars has 1 for every character of base64url.
+var secretChars = func() (set [256]byte) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		set[c] = 1
+	}
+	return set
+}()
 
 // setCookie sets one of the gate's cookies; an empty value takes it away. The
 // names on https begin with __Host-, which binds the browser to Secure, Path=/
