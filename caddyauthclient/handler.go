@@ -279,7 +279,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			setPassage(r, nil)
 			return next.ServeHTTP(w, r)
 		}
-		passage, r := g.Begin(w, r, d)
+		passage, r := g.Begin(w, r, &d)
 		defer passage.End()
 		h.apply(g, r, d)
 		setPassage(r, passage)

@@ -109,7 +109,7 @@ func BenchmarkRequest(b *testing.B) {
 					b.Fatal(d.Verdict)
 				}
 				clear(w)
-				passage, _ := g.Begin(headerOnly{w}, r, d)
+				passage, _ := g.Begin(headerOnly{w}, r, &d)
 				g.Apply(r, d)
 				passage.WriteHeader(200)
 				passage.End()

@@ -46,6 +46,9 @@ type Decision struct {
 	session store.Hash
 	asked   *url.URL
 	public  bool
+
+	// room is the passage's for what Apply sets; nil without one. Begin sets it.
+	room []string
 }
 
 type reason uint8

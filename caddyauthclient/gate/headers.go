@@ -146,7 +146,12 @@ func (g *Gate) Apply(r *http.Request, d Decision) (othersCookies bool) {
 	}
 	// One array for all values, but no two slices share room: whoever appends
 	// to or changes one touches no other, nor the identity.
-	values := make([]string, len(id.shape.headers))
+	values := d.room
+	if n := len(id.shape.headers); n <= len(values) {
+		values = values[:n]
+	} else {
+		values = make([]string, n)
+	}
 	for i, at := range id.shape.headers {
 		if at < 0 {
 			continue

@@ -309,7 +309,7 @@ func serve(g *Gate, w http.ResponseWriter, r *http.Request) {
 	switch d := g.Decide(r); d.Verdict {
 	case Pass:
 		if d.Identity != nil {
-			p, passed := g.Begin(w, r, d)
+			p, passed := g.Begin(w, r, &d)
 			defer p.End()
 			w, r = p, passed
 		}

@@ -45,8 +45,10 @@ type Passage struct {
 	broken bool
 
 	said bool // the header went out, or is about to
-	// values are those of the header that Begin sets; here, to save an allocation.
+	// values are those of the response header that Begin sets, and room is for those that
+	// Apply sets; here, to save allocations.
 	values [2]string
+	room   [4]string
 }
 
 // claim is on what a request was let pass.
@@ -98,17 +100,18 @@ func (p *Passage) Gate() *Gate { return p.part.gate }
 func (p *Passage) String() string { return "Passage(hidden)" }
 
 // Begin notes that r passes, by a Decision to let it, and returns what to pass on in
-// place of w and r. It is to be called before Apply, which takes the cookie away. When
-// the app has answered, Finish must be called, unless an error is to be answered
-// instead, and End in any case.
-func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, d Decision) (*Passage, *http.Request) {
+// place of w and r. It is to be called before Apply, which takes the cookie away, and
+// which puts the values of headers into the passage, by d. When the app has answered,
+// Finish must be called, unless an error is to be answered instead, and End in any case.
+func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, d *Decision) (*Passage, *http.Request) {
 	p := &Passage{
 		Identity:       d.Identity,
-		Tokens:         g.tokensOf(r, d),
+		Tokens:         g.tokensOf(r, *d),
 		ResponseWriter: w,
 		part:           &g.passages.parts[rand.Uint32N(uint32(len(g.passages.parts)))],
 		claim:          claim{session: d.session, public: d.public},
 	}
+	d.room = p.room[:]
 	p.makePrivate()
 	if g.policy.paths {
 		p.paths = &[2]place{{r.URL.Path, r.URL.RawPath}, {d.asked.Path, d.asked.RawPath}}

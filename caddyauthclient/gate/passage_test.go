@@ -76,7 +76,7 @@ func (og *openGate) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	path := r.URL.Path
 	if d.Identity != nil {
-		p, passed := og.gate.Begin(w, r, d)
+		p, passed := og.gate.Begin(w, r, &d)
 		defer p.End()
 		w, r = p, passed
 	}
@@ -339,7 +339,7 @@ func TestPassagesComeAndGo(t *testing.T) {
 		}
 		wg.Go(func() {
 			for range 2000 {
-				p, passed := og.gate.Begin(deadlines{httptest.NewRecorder()}, r, d)
+				p, passed := og.gate.Begin(deadlines{httptest.NewRecorder()}, r, &d)
 				if i < 3 && passed.Context().Err() != nil {
 					t.Error("a request that may go on was cancelled")
 				}

@@ -63,7 +63,7 @@ func TestEveryWayToAnswerIsPrivate(t *testing.T) {
 		},
 	} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			p, _ := g.Begin(w, r, Decision{})
+			p, _ := g.Begin(w, r, &Decision{})
 			defer p.End()
 			for _, name := range sharedOnly {
 				p.Header().Set(name, "max-age=60")
@@ -96,7 +96,7 @@ func TestPrivateAnswersKeepWhatIsThere(t *testing.T) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Vary", "Accept")
 	w.Header().Set("Cache-Control", "max-age=60")
-	p, _ := g.Begin(w, httptest.NewRequest("GET", "/", nil), Decision{})
+	p, _ := g.Begin(w, httptest.NewRequest("GET", "/", nil), &Decision{})
 	p.WriteHeader(200)
 	p.End()
 	if v := strings.Join(w.Header()["Vary"], ","); v != "Accept,Cookie" {
