@@ -33,12 +33,15 @@ type endings struct {
 
 // opener is what opens the tokens of a session.
 type opener struct {
+	hash   store.Hash
 	secret string // the session's id
 	sealed []byte
 }
 
+func (o opener) key() store.Hash { return o.hash }
+
 func newEndings(g *Gate) *endings {
-	e := &endings{gate: g, known: newRecent[store.Hash, opener](g.cfg.CacheSize, nil, nil), queue: map[store.Hash]bool{}}
+	e := &endings{gate: g, known: newRecent(g.cfg.CacheSize, opener.key, nil, nil), queue: map[store.Hash]bool{}}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	return e
 }
@@ -54,7 +57,7 @@ func (e *endings) remember(hash store.Hash, secret string, sealed []byte) {
 		return
 	}
 	e.known.remove(hash)
-	e.known.put(hash, opener{secret, sealed})
+	e.known.put(opener{hash, secret, sealed})
 }
 
 // rememberSession is remember for a session that is there.
@@ -151,7 +154,7 @@ func (e *endings) renewed(hash store.Hash, sealed []byte) {
 	defer e.mu.Unlock()
 	if k, ok := e.known.get(hash); ok && !bytes.Equal(k.sealed, sealed) {
 		e.known.remove(hash)
-		e.known.put(hash, opener{k.secret, sealed})
+		e.known.put(opener{hash, k.secret, sealed})
 	}
 }
 

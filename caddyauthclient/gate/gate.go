@@ -23,7 +23,7 @@ type Gate struct {
 
 	sessions *cache[store.Hash, *session]
 	fast     *fastSessions
-	people   *cache[string, *Identity]
+	people   *cache[store.Hash, *Identity] // by the hash of the subject
 	// objects moves when an object of the mirror changes.
 	objects atomic.Uint64
 	shapes  shapes
@@ -81,7 +81,7 @@ func New(c Config) (*Gate, error) {
 		policy:    policy,
 		directory: directory,
 		Front:     NewFront(c.Headers, c.Prefix, c.Authorization, c.Directory),
-		people:    newCache[string](c.CacheSize, func(id *Identity) { id.stale.Store(true) }),
+		people:    newCache[store.Hash, *Identity](c.CacheSize, nil),
 		shapes:    shapes{headers: c.Headers},
 		decisive:  decisiveFields(&c),
 		touches:   newTouches(&c),
@@ -90,7 +90,7 @@ func New(c Config) (*Gate, error) {
 		spent:     newSpent(),
 	}
 	g.fast = newFastSessions()
-	g.sessions = newCache[store.Hash](c.CacheSize, g.fast.left)
+	g.sessions = newCache(c.CacheSize, g.fast.left)
 	g.issuer = newDiscovery(&g.cfg, origins)
 	g.passages = newPassages(g)
 	g.endings = newEndings(g)

@@ -3,9 +3,10 @@ package gate
 import (
 	"slices"
 	"strings"
-	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/caddyito/caddyito/store"
 )
 
 // Identity is who someone is, as the mirror says. It does not change (a change
@@ -23,12 +24,23 @@ type Identity struct {
 	// active: neither disabled nor deleted. An identity that is not is kept to
 	// remember just that.
 	active bool
-	// stale is set when the mirror's record changed, or the cache let go of it.
-	stale atomic.Bool
 	// partial: there are more values of objects than an identity holds.
 	partial bool
-	use
+	// It leaves the cache, too, when the mirror's record changed.
+	held
 }
+
+var noShape shape
+
+// unread stands for the identity of a subject that was not yet read: it is never
+// current, and knows nothing but the id.
+func unread(subject string) *Identity {
+	id := &Identity{shape: &noShape, values: packValues([]string{subject})}
+	id.leave()
+	return id
+}
+
+func (id *Identity) key() store.Hash { return store.HashOf(id.ID()) }
 
 // ID is the person's id at the issuer (its sub): for ever the same, and never
 // another's.

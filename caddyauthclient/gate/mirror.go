@@ -20,9 +20,9 @@ const (
 // nil if the mirror does not know them or says they may not come in.
 func (g *Gate) identity(ctx context.Context, s *session) (*Identity, error) {
 	id := s.identity.Load()
-	if id == nil || !g.current(id) {
+	if !g.current(id) {
 		var err error
-		if id, err = g.loadIdentity(ctx, s); err != nil {
+		if id, err = g.loadIdentity(ctx, s, id.ID()); err != nil {
 			return nil, err
 		}
 	}
@@ -34,11 +34,13 @@ func (g *Gate) identity(ctx context.Context, s *session) (*Identity, error) {
 
 // current says whether id still is what the mirror says.
 func (g *Gate) current(id *Identity) bool {
-	return !id.stale.Load() && (!id.related || id.objects == g.objects.Load()) && !g.closed.Load()
+	return !id.hasLeft() && (!id.related || id.objects == g.objects.Load()) && !g.closed.Load()
 }
 
-func (g *Gate) loadIdentity(ctx context.Context, s *session) (*Identity, error) {
-	if id, ok := g.people.peek(s.subject); ok && g.current(id) {
+// loadIdentity is that of the session's subject, from the cache or the mirror; nil if
+// the mirror does not know them.
+func (g *Gate) loadIdentity(ctx context.Context, s *session, subject string) (*Identity, error) {
+	if id, ok := g.people.peek(store.HashOf(subject)); ok && g.current(id) {
 		s.identity.Store(id)
 		return id, nil
 	}
@@ -46,14 +48,14 @@ func (g *Gate) loadIdentity(ctx context.Context, s *session) (*Identity, error) 
 	var id *Identity
 	err := g.cfg.Store.View(ctx, func(tx store.ReadTx) error {
 		var err error
-		id, err = g.readIdentity(tx, s.subject)
+		id, err = g.readIdentity(tx, subject)
 		return err
 	})
 	if err != nil || id == nil {
 		return nil, err
 	}
 	id.objects = objects
-	if held, ok := g.people.add(gen, s.subject, id, g.current); ok {
+	if held, ok := g.people.add(gen, id, g.current); ok {
 		id = held
 		s.identity.Store(id)
 	}

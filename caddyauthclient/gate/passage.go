@@ -250,7 +250,7 @@ func (ps *passages) begun() (n uint64) {
 
 // upholds says whether a request would still be let pass on c.
 func (g *Gate) upholds(c *claim) bool {
-	_, id, err := g.whose(context.Background(), c.session, g.cfg.Now().UnixNano())
+	_, id, err := g.whose(context.Background(), c.session, g.now())
 	if err != nil {
 		g.log.Error("cannot read the session; its open connections are broken off", "error", err)
 	}

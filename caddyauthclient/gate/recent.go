@@ -11,29 +11,25 @@ import "math"
 // sessions it visits only one slice.
 type recent[K comparable, V any] struct {
 	size int
+	key  func(V) K
 	// used says whether the value was used since it was last asked so. Nil: using does
 	// not count, and what came first goes first, but for what takes a removed one's place.
 	used    func(V) bool
 	dropped func(V)
 	index   map[K]int32
-	slots   []slot[K, V]
+	slots   []V
 	free    []int32 // slots that hold nothing
 	hand    int     // the slot that is asked next whether it was used
-}
-
-type slot[K comparable, V any] struct {
-	key   K
-	value V
 }
 
 // maxAsked is how many entries are asked at most before one has to go, used or not: all
 // requests wait meanwhile.
 const maxAsked = 64
 
-// newRecent makes one for size entries, at least 1; dropped, if not nil, is called for
-// whatever leaves it, for whichever reason.
-func newRecent[K comparable, V any](size int, used func(V) bool, dropped func(V)) *recent[K, V] {
-	l := &recent[K, V]{size: max(1, min(size, math.MaxInt32)), used: used, dropped: dropped}
+// newRecent makes one for size entries, at least 1. A value knows its key, which never
+// changes; dropped, if not nil, is called for whatever leaves it, for whichever reason.
+func newRecent[K comparable, V any](size int, key func(V) K, used func(V) bool, dropped func(V)) *recent[K, V] {
+	l := &recent[K, V]{size: max(1, min(size, math.MaxInt32)), key: key, used: used, dropped: dropped}
 	l.reset()
 	return l
 }
@@ -47,25 +43,25 @@ func (l *recent[K, V]) len() int { return len(l.index) }
 func (l *recent[K, V]) get(k K) (v V, ok bool) {
 	i, ok := l.index[k]
 	if ok {
-		v = l.slots[i].value
+		v = l.slots[i]
 	}
 	return v, ok
 }
 
-// put adds k, which must not be there.
-func (l *recent[K, V]) put(k K, v V) {
+// put adds v, whose key must not be there.
+func (l *recent[K, V]) put(v V) {
 	if l.len() == l.size {
 		l.removeSlot(l.unused())
 	}
 	var i int32
 	if n := len(l.free); n > 0 {
 		i, l.free = l.free[n-1], l.free[:n-1]
-		l.slots[i] = slot[K, V]{k, v}
+		l.slots[i] = v
 	} else {
 		i = int32(len(l.slots))
-		l.slots = append(l.slots, slot[K, V]{k, v})
+		l.slots = append(l.slots, v)
 	}
-	l.index[k] = i
+	l.index[l.key(v)] = i
 }
 
 // unused is the next slot that was not used since the hand last passed it. All slots
@@ -74,7 +70,7 @@ func (l *recent[K, V]) unused() int32 {
 	for asked := 0; ; asked++ {
 		i := l.hand
 		l.hand = (l.hand + 1) % len(l.slots)
-		if l.used == nil || asked == maxAsked || !l.used(l.slots[i].value) {
+		if l.used == nil || asked == maxAsked || !l.used(l.slots[i]) {
 			return int32(i)
 		}
 	}
@@ -90,16 +86,17 @@ func (l *recent[K, V]) remove(k K) {
 func (l *recent[K, V]) purge() {
 	if l.dropped != nil {
 		for _, i := range l.index {
-			l.dropped(l.slots[i].value)
+			l.dropped(l.slots[i])
 		}
 	}
 	l.reset()
 }
 
 func (l *recent[K, V]) removeSlot(i int32) {
-	v := l.slots[i].value
-	delete(l.index, l.slots[i].key)
-	l.slots[i] = slot[K, V]{} // keeps nothing alive
+	v := l.slots[i]
+	delete(l.index, l.key(v))
+	var nothing V
+	l.slots[i] = nothing // keeps nothing alive
 	l.free = append(l.free, i)
 	if l.dropped != nil {
 		l.dropped(v)

@@ -8,17 +8,25 @@ import (
 	"testing"
 )
 
-// entry is a value that knows whether it was used.
+// entry is a value that knows its key, and whether it was used.
 type entry struct {
+	name   int
 	number int
 	used   bool
+	left   bool
 }
+
+func (e *entry) key() int { return e.name }
 
 func (e *entry) wasUsed() bool {
 	used := e.used
 	e.used = false
 	return used
 }
+
+func (e *entry) leave() { e.left = true }
+
+func itself(i int) int { return i }
 
 // modelRecent is a recent as simple as can be: a map, and what left it.
 type modelRecent struct {
@@ -44,8 +52,8 @@ func (m *modelRecent) check(l *recent[int, *entry]) error {
 		}
 	}
 	for _, i := range l.free {
-		if s := l.slots[i]; s.key != 0 || s.value != nil {
-			return fmt.Errorf("a free slot still holds %d: %v", s.key, s.value)
+		if e := l.slots[i]; e != nil {
+			return fmt.Errorf("a free slot still holds %v", e)
 		}
 	}
 	// None is lost, and none is there twice.
@@ -62,7 +70,7 @@ func TestRecentIsLikeItsModel(t *testing.T) {
 		size := 1 + random.IntN(8)
 		m := &modelRecent{values: map[int]*entry{}}
 		var dropped []int
-		l := newRecent[int](size, (*entry).wasUsed, func(e *entry) { dropped = append(dropped, e.number) })
+		l := newRecent(size, (*entry).key, (*entry).wasUsed, func(e *entry) { dropped = append(dropped, e.number) })
 		for step := range 300 {
 			k := 1 + random.IntN(2*size)
 			switch n := random.IntN(100); {
@@ -78,8 +86,8 @@ func TestRecentIsLikeItsModel(t *testing.T) {
 						unused[e.number] = k
 					}
 				}
-				e := &entry{number: step + 1}
-				l.put(k, e)
+				e := &entry{name: k, number: step + 1}
+				l.put(e)
 				if full {
 					if len(dropped) != before+1 {
 						t.Fatalf("seed %d, step %d: %d left for one that came", seed, step, len(dropped)-before)
@@ -123,11 +131,11 @@ func TestRecentIsLikeItsModel(t *testing.T) {
 
 // Who comes every now and then stays, however many others pass once.
 func TestRecentKeepsWhatIsUsed(t *testing.T) {
-	l := newRecent[int](100, (*entry).wasUsed, nil)
+	l := newRecent(100, (*entry).key, (*entry).wasUsed, nil)
 	regulars := make([]*entry, 20)
 	for i := range regulars {
-		regulars[i] = &entry{}
-		l.put(-1-i, regulars[i])
+		regulars[i] = &entry{name: -1 - i}
+		l.put(regulars[i])
 	}
 	for i := range 100_000 {
 		if i%40 == 0 {
@@ -135,7 +143,7 @@ func TestRecentKeepsWhatIsUsed(t *testing.T) {
 				e.used = true
 			}
 		}
-		l.put(i, &entry{})
+		l.put(&entry{name: i})
 	}
 	for i, e := range regulars {
 		if got, ok := l.get(-1 - i); !ok || got != e {
@@ -147,13 +155,13 @@ func TestRecentKeepsWhatIsUsed(t *testing.T) {
 // Where all were used, one goes all the same, and soon.
 func TestRecentAsksFew(t *testing.T) {
 	asked := 0
-	l := newRecent[int](10_000, func(int) bool { asked++; return true }, nil)
+	l := newRecent(10_000, itself, func(int) bool { asked++; return true }, nil)
 	for i := range 10_000 {
-		l.put(i, i)
+		l.put(i)
 	}
 	for i := range 100 {
 		asked = 0
-		if l.put(-1-i, 0); asked > maxAsked || l.len() != 10_000 {
+		if l.put(-1 - i); asked > maxAsked || l.len() != 10_000 {
 			t.Fatalf("%d were asked, and %d are there", asked, l.len())
 		}
 	}
@@ -161,9 +169,9 @@ func TestRecentAsksFew(t *testing.T) {
 
 // Sessions that end free their slots; new ones must take these and not others.
 func TestRecentStaysSmallHoweverManyPass(t *testing.T) {
-	l := newRecent[int, int](100, nil, nil)
+	l := newRecent(100, itself, nil, nil)
 	for i := range 100_000 {
-		l.put(i, i)
+		l.put(i)
 		if i%3 == 0 {
 			l.remove(i - i%100)
 		}

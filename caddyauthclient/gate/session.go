@@ -3,38 +3,51 @@ package gate
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
-	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyito/caddyito/store"
 )
 
-// session is what deciding needs of a store.Session. Times are in nanoseconds
-// of the Unix epoch.
+// session is what deciding needs of a store.Session. It is one line of the processor's
+// cache, 64 bytes; a test holds it to that.
 type session struct {
-	subject string
-	expires int64
-	idle    atomic.Int64 // when it ends if it is not used
-	seen    atomic.Int64 // as written, or about to be (touch.go)
-	use
-	gone atomic.Bool // from the cache
-	kept *kept       // nil where the gate keeps no tokens
+	hash store.Hash
 	// identity of the subject, so that one look-up finds both. Whether it still
-	// is current, it knows.
+	// is current, it knows; until it was read, it is unread.
 	identity atomic.Pointer[Identity]
-	hash     store.Hash
+	kept     *kept // nil where the gate keeps no tokens
+	expires  instant
+	idle     atomic.Uint32 // instant when it ends if it is not used
+	seen     atomic.Uint32 // instant as written, or about to be (touch.go)
+	held
 }
 
 func newSession(hash store.Hash, rec *store.Session) *session {
-	// A clone: the record's strings may be parts of one, which would stay in memory whole.
-	s := &session{hash: hash, subject: strings.Clone(rec.Subject), expires: rec.ExpiresAt.UnixNano(), kept: newKept(rec.Tokens)}
-	s.idle.Store(rec.IdleExpiresAt.UnixNano())
-	s.seen.Store(rec.LastSeen.UnixNano())
+	s := &session{hash: hash, expires: instantOf(rec.ExpiresAt), kept: newKept(rec.Tokens)}
+	s.idle.Store(uint32(instantOf(rec.IdleExpiresAt)))
+	s.seen.Store(uint32(instantOf(rec.LastSeen)))
+	s.identity.Store(unread(rec.Subject))
 	return s
 }
 
-func (s *session) live(now int64) bool { return now < s.idle.Load() && now < s.expires }
+func (s *session) key() store.Hash { return s.hash }
+
+func (s *session) live(now instant) bool { return now < instant(s.idle.Load()) && now < s.expires }
+
+// instant is a time in whole seconds of the Unix epoch. Those that do not fit, from the
+// year 2106 on, are all the last one.
+type instant uint32
+
+func instantOf(t time.Time) instant { return instant(min(max(t.Unix(), 0), math.MaxUint32)) }
+
+func (i instant) time() time.Time { return time.Unix(int64(i), 0).UTC() }
+
+func (i instant) add(d time.Duration) instant { return instantOf(i.time().Add(d)) }
+
+func (g *Gate) now() instant { return instantOf(g.cfg.Now()) }
 
 // identify is who sends r, by the session cookie, and the session; nil for a
 // stranger. An error means that the store could not say.
@@ -44,21 +57,21 @@ func (g *Gate) identify(r *http.Request, o *origin) (store.Hash, *Identity, erro
 		return store.Hash{}, nil, nil
 	}
 	hash := hashSecret(value)
-	now := g.cfg.Now().UnixNano()
+	now := g.now()
 	s, id, err := g.whose(r.Context(), hash, now)
 	if err != nil || id == nil {
 		return hash, nil, err
 	}
 	s.mark()
 	id.mark()
-	if seen := s.seen.Load(); now-seen > g.touches.every {
-		g.touches.add(s, hash, seen, now)
+	if seen := instant(s.seen.Load()); now > seen && now-seen > g.touches.every {
+		g.touches.add(s, seen, now)
 	}
 	return hash, id, nil
 }
 
 // whose is who has the session, nil for nobody. It does not count as use.
-func (g *Gate) whose(ctx context.Context, hash store.Hash, now int64) (*session, *Identity, error) {
+func (g *Gate) whose(ctx context.Context, hash store.Hash, now instant) (*session, *Identity, error) {
 	s, err := g.session(ctx, hash)
 	if err != nil || s == nil || !s.live(now) {
 		return nil, nil, err
@@ -90,11 +103,10 @@ func (g *Gate) session(ctx context.Context, hash store.Hash) (*session, error) {
 		if s, err = g.readSession(ctx, hash); err != nil || s == nil {
 			return nil, err
 		}
-		s, held = g.sessions.add(gen, hash, s, func(*session) bool { return true })
-		g.fast.fit(g.sessions.len())
+		s, held = g.sessions.add(gen, s, func(*session) bool { return true })
 	}
 	if held {
-		g.fast.put(s)
+		g.fast.put(s, g.sessions.len())
 	}
 	return s, nil
 }
@@ -135,7 +147,7 @@ func (g *Gate) follow(e store.Event) {
 		g.objects.Add(1)
 		g.people.dropAll()
 	case e.Kind == store.EventMirror && e.Type == store.UserType:
-		g.people.drop(e.ID)
+		g.people.drop(store.HashOf(e.ID))
 	case e.Kind == store.EventMirror:
 		g.objects.Add(1)
 	}

@@ -391,26 +391,31 @@ func TestASessionOfAnotherGateDoesNotCount(t *testing.T) {
 func TestWhatLeavesTheCacheIsDropped(t *testing.T) {
 	const old, fresh, fresher, b, c, d = 1, 2, 3, 4, 5, 6
 	var dropped []int
-	held := newCache[string](2, func(e *entry) { dropped = append(dropped, e.number) })
-	add := func(gen uint64, k string, number int) (int, bool) {
-		e, ok := held.add(gen, k, &entry{number: number}, func(e *entry) bool { return e.number != old })
+	held := newCache(2, func(e *entry) {
+		if !e.left {
+			t.Errorf("%d was dropped and had not left", e.number)
+		}
+		dropped = append(dropped, e.number)
+	})
+	add := func(gen uint64, name, number int) (int, bool) {
+		e, ok := held.add(gen, &entry{name: name, number: number}, func(e *entry) bool { return e.number != old })
 		return e.number, ok
 	}
-	add(held.generation(), "a", old)
-	if v, ok := add(held.generation(), "a", fresh); v != fresh || !ok {
+	add(held.generation(), 1, old)
+	if v, ok := add(held.generation(), 1, fresh); v != fresh || !ok {
 		t.Errorf("add gave %d %v", v, ok)
 	}
-	if v, ok := add(held.generation(), "a", fresher); v != fresh || !ok {
+	if v, ok := add(held.generation(), 1, fresher); v != fresh || !ok {
 		t.Errorf("add gave %d %v instead of what is current", v, ok)
 	}
-	add(held.generation(), "b", b)
-	if e, ok := held.peek("a"); ok {
+	add(held.generation(), 2, b)
+	if e, ok := held.peek(1); ok {
 		e.used = true
 	}
-	add(held.generation(), "c", c) // b was not used
+	add(held.generation(), 3, c) // b was not used
 	gen := held.generation()
-	held.drop("c")
-	if _, ok := add(gen, "d", d); ok {
+	held.drop(3)
+	if _, ok := add(gen, 4, d); ok {
 		t.Error("kept what was read before a drop")
 	}
 	held.dropAll()

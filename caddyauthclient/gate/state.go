@@ -142,10 +142,13 @@ func (g *Gate) openAttempt(state string) (*attempt, error) {
 // code once (RFC 6749 section 4.1.2).
 type spent struct {
 	mu  sync.Mutex // guards ids
-	ids *recent[[16]byte, struct{}]
+	ids *recent[[16]byte, [16]byte]
 }
 
-func newSpent() *spent { return &spent{ids: newRecent[[16]byte, struct{}](spentSize, nil, nil)} }
+func newSpent() *spent {
+	self := func(id [16]byte) [16]byte { return id }
+	return &spent{ids: newRecent(spentSize, self, nil, nil)}
+}
 
 // spend says whether the attempt is used for the first time.
 func (s *spent) spend(id [16]byte) bool {
@@ -154,6 +157,6 @@ func (s *spent) spend(id [16]byte) bool {
 	if _, ok := s.ids.get(id); ok {
 		return false
 	}
-	s.ids.put(id, struct{}{})
+	s.ids.put(id)
 	return true
 }

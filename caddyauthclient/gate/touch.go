@@ -19,8 +19,8 @@ const (
 // nothing: it notes the use here if the note in the store is old, and the notes
 // of all are written together a little later.
 type touches struct {
-	every  int64 // nanoseconds that the store's note may be old
-	idle   int64
+	every  instant // seconds that the store's note may be old
+	idle   time.Duration
 	realm  string
 	store  store.Store
 	logger *slog.Logger
@@ -29,36 +29,36 @@ type touches struct {
 	flushing sync.Mutex // one flush at a time; before mu
 
 	mu      sync.Mutex // guards all below
-	pending map[store.Hash]int64
+	pending map[store.Hash]instant
 	timer   *time.Timer
 	closed  bool
 }
 
 func newTouches(c *Config) *touches {
 	return &touches{
-		every:   int64(min(c.SessionIdle/10, 5*time.Minute)),
-		idle:    int64(c.SessionIdle),
+		every:   instant(min(c.SessionIdle/10, 5*time.Minute) / time.Second),
+		idle:    c.SessionIdle,
 		realm:   c.Name,
 		store:   c.Store,
 		logger:  c.Logger,
 		limit:   c.CacheSize,
-		pending: map[store.Hash]int64{},
+		pending: map[store.Hash]instant{},
 	}
 }
 
 // add notes that s was used now. Of requests at the same time, one notes it.
-func (t *touches) add(s *session, hash store.Hash, seen, now int64) {
-	if !s.seen.CompareAndSwap(seen, now) {
+func (t *touches) add(s *session, seen, now instant) {
+	if !s.seen.CompareAndSwap(uint32(seen), uint32(now)) {
 		return
 	}
-	s.idle.Store(now + t.idle)
+	s.idle.Store(uint32(now.add(t.idle)))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || len(t.pending) >= t.limit {
-		s.seen.Store(seen) // so that it is tried again
+		s.seen.Store(uint32(seen)) // so that it is tried again
 		return
 	}
-	t.pending[hash] = now
+	t.pending[s.hash] = now
 	if t.timer == nil {
 		t.timer = time.AfterFunc(touchDelay, t.flush)
 	}
@@ -70,14 +70,14 @@ func (t *touches) flush() {
 	defer t.flushing.Unlock()
 	t.mu.Lock()
 	pending := t.pending
-	t.pending = make(map[store.Hash]int64)
+	t.pending = make(map[store.Hash]instant)
 	if t.timer != nil {
 		t.timer.Stop()
 		t.timer = nil
 	}
 	t.mu.Unlock()
 
-	batch := make(map[store.Hash]int64, min(len(pending), touchBatch))
+	batch := make(map[store.Hash]instant, min(len(pending), touchBatch))
 	for hash, seen := range pending {
 		batch[hash] = seen
 		if len(batch) == touchBatch {
@@ -88,14 +88,14 @@ func (t *touches) flush() {
 	t.write(batch)
 }
 
-func (t *touches) write(batch map[store.Hash]int64) {
+func (t *touches) write(batch map[store.Hash]instant) {
 	if len(batch) == 0 {
 		return
 	}
 	err := t.store.Update(context.Background(), func(tx store.WriteTx) error {
 		for hash, seen := range batch {
-			last := time.Unix(0, seen).UTC()
-			err := tx.TouchSession(t.realm, hash, last, last.Add(time.Duration(t.idle)))
+			last := seen.time()
+			err := tx.TouchSession(t.realm, hash, last, last.Add(t.idle))
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}

@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"encoding/binary"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +15,12 @@ import (
 //
 // It begins with offsets of four bytes, one more than there are values: value i
 // lies between offset i and the next.
-type values string
+type values struct {
+	packed string
+	// near are the first of the offsets again: to give an app headers, packed need not be
+	// looked at, which mostly is not in the processor's cache. 0 is what does not fit.
+	near [7]uint16
+}
 
 func packValues(list []string) values {
 	end := 4 * (len(list) + 1)
@@ -22,22 +28,33 @@ func packValues(list []string) values {
 	for _, v := range list {
 		size += len(v)
 	}
-	b := binary.LittleEndian.AppendUint32(make([]byte, 0, size), uint32(end))
-	for _, v := range list {
-		end += len(v)
+	b := make([]byte, 0, size)
+	var near [7]uint16
+	for i := range len(list) + 1 {
 		b = binary.LittleEndian.AppendUint32(b, uint32(end))
+		if i < len(near) && end <= math.MaxUint16 {
+			near[i] = uint16(end)
+		}
+		if i < len(list) {
+			end += len(list[i])
+		}
 	}
 	for _, v := range list {
 		b = append(b, v...)
 	}
-	return values(b)
+	return values{string(b), near}
 }
 
 // at is value i. It is a part of the same memory.
-func (v values) at(i int) string { return string(v[v.offset(i):v.offset(i+1)]) }
+func (v *values) at(i int) string {
+	if i+1 < len(v.near) && v.near[i+1] != 0 {
+		return v.packed[v.near[i]:v.near[i+1]]
+	}
+	return v.packed[v.offset(i):v.offset(i+1)]
+}
 
-func (v values) offset(i int) uint32 {
-	b := v[4*i : 4*i+4]
+func (v *values) offset(i int) uint32 {
+	b := v.packed[4*i : 4*i+4]
 	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }
 

@@ -23,15 +23,15 @@ func FuzzPackValues(f *testing.F) {
 				t.Fatalf("value %d of %q is %q", i, list, got)
 			}
 		}
-		if want := 4*(len(list)+1) + len(strings.Join(list, "")); len(v) != want {
-			t.Fatalf("%d bytes, want %d", len(v), want)
+		if want := 4*(len(list)+1) + len(strings.Join(list, "")); len(v.packed) != want {
+			t.Fatalf("%d bytes, want %d", len(v.packed), want)
 		}
 	})
 }
 
 func TestPackValuesEdges(t *testing.T) {
-	if v := packValues(nil); len(v) != 4 {
-		t.Errorf("no values take %d bytes", len(v))
+	if v := packValues(nil); len(v.packed) != 4 {
+		t.Errorf("no values take %d bytes", len(v.packed))
 	}
 	// Ends on both sides of each byte of the offsets, and empty values between.
 	var list []string
@@ -164,7 +164,7 @@ func TestTheNearestObjectsAreHeld(t *testing.T) {
 	}
 	for range 5 { // maps have no order; what is left out must have
 		h.gate.people.dropAll()
-		again, err := h.gate.identity(t.Context(), &session{subject: "1"})
+		again, err := h.gate.identity(t.Context(), newSession(store.Hash{}, &store.Session{Subject: "1"}))
 		if err != nil || !slices.Equal(again.Names(), names) {
 			t.Fatalf("another time other values: %v", err)
 		}
@@ -211,10 +211,14 @@ func TestGroupsThatLookLikeOthers(t *testing.T) {
 	}
 }
 
-// Every request of a person reads their identity: it must not straddle two lines of the
-// cache.
-func TestAnIdentityIsOneLine(t *testing.T) {
-	if size := unsafe.Sizeof(Identity{}); size > 64 {
-		t.Errorf("it has %d bytes, want at most 64", size)
+// Every request reads one of each, mostly out of memory: none must straddle two lines
+// of the processor's cache.
+func TestWhatARequestReadsIsOneLine(t *testing.T) {
+	for what, size := range map[string]uintptr{
+		"a session": unsafe.Sizeof(session{}), "an identity": unsafe.Sizeof(Identity{}), "a bucket": unsafe.Sizeof(sessionBucket{}),
+	} {
+		if size != 64 {
+			t.Errorf("%s has %d bytes, want 64", what, size)
+		}
 	}
 }
