@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,6 +17,7 @@ type contest struct {
 	rounds   int
 	each     time.Duration // a turn
 	pieces   int           // of a turn, see parts
+	apart    bool          // rows with another front are not compared
 	profiles string        // directory, or empty
 	progress io.Writer
 	rows     []*row
@@ -28,8 +30,10 @@ type row struct {
 	status      int      // of the answers
 	credentials []string // there is a request for each
 	load        *load
-	drive       func(context.Context, time.Duration) (*slice, error)
-	rounds      []round
+	// light: of a Caddy that holds little, so that its collections of garbage are short.
+	light  bool
+	drive  func(context.Context, time.Duration) (*slice, error)
+	rounds []round
 	// resting is the memory of a Caddy that has not yet been asked anything,
 	// rested that after its rounds. Bytes, of each start.
 	resting, rested []float64
@@ -62,37 +66,44 @@ func (c *contest) compete(ctx context.Context) error {
 	return nil
 }
 
-// parts are how many pieces a turn is cut into where what is counted is short. The
-// rows take their pieces in turn, so that something else that needs the cores for a
-// second hits all rows and not one.
-const parts = 4
+// parts are how many pieces a turn is cut into where what is counted is short, and
+// lightParts how many a piece of a light row. The rows take their pieces in turn: how
+// fast a machine is, with others on it, changes within seconds, and those that are
+// compared should find it the same.
+const (
+	parts      = 4
+	lightParts = 4
+)
 
-// breath is how long a Caddy has, when its piece is over, for a garbage collection that
-// is under way: that of 100,000 sessions takes longer than a piece's end, and would take
-// the cores from whoever is next. What is done in it counts for nobody, so pieces must
-// be long beside it.
-const breath = 50 * time.Millisecond
+// A breath is how long a Caddy has, when its piece is over, for a garbage collection that
+// is under way: it would take the cores from whoever is next. What is done in it counts
+// for nobody, so pieces must be long beside it.
+const (
+	breath      = 50 * time.Millisecond
+	lightBreath = 10 * time.Millisecond
+)
 
 // round lets every row have its turn.
 func (c *contest) round(ctx context.Context, profiled bool) error {
-	pieces := c.pieces
+	pieces, parts := c.pieces, lightParts
 	if profiled {
-		pieces = 1 // a profile is of one piece
+		pieces, parts = 1, 1 // a profile is of one piece
 	}
+	d := c.each / time.Duration(pieces)
 	turns := make([]turn, len(c.rows))
-	for range pieces {
-		// Whom one comes after matters: it finds the processor's caches as they were left.
-		for _, i := range rand.Perm(len(c.rows)) {
-			r := c.rows[i]
-			d := c.each / time.Duration(pieces)
-			var profile string
-			if profiled {
-				profile = filepath.Join(c.profiles, r.fileName())
+	for i := range pieces * parts {
+		for _, at := range c.order() {
+			r := c.rows[at]
+			var err error
+			switch {
+			case r.light:
+				err = c.piece(ctx, r, &turns[at], d/time.Duration(parts), lightBreath, profiled)
+			case i%parts == 0:
+				err = c.piece(ctx, r, &turns[at], d, breath, profiled)
 			}
-			if err := r.measure(profile, &turns[i], func() (*slice, error) { return r.drive(ctx, d) }); err != nil {
+			if err != nil {
 				return err
 			}
-			time.Sleep(breath)
 		}
 	}
 	for i, r := range c.rows {
@@ -102,6 +113,29 @@ func (c *contest) round(ctx context.Context, profiled bool) error {
 		r.rounds = append(r.rounds, turns[i].round())
 	}
 	return nil
+}
+
+// piece is one of r's turn, and the breath after it.
+func (c *contest) piece(ctx context.Context, r *row, t *turn, d, breath time.Duration, profiled bool) error {
+	var profile string
+	if profiled {
+		profile = filepath.Join(c.profiles, r.fileName())
+	}
+	if err := r.measure(profile, t, func() (*slice, error) { return r.drive(ctx, d) }); err != nil {
+		return err
+	}
+	time.Sleep(breath)
+	return nil
+}
+
+// order is that in which the rows take their pieces. Whom one comes after matters: it
+// finds the processor's caches as they were left. So it is drawn anew each time.
+func (c *contest) order() []int {
+	order := rand.Perm(len(c.rows))
+	if c.apart {
+		slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(c.rows[i].front, c.rows[j].front) })
+	}
+	return order
 }
 
 // turn adds up what was measured in the pieces of one.

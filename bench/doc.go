@@ -15,12 +15,13 @@
 //	   |                                      caddy: auth_client    --->     "
 //	   +--- stdin/stdout: control ---------->  (each of them)
 //
-// The variants are driven in turn, a quarter of a second each, in an order drawn
-// anew each time, and what a variant did in a round is compared with what plain did
-// in the same round; so whatever else the machine does falls on all alike. All are
-// started several times, for two processes of one program differ, too. The driver
-// shares the cores with what it measures, as the upstream does: compare ratios and CPU
-// time, not requests per second between machines.
+// The variants are driven in turn, a sixteenth of a second each (a quarter those with
+// many users, whose garbage takes long to collect), in an order drawn anew each time, and
+// what a variant did in a round is compared with what plain did in the same round; so
+// whatever else the machine does falls on all alike. All are started several times, for
+// two processes of one program differ, too. The driver shares the cores with what it
+// measures, as the upstream does: compare ratios and CPU time, not requests per second
+// between machines.
 //
 // "bench sync" starts fleets: a server and gates, each a Caddy with a store of
 // its own, as on as many machines. The driver edits users by the server's admin

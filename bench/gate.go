@@ -27,11 +27,11 @@ type gateBench struct {
 }
 
 func runGate(ctx context.Context, args []string, out, progress io.Writer) error {
-	b := &gateBench{stores: map[int]*seeded{}, contest: contest{progress: progress, pieces: parts}}
+	b := &gateBench{stores: map[int]*seeded{}, contest: contest{progress: progress, pieces: parts, apart: true}}
 	flags := flag.NewFlagSet("bench gate", flag.ContinueOnError)
 	flags.SetOutput(progress)
 	flags.IntVar(&b.starts, "starts", 6, "how many `times` every variant is started anew")
-	flags.IntVar(&b.rounds, "rounds", 3, "how many `times` each variant has its turn in a start")
+	flags.IntVar(&b.rounds, "rounds", 4, "how many `times` each variant has its turn in a start")
 	seconds := flags.Float64("seconds", 1, "`length` of a turn")
 	flags.IntVar(&b.conns, "conns", 32, "keep-alive `connections` to each variant")
 	flags.IntVar(&b.users, "users", 100_000, "`users`, each with a session, in the store of the gate that has many")
@@ -158,7 +158,7 @@ func (b *gateBench) connect(ctx context.Context, r *row) (err error) {
 		return err
 	}
 	b.loads = append(b.loads, r.load)
-	r.drive = r.load.run
+	r.drive, r.light = r.load.run, len(r.credentials) == 1
 	return nil
 }
 
