@@ -169,7 +169,7 @@ func (s *session) explain(err error) error {
 // print writes v as JSON, or else what human writes.
 func (s *session) print(v any, human func(io.Writer)) error {
 	if s.json {
-		enc := json.NewEncoder(s.out)
+		enc := json.NewEncoder(plainJSON{s.out})
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
 		return enc.Encode(v)
@@ -191,11 +191,35 @@ func plain(text string) string {
 		switch {
 		case c == '\n', c == '\t', c == '\r':
 			return ' '
-		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c), unicode.Is(unicode.Zl, c), unicode.Is(unicode.Zp, c):
+		case isOrder(c):
 			return utf8.RuneError
 		}
 		return c
 	}, text)
+}
+
+// isOrder says whether a terminal may take c for more than a character to show.
+func isOrder(c rune) bool {
+	return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || unicode.Is(unicode.Zl, c) || unicode.Is(unicode.Zp, c)
+}
+
+// plainJSON takes JSON, a value at a time, and writes it as a terminal may have it.
+// Encoders escape only the first 32 characters, which JSON demands (RFC 8259 section 7).
+type plainJSON struct{ out io.Writer }
+
+func (w plainJSON) Write(value []byte) (int, error) {
+	text := make([]byte, 0, len(value))
+	for _, c := range string(value) {
+		if c != '\n' && isOrder(c) { // a line's end is outside of strings
+			text = fmt.Appendf(text, `\u%04x`, c) // none is above U+FFFF
+		} else {
+			text = utf8.AppendRune(text, c)
+		}
+	}
+	if _, err := w.out.Write(text); err != nil {
+		return 0, err
+	}
+	return len(value), nil
 }
 
 // row writes cells of a table, each on one line; an empty one is a dash, so that

@@ -343,4 +343,26 @@ func TestWhatOthersChoseIsPlain(t *testing.T) {
 			t.Errorf("%v: %q", args, out)
 		}
 	}
+	for _, args := range [][]string{{"client", "show", "turned", "--json"}, {"audit", "export", "--format", "jsonl"}} {
+		if out := c.ok("", args...); strings.Contains(out, "\u202e") || !strings.Contains(out, `\u202egnp`) {
+			t.Errorf("%v: %q", args, out)
+		}
+	}
+	const text = attack + "\u061c\\ \U0001f600\u200d<b>"
+	encoded, err := json.MarshalIndent([]string{text}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if n, err := (plainJSON{&b}).Write(encoded); n != len(encoded) || err != nil {
+		t.Errorf("%d of %d written: %v", n, len(encoded), err)
+	}
+	got := b.String()
+	if strings.ContainsFunc(strings.ReplaceAll(got, "\n", ""), isOrder) || !strings.Contains(got, "\U0001f600\u200d") {
+		t.Errorf("%q", got)
+	}
+	var back []string
+	if err := json.Unmarshal([]byte(got), &back); err != nil || back[0] != text {
+		t.Errorf("%q came back as %q: %v", text, back, err)
+	}
 }

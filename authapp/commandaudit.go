@@ -109,7 +109,11 @@ func auditExportCmd(s *session, _ []string) error {
 	if s.json {
 		format = "jsonl"
 	}
-	w, err := auditlog.NewWriter(s.out, format)
+	out := s.out
+	if format == "jsonl" {
+		out = plainJSON{out}
+	}
+	w, err := auditlog.NewWriter(out, format)
 	if err != nil {
 		return err
 	}
