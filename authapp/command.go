@@ -41,6 +41,8 @@ otherwise they are the first line.`,
 			cmd.AddCommand(userCommand(), groupCommand(), clientCommand(), registrationCommand(), objectCommand(), syncCommand(), keyCommand(), importCommand(), exportCommand(), backupCommand(), restoreCommand(), auditCommand(), overviewCommand())
 			cmd.SilenceUsage, cmd.RunE = true, onlySubcommands
 			cmd.SetFlagErrorFunc(wrongFlag)
+			// Those with onlySubcommands can be run, but that is no way to use them.
+			cmd.SetUsageTemplate(strings.Replace(cmd.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 			addCompletions(cmd, "")
 		},
 	})

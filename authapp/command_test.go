@@ -314,6 +314,17 @@ func TestAdminAPIIsNotForWebPages(t *testing.T) {
 	}
 }
 
+// The help of a command that only has others says how to use it, and no more.
+func TestHelpOfGroups(t *testing.T) {
+	c := newCLI(t, cliSite)
+	for _, args := range [][]string{{}, {"user"}, {"user", "bulk"}} {
+		name := strings.Join(append([]string{"caddy auth"}, args...), " ")
+		if out := c.ok("", args...); !strings.Contains(out, "Usage:\n  "+name+" [command]\n") {
+			t.Errorf("%v: %s", args, out)
+		}
+	}
+}
+
 // What others chose, a browser its name say, gives no orders to the terminal that it is
 // shown on.
 func TestWhatOthersChoseIsPlain(t *testing.T) {
