@@ -128,7 +128,7 @@ func (g *Gate) unknownHost(w http.ResponseWriter, r *http.Request) {
 	g.pages.Message(w, r, http.StatusBadRequest, webpage.Message{
 		Title: lang.T("Unknown address"),
 		Text: lang.T("People do not sign in under this host name. If they should, whoever runs this site has to name it: " +
-			"configure `origin` of the gate."),
+			"with the gate's option origin."),
 	})
 }
 
