@@ -283,11 +283,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		defer passage.End()
 		h.apply(g, r, d)
 		setPassage(r, passage)
-		if err := next.ServeHTTP(passage, r); err != nil {
-			return err // the site's handle_errors answers, with a header that says private
-		}
-		passage.Finish()
-		return nil
+		err := next.ServeHTTP(passage, r)
+		passage.Finish() // before the site's handle_errors answers, if it does
+		return err
 	case gate.Own:
 		if credentials != nil {
 			r.Header["Authorization"] = credentials // stripped for the app; the directory's token

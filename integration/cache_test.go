@@ -34,7 +34,7 @@ func TestProtectedAnswersAreNotCachedForOthers(t *testing.T) {
 	t.Cleanup(app.Close)
 	server, gate := "http://"+freeAddr(t), "http://"+freeAddr(t)
 	file := boxFile(server, gate, strings.TrimPrefix(app.URL, "http://"), "public /open/*")
-	c := startCaddy(t, strings.Replace(file, "reverse_proxy", "encode\n\treverse_proxy", 1))
+	c := startCaddy(t, strings.Replace(file, "reverse_proxy", "encode\n\terror /broken 502\n\treverse_proxy", 1))
 	c.people()
 	p := newPerson(t)
 	p.open(gate+"/").onLogin(server).signIn("alice", password).at(gate+"/", 200)
@@ -51,6 +51,9 @@ func TestProtectedAnswersAreNotCachedForOthers(t *testing.T) {
 		if got := strings.Join(resp.Header.Values("Vary"), ","); !strings.Contains(got, "Cookie") || !strings.Contains(got, "Accept") {
 			t.Errorf("%s: Vary is %q", path, got)
 		}
+	}
+	if resp := p.fetch("GET", gate+"/broken"); resp.StatusCode != 502 || resp.Header.Get("Cache-Control") != "private" || resp.Header.Get("Vary") != "Cookie" {
+		t.Errorf("what Caddy says in the app's place: %d, %v", resp.StatusCode, resp.Header)
 	}
 	stranger := newPerson(t)
 	if got := stranger.fetch("GET", gate+"/open/page").Header.Get("Cache-Control"); got != "public, max-age=3600, s-maxage=86400" {

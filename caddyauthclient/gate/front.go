@@ -37,16 +37,20 @@ func NewFront(headers []Header, prefix, authorization string, d *Directory) *Fro
 // that, too.
 func (f *Front) CleanHeaders(r *http.Request) (credentials []string) {
 	m := &f.managed
+	connection := false
 	for name := range r.Header {
 		if m.has(name) {
 			delete(r.Header, name)
 		}
+		connection = connection || name == "Connection"
 	}
 	if f.strip {
 		credentials = r.Header["Authorization"]
 		delete(r.Header, "Authorization")
 	}
-	m.cleanConnection(r.Header)
+	if connection {
+		m.cleanConnection(r.Header)
+	}
 	m.cleanTrailer(r)
 	return credentials
 }

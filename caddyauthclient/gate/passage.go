@@ -45,8 +45,8 @@ type Passage struct {
 	broken bool
 
 	said bool // the header went out, or is about to
-	// values are those of the response header that Begin sets, and room is for those that
-	// Apply sets; here, to save allocations.
+	// values are those of the response header that Finish sets, and room is for those of
+	// the request's that Apply sets; here, to save allocations.
 	values [2]string
 	room   [4]string
 }
@@ -101,8 +101,8 @@ func (p *Passage) String() string { return "Passage(hidden)" }
 
 // Begin notes that r passes, by a Decision to let it, and returns what to pass on in
 // place of w and r. It is to be called before Apply, which takes the cookie away, and
-// which puts the values of headers into the passage, by d. When the app has answered,
-// Finish must be called, unless an error is to be answered instead, and End in any case.
+// which puts the values of headers into the passage, by d. Finish must be called when the
+// app has answered, or before something else answers in its place, and End in the end.
 func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, d *Decision) (*Passage, *http.Request) {
 	p := &Passage{
 		Identity:       d.Identity,
@@ -112,7 +112,6 @@ func (g *Gate) Begin(w http.ResponseWriter, r *http.Request, d *Decision) (*Pass
 		claim:          claim{session: d.session, public: d.public},
 	}
 	d.room = p.room[:]
-	p.makePrivate()
 	if g.policy.paths {
 		p.paths = &[2]place{{r.URL.Path, r.URL.RawPath}, {d.asked.Path, d.asked.RawPath}}
 	}

@@ -11,20 +11,6 @@ import (
 // the app says of caches, none that others share may keep it. An app that knows nothing
 // of the gate has good reason to call its pages public.
 
-// makePrivate has the header say private from the start: also of what is answered in the
-// app's place.
-func (p *Passage) makePrivate() {
-	h := p.Header()
-	p.values = [...]string{"private", "Cookie"}
-	for i, name := range [...]string{"Cache-Control", "Vary"} {
-		if there := h[name]; len(there) > 0 {
-			h[name] = append(there, p.values[i])
-		} else {
-			h[name] = p.values[i : i+1 : i+1]
-		}
-	}
-}
-
 // WriteHeader implements http.ResponseWriter. Informational answers come before the one
 // that counts.
 func (p *Passage) WriteHeader(status int) {
@@ -58,21 +44,45 @@ func (p *Passage) Flush() { _ = p.FlushError() } // as Flush of net/http has no 
 // Unwrap is for http.ResponseController.
 func (p *Passage) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
-// Finish has the header say private, unless it did already.
+// Finish has the header say private, and that another's cookie gets another answer,
+// unless it did already.
 func (p *Passage) Finish() {
 	if p.said {
 		return
 	}
 	p.said = true
 	h := p.Header()
-	if v := h["Cache-Control"]; len(v) != 1 || v[0] != "private" {
-		h["Cache-Control"] = []string{privately(v)}
-	}
-	for name := range h {
-		if isSharedOnly(name) {
+	var caching, varying []string
+	for name, values := range h {
+		switch {
+		case name == "Cache-Control":
+			caching = values
+		case name == "Vary":
+			varying = values
+		case isSharedOnly(name):
 			delete(h, name)
 		}
 	}
+	p.values = [...]string{"private", "Cookie"}
+	if len(caching) > 0 {
+		p.values[0] = privately(caching)
+	}
+	h["Cache-Control"] = p.values[:1:1]
+	if len(varying) == 0 {
+		h["Vary"] = p.values[1:]
+	} else if !slices.ContainsFunc(varying, variesByCookie) {
+		h["Vary"] = append(slices.Clip(varying), "Cookie")
+	}
+}
+
+// variesByCookie says whether a Vary has Cookie in it, or "*" (RFC 9110 section 12.5.5).
+func variesByCookie(line string) bool {
+	for name := range strings.SplitSeq(line, ",") {
+		if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+			return true
+		}
+	}
+	return false
 }
 
 // isSharedOnly says whether name is one of sharedOnly. It is asked of every header of

@@ -81,6 +81,9 @@ func TestEveryWayToAnswerIsPrivate(t *testing.T) {
 		if got := resp.Header["Cache-Control"]; len(got) != 1 || got[0] != "private" {
 			t.Errorf("%s: Cache-Control %q", name, got)
 		}
+		if got := resp.Header["Vary"]; len(got) != 1 || got[0] != "Cookie" {
+			t.Errorf("%s: Vary %q", name, got)
+		}
 		for _, header := range sharedOnly {
 			if resp.Header.Get(header) != "" {
 				t.Errorf("%s: %s goes out", name, header)
@@ -90,19 +93,33 @@ func TestEveryWayToAnswerIsPrivate(t *testing.T) {
 	}
 }
 
-// What was said in front of the gate stays.
+// What else was said stays, in front of the gate or behind it.
 func TestPrivateAnswersKeepWhatIsThere(t *testing.T) {
 	g := bareGate(t)
-	w := httptest.NewRecorder()
-	w.Header().Set("Vary", "Accept")
-	w.Header().Set("Cache-Control", "max-age=60")
-	p, _ := g.Begin(w, httptest.NewRequest("GET", "/", nil), &Decision{})
-	p.WriteHeader(200)
-	p.End()
-	if v := strings.Join(w.Header()["Vary"], ","); v != "Accept,Cookie" {
-		t.Errorf("Vary %s", v)
-	}
-	if v := strings.Join(w.Header()["Cache-Control"], ","); v != "private, max-age=60" {
-		t.Errorf("Cache-Control %s", v)
+	for _, c := range []struct{ front, app, want string }{
+		{"", "", "Cookie"},
+		{"Accept", "", "Accept|Cookie"},
+		{"Accept", "Origin, X-Cookie", "Origin, X-Cookie|Cookie"}, // the app's Set has the last word
+		{"", "Accept-Encoding, cookie", "Accept-Encoding, cookie"},
+		{"", "*", "*"},
+	} {
+		w := httptest.NewRecorder()
+		backing := []string{c.front, "another's"}
+		if c.front != "" {
+			w.Header()["Vary"] = backing[:1]
+		}
+		w.Header().Set("Cache-Control", "max-age=60")
+		p, _ := g.Begin(w, httptest.NewRequest("GET", "/", nil), &Decision{})
+		if c.app != "" {
+			p.Header().Set("Vary", c.app)
+		}
+		p.WriteHeader(200)
+		p.End()
+		if v := strings.Join(w.Header()["Vary"], "|"); v != c.want || backing[1] != "another's" {
+			t.Errorf("%+v: Vary %s", c, v)
+		}
+		if v := strings.Join(w.Header()["Cache-Control"], "|"); v != "private, max-age=60" {
+			t.Errorf("%+v: Cache-Control %s", c, v)
+		}
 	}
 }
