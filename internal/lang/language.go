@@ -19,8 +19,14 @@ var files embed.FS
 
 // Language is one that pages and mails can be in.
 type Language struct {
-	tag     language.Tag
-	plain   map[string]string // messages without arguments
+	tag language.Tag
+	// words are read when they are first needed: a gate may never show a page.
+	words func() *words
+}
+
+// words are what a language has for messages.
+type words struct {
+	plain   map[string]string // for those without arguments
 	printer *message.Printer
 }
 
@@ -35,41 +41,41 @@ var all = sync.OnceValue(func() []*Language {
 	if err != nil {
 		panic(err)
 	}
-	builder := catalog.NewBuilder(catalog.Fallback(language.English))
 	languages := []*Language{nil}
 	for _, entry := range entries {
-		l, err := load(builder, entry.Name())
-		if err != nil {
-			panic(fmt.Errorf("catalogue %s: %w", entry.Name(), err))
-		}
+		name := entry.Name()
+		l := &Language{tag: language.MustParse(strings.TrimSuffix(name, path.Ext(name)))}
+		l.words = sync.OnceValue(func() *words {
+			w, err := load(l.tag, name)
+			if err != nil {
+				panic(fmt.Errorf("catalogue %s: %w", name, err))
+			}
+			return w
+		})
 		if l.tag == language.English {
 			languages[0] = l
 		} else {
 			languages = append(languages, l)
 		}
 	}
-	for _, l := range languages {
-		l.printer = message.NewPrinter(l.tag, message.Catalog(builder))
-	}
 	return languages
 })
 
-// load adds a file's messages to those of the builder.
-func load(builder *catalog.Builder, name string) (*Language, error) {
-	tag, err := language.Parse(strings.TrimSuffix(name, path.Ext(name)))
-	if err != nil {
-		return nil, err
-	}
+// load reads a language's file.
+func load(tag language.Tag, name string) (*words, error) {
 	messages, err := read(name)
 	if err != nil {
 		return nil, err
 	}
-	l := &Language{tag: tag, plain: map[string]string{}}
+	builder := catalog.NewBuilder(catalog.Fallback(language.English))
+	w := &words{map[string]string{}, message.NewPrinter(tag, message.Catalog(builder))}
 	for key, said := range messages {
 		switch said := said.(type) {
 		case string:
-			l.plain[key] = said
-			err = builder.SetString(tag, key, said)
+			w.plain[key] = said
+			if strings.Contains(key, "%") { // others have no arguments
+				err = builder.SetString(tag, key, said)
+			}
 		case map[string]any:
 			var cases []any
 			for _, form := range []string{"zero", "one", "two", "few", "many", "other"} { // "other" takes all, so it is last
@@ -85,7 +91,7 @@ func load(builder *catalog.Builder, name string) (*Language, error) {
 			return nil, err
 		}
 	}
-	return l, nil
+	return w, nil
 }
 
 // read is a file as it stands.
@@ -123,7 +129,7 @@ func (l *Language) Name() string { return l.Say(T("English")) }
 // Say is the text in the language.
 func (l *Language) Say(t Text) string {
 	if len(t.Args) == 0 {
-		if said, ok := l.plain[t.Key]; ok {
+		if said, ok := l.words().plain[t.Key]; ok {
 			return said
 		}
 		return t.Key
@@ -139,5 +145,5 @@ func (l *Language) Say(t Text) string {
 			args[i] = arg
 		}
 	}
-	return l.printer.Sprintf(t.Key, args...)
+	return l.words().printer.Sprintf(t.Key, args...)
 }
