@@ -15,7 +15,7 @@ const secretLen = 43
 // set cookies for this host (another port, a sibling domain) tries to slip one
 // in; which of them is ours cannot be told, so neither is.
 func secretCookie(h http.Header, name string) (string, bool) {
-	if value, ok := onlyCookie(h, name); ok {
+	if value, ok := onlyCookie(h, name); ok && isSecret(value) {
 		return value, true
 	}
 	value, found := "", false
@@ -39,15 +39,15 @@ func secretCookie(h http.Header, name string) (string, bool) {
 	return value, true
 }
 
-// onlyCookie is secretCookie if the request has no other cookie, as most where the app
-// sets none. It takes a fraction of the time.
+// onlyCookie is what the cookie of that name is set to if the request has no other, as
+// most where the app sets none. It takes a fraction of the time.
 func onlyCookie(h http.Header, name string) (string, bool) {
 	lines := h["Cookie"]
 	if len(lines) != 1 {
 		return "", false
 	}
 	value, ok := strings.CutPrefix(lines[0], name)
-	if !ok || len(value) != 1+secretLen || value[0] != '=' || !isSecret(value[1:]) {
+	if !ok || value == "" || value[0] != '=' || strings.IndexByte(value, ';') >= 0 {
 		return "", false
 	}
 	return value[1:], true
