@@ -85,20 +85,20 @@ const (
 
 // round lets every row have its turn.
 func (c *contest) round(ctx context.Context, profiled bool) error {
-	pieces, parts := c.pieces, lightParts
+	pieces, inEach := c.pieces, lightParts
 	if profiled {
-		pieces, parts = 1, 1 // a profile is of one piece
+		pieces, inEach = 1, 1 // a profile is of one piece
 	}
 	d := c.each / time.Duration(pieces)
 	turns := make([]turn, len(c.rows))
-	for i := range pieces * parts {
+	for i := range pieces * inEach {
 		for _, at := range c.order() {
 			r := c.rows[at]
 			var err error
 			switch {
 			case r.light:
-				err = c.piece(ctx, r, &turns[at], d/time.Duration(parts), lightBreath, profiled)
-			case i%parts == 0:
+				err = c.piece(ctx, r, &turns[at], d/time.Duration(inEach), lightBreath, profiled)
+			case i%inEach == 0:
 				err = c.piece(ctx, r, &turns[at], d, breath, profiled)
 			}
 			if err != nil {
@@ -115,8 +115,8 @@ func (c *contest) round(ctx context.Context, profiled bool) error {
 	return nil
 }
 
-// piece is one of r's turn, and the breath after it.
-func (c *contest) piece(ctx context.Context, r *row, t *turn, d, breath time.Duration, profiled bool) error {
+// piece is one of r's turn, and the rest after it.
+func (c *contest) piece(ctx context.Context, r *row, t *turn, d, rest time.Duration, profiled bool) error {
 	var profile string
 	if profiled {
 		profile = filepath.Join(c.profiles, r.fileName())
@@ -124,7 +124,7 @@ func (c *contest) piece(ctx context.Context, r *row, t *turn, d, breath time.Dur
 	if err := r.measure(profile, t, func() (*slice, error) { return r.drive(ctx, d) }); err != nil {
 		return err
 	}
-	time.Sleep(breath)
+	time.Sleep(rest)
 	return nil
 }
 
