@@ -111,8 +111,8 @@ func (api *adminAPI) createObject(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := values{}
-	if err := readJSON(r, &v); err != nil {
+	v, err := a.readValues(r, typ)
+	if err != nil {
 		return nil, err
 	}
 	made := &store.Object{Type: typ}
@@ -150,8 +150,8 @@ func (api *adminAPI) patchObject(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := values{}
-	if err := readJSON(r, &v); err != nil {
+	v, err := a.readValues(r, ref.Type)
+	if err != nil {
 		return nil, err
 	}
 	o, err := a.manager().ChangeObject(r.Context(), manage.Actor{}, ref, func(o *store.Object) error { return v.apply(ref.Type, o, a.Schema()) })

@@ -72,8 +72,8 @@ func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
 
 // createUser takes the fields of the user, and a password if they get one.
 func (api *adminAPI) createUser(a *App, r *http.Request) (any, error) {
-	v := values{}
-	if err := readJSON(r, &v); err != nil {
+	v, err := a.readValues(r, store.UserType)
+	if err != nil {
 		return nil, err
 	}
 	given, has := v["password"]
@@ -85,7 +85,6 @@ func (api *adminAPI) createUser(a *App, r *http.Request) (any, error) {
 	hash := ""
 	if has {
 		text, _ := given.(string) // anything else is too short
-		var err error
 		if hash, err = api.hashPassword(r.Context(), a, a.chosenPassword(r, text), made); err != nil {
 			return nil, err
 		}
@@ -134,8 +133,8 @@ func (a *App) shownUser(u *store.User) *store.User {
 }
 
 func (api *adminAPI) patchUser(a *App, r *http.Request) (any, error) {
-	v := values{}
-	if err := readJSON(r, &v); err != nil {
+	v, err := a.readValues(r, store.UserType)
+	if err != nil {
 		return nil, err
 	}
 	u, err := a.manager().ChangeUser(r.Context(), manage.Actor{}, named(r), func(u *store.User) error {

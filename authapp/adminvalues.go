@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -15,6 +18,43 @@ import (
 // "b"], "company": 7, "is_staff": true, "last_name": null}. null takes a value
 // away. What the API shows under "fields" may be sent so, too.
 type values map[string]any
+
+// readValues reads what a user or an object is to have. What it refers to may be
+// given as text, by its ID or by what it is called.
+func (a *App) readValues(r *http.Request, typ string) (values, error) {
+	v := values{}
+	if err := readJSON(r, &v); err != nil {
+		return nil, err
+	}
+	err := a.Store().View(r.Context(), func(tx store.ReadTx) error { return v.resolve(tx, a.Schema(), typ) })
+	return v, err
+}
+
+// resolve has an ID in the place of each text that says what is referred to, or what
+// is wrong with it, which apply then tells with all else.
+func (v values) resolve(tx store.ReadTx, s *store.Schema, typ string) error {
+	if nested, ok := v["fields"].(map[string]any); ok {
+		if err := values(nested).resolve(tx, s, typ); err != nil {
+			return err
+		}
+	}
+	for _, f := range s.Fields(typ) {
+		text, ok := v[f.Name].(string)
+		if !ok || f.Type != store.Relation || strings.TrimSpace(text) == "" {
+			continue
+		}
+		ref, err := manage.ResolveRef(tx, s, f.Target, text)
+		if wrong, ok := errors.AsType[*store.Mistake](err); ok {
+			v[f.Name] = wrong
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		v[f.Name] = json.Number(strconv.FormatInt(ref.ID, 10))
+	}
+	return nil
+}
 
 // setter is a user or an object.
 type setter interface {
@@ -64,6 +104,8 @@ func asText(v any) (string, error) {
 		return fmt.Sprint(v), nil
 	case json.Number:
 		return v.String(), nil
+	case *store.Mistake:
+		return "", v
 	case []any:
 		list := make([]string, len(v))
 		for i, e := range v {

@@ -240,7 +240,7 @@ func row(w io.Writer, cells ...any) {
 	io.WriteString(w, "\n")
 }
 
-// assignments reads arguments such as company=3. A value may be empty, which
+// assignments reads arguments such as company=Acme. A value may be empty, which
 // takes the field's value away.
 func assignments(args []string) (map[string]any, error) {
 	out := map[string]any{}

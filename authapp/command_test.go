@@ -87,7 +87,7 @@ func TestUserCommands(t *testing.T) {
 	c.ok("", "object", "create", "company", "name=Acme & Sons", "primary_activity=Buyer")
 	var u store.User
 	c.json(&u, "correct horse\n", "user", "create", "alice", "--email", "a@example.com", "--group", "staff,it", "--group", "ops",
-		"--superuser", "--first-name", "Alice", "--set", "company=1")
+		"--superuser", "--first-name", "Alice", "--set", "company=Acme & Sons")
 	if u.Username != "alice" || fmt.Sprint(u.Groups) != "[it ops staff]" || !u.IsSuperuser || u.Fields.Text("company") != "1" || u.FirstName != "Alice" {
 		t.Errorf("made %+v", u)
 	}

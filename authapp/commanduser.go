@@ -27,7 +27,7 @@ func userCommand() *cobra.Command {
 	f.StringSlice("group", nil, "A group that the user is in (repeatable)")
 	f.Bool("superuser", false, "May do everything")
 	f.Bool("staff", false, "May administer users who are neither staff nor superusers")
-	f.StringArray("set", nil, "A field of the schema, as in company=1 (repeatable)")
+	f.StringArray("set", nil, "A field of the schema, as in company=Acme (repeatable)")
 	f.Bool("no-password", false, "Do not read a password; the user cannot sign in with one yet")
 	weakFlag(create)
 	f.Bool("invite", false, "Do not read a password, but mail the user a link by which they choose one")
