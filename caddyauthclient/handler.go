@@ -244,6 +244,10 @@ func (h *Handler) checkEnroll() error {
 
 // ServeHTTP lets a request pass, or answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if gate.IsTunnel(r) {
+		gate.RefuseTunnel(w)
+		return nil
+	}
 	credentials := h.front.CleanHeaders(r)
 	if !h.started.Load() {
 		if !h.app.Wait(r.Context()) {

@@ -89,9 +89,8 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && len(r.Header["Access-Control-Request-Method"]) > 0
 }
 
-// isUpgrade says whether the connection is to become something else: a
-// WebSocket, by Upgrade (RFC 9110 section 7.8) or, in HTTP/2 and 3, by CONNECT
-// (RFC 8441).
+// isUpgrade says whether the connection is to become a WebSocket, by Upgrade (RFC
+// 6455) or, in HTTP/2 and 3, by CONNECT (RFC 8441 and 9220); see IsTunnel.
 func isUpgrade(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect
 }

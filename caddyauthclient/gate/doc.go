@@ -4,6 +4,7 @@
 //
 // A request:
 //
+//	IsTunnel       no bare connection to the app (tunnel.go)
 //	CleanHeaders   no identity header of the client's own survives
 //	Decide         origin -> own path? -> path policy -> cookie -> session
 //	               (cache, else store) -> identity (cache, else mirror) -> rules

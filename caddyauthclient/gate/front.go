@@ -32,17 +32,18 @@ func NewFront(headers []Header, prefix, authorization string, d *Directory) *Fro
 }
 
 // CleanHeaders deletes from r every identity header, however it is spelled, so
-// that none but the gate can set one. It is to be called on every request,
-// public or not, before anything else. It returns what Authorization was if it took
-// that, too.
+// that none but the gate can set one, and takes upgrades away by which the app could
+// be told more than r. It is to be called on every request, public or not, before
+// anything else. It returns what Authorization was if it took that, too.
 func (f *Front) CleanHeaders(r *http.Request) (credentials []string) {
 	m := &f.managed
-	connection := false
+	connection, upgrade := false, false
 	for name := range r.Header {
 		if m.has(name) {
 			delete(r.Header, name)
 		}
 		connection = connection || name == "Connection"
+		upgrade = upgrade || name == "Upgrade"
 	}
 	if f.strip {
 		credentials = r.Header["Authorization"]
@@ -50,6 +51,9 @@ func (f *Front) CleanHeaders(r *http.Request) (credentials []string) {
 	}
 	if connection {
 		m.cleanConnection(r.Header)
+	}
+	if upgrade {
+		cleanUpgrade(r.Header)
 	}
 	m.cleanTrailer(r)
 	return credentials
