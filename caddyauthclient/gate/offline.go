@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,9 +20,11 @@ const MinOffline = 5 * time.Minute
 
 // heard is when the server last vouched for the mirror, as far as is known here.
 type heard struct {
-	at     atomic.Int64 // in nanoseconds of the Unix epoch
-	looked atomic.Int64 // when the store was last asked
-	warned atomic.Bool
+	at atomic.Int64 // in nanoseconds of the Unix epoch
+
+	look   sync.Mutex // held while the store is asked; guards the rest
+	failed int64      // when it last could not say that the mirror is new enough
+	warned bool
 }
 
 // maxAhead is how far in the future the server may have been heard. More is of a
@@ -40,8 +43,8 @@ const lookEvery = int64(time.Second)
 var errOutdated = errors.New("the server was not heard from for too long")
 
 // outdated says whether the mirror is older than it may be. As long as it is
-// not, that costs a look at the clock; the store, which another process may have
-// written, is asked only where the answer would be yes.
+// not, that costs a look at the clock; the store, which sync and perhaps another
+// process have written, is asked only where the answer would be yes, by one for all.
 func (g *Gate) outdated() bool {
 	if g.cfg.Offline == 0 {
 		return false
@@ -50,13 +53,18 @@ func (g *Gate) outdated() bool {
 	if !g.stale(g.heard.at.Load(), now) {
 		return false
 	}
-	last := g.heard.looked.Load()
-	if now-last < lookEvery && now >= last || !g.heard.looked.CompareAndSwap(last, now) {
+	g.heard.look.Lock()
+	defer g.heard.look.Unlock()
+	if !g.stale(g.heard.at.Load(), now) {
+		return false // another has looked meanwhile
+	}
+	if last := g.heard.failed; now-last < lookEvery && now >= last {
 		return true
 	}
 	var at int64 // long ago
 	_, t, ok, err := g.mirrorAt(context.Background())
 	if err != nil {
+		g.heard.failed = now
 		g.log.Error("cannot read how old the mirror is; requests are refused", "error", err)
 		return true
 	}
@@ -65,7 +73,11 @@ func (g *Gate) outdated() bool {
 	}
 	g.heard.at.Store(at)
 	outdated := g.stale(at, now)
-	if outdated != g.heard.warned.Swap(outdated) {
+	if outdated {
+		g.heard.failed = now
+	}
+	if outdated != g.heard.warned {
+		g.heard.warned = outdated
 		if outdated {
 			g.log.Error("the server was not heard from for too long; requests are refused until it is. See that it runs and syncs with this gate (caddy auth sync status)",
 				"issuer", g.cfg.Issuer, "offline", g.cfg.Offline, "heard", t)

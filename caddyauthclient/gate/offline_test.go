@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -67,4 +68,38 @@ func TestOffline(t *testing.T) {
 	wantStatus(t, b.get("/"), 503)
 	heard(101, 102)
 	seen(t, b.get("/"))
+}
+
+// A store that takes its time lets nobody be refused while one looks into it: the
+// server was heard from, only this gate does not know yet.
+func TestOfflineManyAtOnce(t *testing.T) {
+	h := newHouse(t)
+	h.gate.cfg.Offline = MinOffline
+	h.ours()
+	b := newBrowser(h.gate)
+	h.gate.receiver.Mirror.Secret = syncSecret
+	wantStatus(t, b.signIn(h.issuer, "/"), 303)
+	ann := usersync.Change{Type: "user", ID: 1, Version: 1, Data: store.Fields{"username": "ann", "is_active": true}}
+	wantStatus(t, push(t, h.gate, &usersync.Batch{Feed: "f", Upto: 1, Head: 1, Changes: []usersync.Change{ann}}, syncSecret), 200)
+	for range 3 {
+		h.gate.heard.at.Store(0)
+		looks, goOn := &watchedStore{Store: h.store}, make(chan struct{})
+		wait := func() { <-goOn }
+		looks.afterView.Store(&wait)
+		h.gate.cfg.Store = looks
+		var many sync.WaitGroup
+		for range 20 {
+			many.Go(func() {
+				if h.gate.outdated() {
+					t.Error("outdated")
+				}
+			})
+		}
+		time.Sleep(20 * time.Millisecond) // all come, or nearly
+		close(goOn)
+		many.Wait()
+		if n := looks.views.Load(); n != 1 {
+			t.Errorf("%d looked", n)
+		}
+	}
 }
