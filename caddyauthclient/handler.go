@@ -213,6 +213,11 @@ func (h *Handler) Validate() error {
 	if err := checkOffline(h.Offline); err != nil {
 		return err
 	}
+	if h.Offline != 0 && h.ClientSecret != "" {
+		if err := gate.CheckSyncs(h.ClientSecret); err != nil {
+			return err
+		}
+	}
 	if err := h.OnDelete.Check(); err != nil {
 		return err
 	}

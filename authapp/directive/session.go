@@ -2,6 +2,7 @@ package directive
 
 import (
 	"errors"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -39,8 +40,12 @@ func Sessions(target *Session) func(*caddyfile.Dispenser) error {
 
 // Check says what is wrong with the limits.
 func (s Session) Check() error {
-	if s.Idle < 0 || s.Absolute < 0 {
-		return errors.New("session: a limit must be longer than nothing")
+	tooShort := func(d caddy.Duration) bool { return d != 0 && d < caddy.Duration(time.Second) }
+	switch {
+	case tooShort(s.Idle):
+		return errors.New("session: idle must be at least a second")
+	case tooShort(s.Absolute):
+		return errors.New("session: absolute must be at least a second")
 	}
 	if s.Idle > 0 && s.Absolute > 0 && s.Idle > s.Absolute {
 		return errors.New("session: idle is longer than absolute")

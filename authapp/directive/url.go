@@ -67,6 +67,9 @@ func CheckOrigin(option, s string) error {
 	if u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return fmt.Errorf("%s %s: write the origin alone, as in https://auth.example.com, without a path, query or slash at the end", option, s)
 	}
+	if strings.Contains(u.Host, "*") {
+		return fmt.Errorf("%s %s: an origin is of one host; name each by itself, without *", option, s)
+	}
 	return nil
 }
 

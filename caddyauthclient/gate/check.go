@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // DefaultPrefix of the gate's own paths.
@@ -37,6 +39,14 @@ func (h Header) SameAs(o Header) bool { return foldHeader(h.Name) == foldHeader(
 
 // CheckPath says what is wrong with a path of Public or of a Rule.
 func CheckPath(s string) error { return checkPattern(s) }
+
+// CheckSyncs says what is wrong with secret as that of a gate that the server syncs with.
+func CheckSyncs(secret string) error {
+	if len(secret) < usersync.MinSecret {
+		return fmt.Errorf("offline needs a server that syncs with this gate, and for that a client_secret of at least %d bytes", usersync.MinSecret)
+	}
+	return nil
+}
 
 // CheckField says what is wrong with name as that of a field of a user, also
 // into relations.

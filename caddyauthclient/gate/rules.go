@@ -68,6 +68,13 @@ func checkPattern(s string) error {
 	case strings.ContainsAny(s, "?#%"):
 		return fmt.Errorf("path %q: a path as it is decoded, without query, fragment or %%", s)
 	}
+	like := s
+	if prefix, ok := strings.CutSuffix(s, "*"); ok {
+		like = prefix + "x"
+	}
+	if ambiguous(&url.URL{Path: like}) {
+		return fmt.Errorf("path %q: never matches, as software reads such paths in more than one way (\\, ;, //, and the segments . and ..)", s)
+	}
 	return nil
 }
 

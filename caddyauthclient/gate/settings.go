@@ -85,8 +85,8 @@ func (c *Config) check() error {
 		return errors.New("session limits must be at least a second")
 	case c.Offline != 0 && c.Offline < MinOffline:
 		return fmt.Errorf("offline %s: must be at least %s, for the server lets hear of itself no oftener than once a minute", c.Offline, MinOffline)
-	case c.Offline != 0 && !c.Pending && len(c.ClientSecret) < usersync.MinSecret:
-		return fmt.Errorf("offline needs a server that syncs with this gate, and for that a client_secret of at least %d bytes", usersync.MinSecret)
+	case c.Offline != 0 && !c.Pending && CheckSyncs(c.ClientSecret) != nil:
+		return CheckSyncs(c.ClientSecret)
 	case c.OnDelete.Check() != nil:
 		return c.OnDelete.Check()
 	case c.CacheSize < 1:
