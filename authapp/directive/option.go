@@ -10,17 +10,20 @@ import (
 // Options reads the block, if there is one, of the directive or option called
 // of, whose arguments d has passed.
 func Options(d *caddyfile.Dispenser, of string, options []Option) error {
-	seen := map[string]bool{}
+	seen, last := map[string]bool{}, of
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
 		o := find(options, name)
-		if o == nil {
+		switch {
+		case o == nil && name == "{":
+			return d.Errf("%s takes no block", last)
+		case o == nil:
 			return d.Errf("%s has no option '%s'; there are: %s", of, name, names(options))
 		}
 		if seen[name] && !o.Repeatable {
 			return d.Errf("%s is given twice", name)
 		}
-		seen[name] = true
+		seen[name], last = true, name
 		if err := o.Read(d); err != nil {
 			return err
 		}
