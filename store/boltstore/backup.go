@@ -137,6 +137,8 @@ func lock(path, from string, o Options) (unlock func(), err error) {
 	switch {
 	case err == nil:
 		return func() { _ = db.Close() }, nil
+	case errors.Is(err, errReplaced):
+		return nil, err
 	case isLocked(path, o):
 		return nil, fmt.Errorf("the database %s is locked by another process: stop the Caddy that has it open, then restore", path)
 	}

@@ -106,6 +106,45 @@ func TestRestoreKeepsWhatWasThere(t *testing.T) {
 	}
 }
 
+// A start that waits for the lock of a database while another is restored in its
+// place opens that one: what is written to the one put aside, nobody would see again.
+func TestRestoreDuringAStart(t *testing.T) {
+	dir := t.TempDir()
+	path, from := filepath.Join(dir, "auth.db"), filepath.Join(dir, "copy")
+	s := openAt(t, path)
+	writeSteps(t, s, 0, 3)
+	backupOf(t, s, from)
+	writeSteps(t, s, 3, 4)
+	s.Close()
+	opened := 0
+	s, err := Open(path, Options{opened: func() {
+		if opened++; opened == 2 { // for the first time it is looked through
+			if _, err := Restore(path, from, Options{}, nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := countSteps(t, s); n != 3 {
+		t.Errorf("%d steps are there; the backup has 3", n)
+	}
+	writeSteps(t, s, 3, 5)
+	s.Close()
+	s = openAt(t, path)
+	defer s.Close()
+	if n := countSteps(t, s); n != 8 {
+		t.Errorf("%d steps are there at the next start; 8 were written", n)
+	}
+
+	// Gone for good, or again and again another: it says so.
+	_, err = openBolt(path+"-gone", Options{opened: func() { os.Remove(path + "-gone") }}, false)
+	if !errors.Is(err, errReplaced) || !strings.Contains(err.Error(), path+"-gone") {
+		t.Errorf("one that is gone once it is open: %v", err)
+	}
+}
+
 // Whatever is no backup changes nothing.
 func TestRestoreRefuses(t *testing.T) {
 	dir := t.TempDir()

@@ -36,6 +36,7 @@ type Options struct {
 	// Of tests. Default: the constants of these names.
 	logHalf    int64
 	flushEvery time.Duration
+	opened     func() // called when the file is open and not yet locked
 }
 
 // Open opens the database at path, or makes a new one (mode 0600, in a
@@ -54,6 +55,19 @@ func Open(path string, o Options) (*Store, error) {
 	if o.flushEvery == 0 {
 		o.flushEvery = flushEvery
 	}
+	s, err := openHere(path, o)
+	if errors.Is(err, errReplaced) {
+		s, err = openHere(path, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	go s.flushInBackground(o.flushEvery, o.Trouble)
+	return s, nil
+}
+
+// openHere opens what is at path now.
+func openHere(path string, o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the database: %w", err)
 	}
@@ -82,7 +96,6 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	go s.flushInBackground(o.flushEvery, o.Trouble)
 	return s, nil
 }
 
@@ -147,6 +160,10 @@ func endLeases(db *bbolt.DB) error {
 	})
 }
 
+// errReplaced: while the lock was waited for, another file took the place of the
+// one that was opened, as Restore has it.
+var errReplaced = errors.New("it was replaced while it was being opened: try again")
+
 func openBolt(path string, o Options, readOnly bool) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -167,9 +184,21 @@ func openBolt(path string, o Options, readOnly bool) (db *bbolt.DB, err error) {
 		// writer waits for all readers.
 		options.InitialMmapSize = 1 << 30
 	}
+	var locked *os.File
+	options.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		f, err = os.OpenFile(name, flag, mode)
+		locked = f
+		if o.opened != nil {
+			o.opened()
+		}
+		return f, err
+	}
 	db, err = bbolt.Open(path, 0o600, options)
 	switch {
 	case err == nil:
+		if err := isAt(locked, path); err != nil {
+			return nil, errors.Join(fmt.Errorf("opening the database %s: %w", path, err), db.Close())
+		}
 		return db, nil
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("the database %s is locked by another process. A running Caddy holds it: use `caddy reload` instead of starting a second one, and the `caddy auth` commands, which talk to the running one", path)
@@ -178,6 +207,19 @@ func openBolt(path string, o Options, readOnly bool) (db *bbolt.DB, err error) {
 		return nil, fmt.Errorf("opening the database %s: %w", path, err)
 	}
 	return nil, damaged(path, err)
+}
+
+// isAt says whether an open file is the one at path.
+func isAt(f *os.File, path string) error {
+	own, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(own, there) {
+		return errReplaced
+	}
+	return err
 }
 
 // damagedError is of a file that is not, or no longer, a database.
