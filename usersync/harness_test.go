@@ -150,11 +150,34 @@ func newGate(t testing.TB, wrap func(http.Handler) http.Handler) *gateServer {
 	return g
 }
 
+// pulled answers who pulls, as those clients.
+func pulled(t testing.TB, s store.Store, clients ...Client) *Server {
+	srv := NewServer(Config{
+		Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(),
+		Client: one(clients...), Log: slog.New(slog.DiscardHandler),
+	})
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// one finds one of the clients.
+func one(clients ...Client) func(store.ClientReader, string) (Client, bool, error) {
+	return func(_ store.ClientReader, id string) (Client, bool, error) {
+		for _, c := range clients {
+			if c.ID == id {
+				return c, true, nil
+			}
+		}
+		return Client{}, false, nil
+	}
+}
+
 // startServer pushes to clients until the test ends, or Close.
 func startServer(t testing.TB, s store.Store, clients ...Client) *Server {
 	srv := NewServer(Config{
 		Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(),
 		Clients: func(context.Context) ([]Client, error) { return clients, nil },
+		Client:  one(clients...),
 		Log:     slog.New(slog.DiscardHandler),
 	})
 	ready := make(chan struct{})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,12 +25,16 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, sec
 		Answer(w, http.StatusBadRequest, map[string]string{"err": codeInvalid, "description": err.Error()})
 		return
 	}
-	key, err := Key(secret, s.cfg.Issuer)
-	if err != nil {
-		Answer(w, http.StatusForbidden, map[string]string{"err": codeForbidden, "description": err.Error()})
+	body, err := s.pull(r.Context(), c, secret, at)
+	if no, ok := errors.AsType[*RefusedError](err); ok {
+		status := http.StatusForbidden
+		if no.Code == codeKey {
+			status = http.StatusUnauthorized
+			w.Header().Set("WWW-Authenticate", `Basic realm="`+s.cfg.Issuer+`"`)
+		}
+		Answer(w, status, map[string]string{"err": no.Code, "description": no.Description})
 		return
 	}
-	body, err := s.pull(r.Context(), c, key, at)
 	if err != nil {
 		if r.Context().Err() == nil {
 			s.cfg.Log.Error("cannot answer a client that asks for changes", "client_id", c.ID, "error", err)
@@ -45,10 +50,14 @@ func (s *Server) ServePull(w http.ResponseWriter, r *http.Request, c Client, sec
 	w.Write(body)
 }
 
-func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([]byte, error) {
+func (s *Server) pull(ctx context.Context, c Client, secret string, at Position) ([]byte, error) {
+	key, err := Key(secret, s.cfg.Issuer)
+	if err != nil {
+		return nil, refused(codeForbidden, "%v", err)
+	}
 	view := s.view(c)
 	clients := s.clients.next()
-	resync, err := s.noted(ctx, c.ID, view, at)
+	resync, err := s.noted(ctx, c.ID, secret, view, at)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +70,15 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 			at = Position{}
 		}
 		var b *Batch
-		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
+		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) error {
+			// Much may have happened since it showed its secret.
+			now, err := s.inForce(tx, c.ID, secret)
+			if err != nil {
+				return err
+			}
+			if !c.same(now) {
+				c, view = now, s.view(now)
+			}
 			if !waited { // what goes out now has changes, and no digest to add up
 				b, err = nextBatch(tx, view, at)
 				return err
@@ -88,7 +105,7 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 		case <-changed:
 		case <-clients: // it may be that this one is to be sent everything anew
 			clients = s.clients.next()
-			if resync, err = s.noted(ctx, c.ID, view, at); err != nil {
+			if resync, err = s.noted(ctx, c.ID, secret, view, at); err != nil {
 				return nil, err
 			}
 		case <-patience.C:
@@ -101,10 +118,23 @@ func (s *Server) pull(ctx context.Context, c Client, key []byte, at Position) ([
 	}
 }
 
+// inForce is the client as it is now, or says that the secret is none of its own any
+// more.
+func (s *Server) inForce(tx store.ClientReader, clientID, secret string) (Client, error) {
+	c, ok, err := s.cfg.Client(tx, clientID)
+	if err != nil {
+		return c, fmt.Errorf("reading a client: %w", err)
+	}
+	if !ok || !slices.Contains(c.Secrets, secret) {
+		return c, refused(codeKey, "the client or its secret is not in force any more")
+	}
+	return c, nil
+}
+
 // noted notes that the client asked, and thereby where it stands. One that
 // stays there is noted now and then. It says whether the client is to be sent
 // everything anew, once.
-func (s *Server) noted(ctx context.Context, clientID string, v *View, at Position) (resync bool, err error) {
+func (s *Server) noted(ctx context.Context, clientID, secret string, v *View, at Position) (resync bool, err error) {
 	now := s.cfg.Now()
 	var known *store.SyncState
 	err = s.cfg.Store.View(ctx, func(tx store.ReadTx) (err error) {
@@ -119,6 +149,9 @@ func (s *Server) noted(ctx context.Context, clientID string, v *View, at Positio
 	}
 	var head uint64
 	err = s.cfg.Store.Update(ctx, func(tx store.WriteTx) error {
+		if _, err := s.inForce(tx, clientID, secret); err != nil {
+			return err
+		}
 		st, err := tx.SyncState(clientID)
 		if err != nil {
 			return err

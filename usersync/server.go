@@ -20,6 +20,9 @@ type Config struct {
 	Schema *store.Schema
 	// Clients lists those that are told of changes.
 	Clients func(context.Context) ([]Client, error)
+	// Client is the one with that id, as it is now; false if there is none that may
+	// ask for changes.
+	Client func(tx store.ClientReader, id string) (Client, bool, error)
 	// Transport reaches them.
 	Transport http.RoundTripper
 	Log       *slog.Logger

@@ -17,6 +17,9 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
+// asking is a client that pulls.
+var asking = Client{ID: "wiki", Secrets: []string{secret}}
+
 func wiki(g *gateServer) Client { return Client{ID: "wiki", URL: g.URL, Secrets: []string{secret}} }
 
 func syncState(t testing.TB, s store.Store) (st *store.SyncState) {
@@ -181,13 +184,13 @@ func TestCurrentAt(t *testing.T) {
 	srv.Close()
 
 	// Whoever asks is current if nothing was left to tell.
-	if _, err := srv.noted(t.Context(), "wiki", everything, at(feedOf(t, s).ID, 1)); err != nil {
+	if _, err := srv.noted(t.Context(), "wiki", secret, everything, at(feedOf(t, s).ID, 1)); err != nil {
 		t.Fatal(err)
 	}
 	if st := syncState(t, s); !st.CurrentAt.Equal(current) || st.PulledAt.IsZero() {
 		t.Errorf("one that asks for more is current at %v", st.CurrentAt)
 	}
-	if _, err := srv.noted(t.Context(), "wiki", everything, at(feedOf(t, s).ID, feedOf(t, s).Head)); err != nil {
+	if _, err := srv.noted(t.Context(), "wiki", secret, everything, at(feedOf(t, s).ID, feedOf(t, s).Head)); err != nil {
 		t.Fatal(err)
 	}
 	if st := syncState(t, s); !st.CurrentAt.After(current) {
@@ -291,14 +294,13 @@ func TestHandover(t *testing.T) {
 func TestPull(t *testing.T) {
 	s := openStore(t)
 	directory(t, s, 1200)
-	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
-	t.Cleanup(srv.Close)
+	srv := pulled(t, s, asking)
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if id, shown, _ := r.BasicAuth(); id != "wiki" || shown != secret {
 			w.WriteHeader(401)
 			return
 		}
-		srv.ServePull(w, r, Client{ID: "wiki"}, secret)
+		srv.ServePull(w, r, asking, secret)
 	}))
 	defer provider.Close()
 	m := newMirror(t, openStore(t))
@@ -334,12 +336,11 @@ func TestPull(t *testing.T) {
 
 func TestEndPolls(t *testing.T) {
 	s := openStore(t)
-	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
-	defer srv.Close()
+	srv := pulled(t, s, asking)
 	answered := make(chan *httptest.ResponseRecorder)
 	go func() {
 		w := httptest.NewRecorder()
-		srv.ServePull(w, httptest.NewRequest("GET", "/o/sync?after=0&view="+everything.ID()+"&feed="+feedOf(t, s).ID, nil), Client{ID: "wiki"}, secret)
+		srv.ServePull(w, httptest.NewRequest("GET", "/o/sync?after=0&view="+everything.ID()+"&feed="+feedOf(t, s).ID, nil), asking, secret)
 		answered <- w
 	}()
 	await(t, "it asks", func() bool { return !syncState(t, s).PulledAt.IsZero() })
@@ -360,12 +361,11 @@ func TestEndPolls(t *testing.T) {
 func TestResyncEndsPolls(t *testing.T) {
 	s := openStore(t)
 	directory(t, s, 3)
-	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
-	defer srv.Close()
+	srv := pulled(t, s, asking)
 	answered := make(chan *httptest.ResponseRecorder)
 	go func() {
 		w := httptest.NewRecorder()
-		srv.ServePull(w, httptest.NewRequest("GET", fmt.Sprintf("/o/sync?after=%d&view=%s&feed=%s", feedOf(t, s).Head, everything.ID(), feedOf(t, s).ID), nil), Client{ID: "wiki"}, secret)
+		srv.ServePull(w, httptest.NewRequest("GET", fmt.Sprintf("/o/sync?after=%d&view=%s&feed=%s", feedOf(t, s).Head, everything.ID(), feedOf(t, s).ID), nil), asking, secret)
 		answered <- w
 	}()
 	await(t, "it asks", func() bool { return !syncState(t, s).PulledAt.IsZero() })
@@ -398,6 +398,68 @@ func TestResyncEndsPolls(t *testing.T) {
 		}
 		return errors.Join(err, err2)
 	})
+}
+
+// An open poll is answered only as long as the client and its secret are in force,
+// and with what the client may be told by then.
+func TestPullOfThePast(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		change func(*Client) (ok bool)
+		status int
+	}{
+		{"deleted", func(*Client) bool { return false }, 401},
+		{"its secret is revoked", func(c *Client) bool { c.Secrets = []string{strings.Repeat("new", 11)}; return true }, 401},
+		{"a secret more", func(c *Client) bool { c.Secrets = []string{strings.Repeat("new", 11), secret}; return true }, 200},
+		{"a list of fields", func(c *Client) bool { c.Fields = []string{"username"}; return true }, 200},
+	} {
+		s := openStore(t)
+		directory(t, s, 3)
+		update(t, s, func(tx store.WriteTx) error { return tx.PutClient(&store.Client{ID: "wiki"}) })
+		var now atomic.Pointer[Client]
+		now.Store(&asking)
+		srv := NewServer(Config{
+			Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler),
+			Client: func(store.ClientReader, string) (Client, bool, error) { c := now.Load(); return *c, c.ID != "", nil },
+		})
+		defer srv.Close()
+		answered := make(chan *httptest.ResponseRecorder)
+		go func() {
+			w := httptest.NewRecorder()
+			srv.ServePull(w, httptest.NewRequest("GET", fmt.Sprintf("/o/sync?after=%d&view=%s&feed=%s", feedOf(t, s).Head, everything.ID(), feedOf(t, s).ID), nil), asking, secret)
+			answered <- w
+		}()
+		await(t, "it asks", func() bool { return !syncState(t, s).PulledAt.IsZero() })
+		changed := asking
+		if !c.change(&changed) {
+			changed = Client{}
+		}
+		now.Store(&changed)
+		if changed.ID == "" {
+			update(t, s, func(tx store.WriteTx) error { return tx.DeleteClient("wiki") })
+		} else {
+			setUser(t, s, 1, func(u *store.User) { u.Email = "u0@example.com" })
+		}
+		w := <-answered
+		if w.Code != c.status || w.Code == 401 && w.Header().Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: %d %v %s", c.what, w.Code, w.Header(), w.Body)
+		}
+		if changed.ID == "" {
+			if st := syncState(t, s); st.FeedID != "" {
+				t.Errorf("%s: the state is back: %+v", c.what, st)
+			}
+		}
+		if w.Code != 200 {
+			continue
+		}
+		b, err := Verify(w.Body.Bytes(), key(t), issuer, "wiki", time.Now())
+		if err != nil || len(b.Changes) == 0 {
+			t.Fatalf("%s: told %+v, %v", c.what, b, err)
+		}
+		if _, there := b.Changes[len(b.Changes)-1].Data["email"]; there == (changed.Fields != nil) {
+			t.Errorf("%s: told %+v", c.what, b.Changes)
+		}
+	}
 }
 
 func TestPullQuery(t *testing.T) {

@@ -297,9 +297,8 @@ func TestPullAddsUpLate(t *testing.T) {
 	s := openStore(t)
 	directory(t, s, 3)
 	visit(t, s, 2)
-	c := Client{ID: "wiki", Sync: store.SyncGranted}
-	srv := NewServer(Config{Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler)})
-	defer srv.Close()
+	c := Client{ID: "wiki", Secrets: []string{secret}, Sync: store.SyncGranted}
+	srv := pulled(t, s, c)
 	added := func() bool {
 		srv.mu.Lock()
 		defer srv.mu.Unlock()
@@ -308,7 +307,7 @@ func TestPullAddsUpLate(t *testing.T) {
 	}
 	answered := make(chan []byte)
 	go func() {
-		body, _ := srv.pull(t.Context(), c, key(t), Position{feedOf(t, s).ID, srv.view(c).ID(), feedOf(t, s).Head})
+		body, _ := srv.pull(t.Context(), c, secret, Position{feedOf(t, s).ID, srv.view(c).ID(), feedOf(t, s).Head})
 		answered <- body
 	}()
 	await(t, "it waits", func() bool { return !syncState(t, s).PulledAt.IsZero() })

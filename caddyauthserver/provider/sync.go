@@ -2,9 +2,11 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
+	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/usersync"
 )
 
@@ -14,6 +16,7 @@ func (p *Provider) newSync() *usersync.Server {
 		Issuer:    p.Issuer,
 		Schema:    p.Schema,
 		Clients:   p.SyncClients,
+		Client:    p.syncClientIn,
 		Transport: p.SyncTransport,
 		Log:       p.Logger,
 		Now:       p.Now,
@@ -39,7 +42,7 @@ func (p *Provider) servePull(w http.ResponseWriter, r *http.Request) {
 		p.oauthFailure(w, r, "authenticating client", err)
 		return
 	}
-	if c.SyncTarget() == "" || c.Format != "" {
+	if !mayPull(c) {
 		p.oauthError(w, &oauthError{
 			status: http.StatusForbidden, code: "unauthorized_client",
 			description: "sync is off for this client, or it is not taken for a gate",
@@ -47,6 +50,20 @@ func (p *Provider) servePull(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.sync.ServePull(w, r, syncClient(c), cred.secret)
+}
+
+func mayPull(c *client) bool { return c.SyncTarget() != "" && c.Format == "" }
+
+// syncClientIn is a client as it is now, if it may ask for changes.
+func (p *Provider) syncClientIn(tx store.ClientReader, id string) (usersync.Client, bool, error) {
+	c, err := p.clientIn(tx, id)
+	if errors.Is(err, errUnknownClient) {
+		return usersync.Client{}, false, nil
+	}
+	if err != nil {
+		return usersync.Client{}, false, err
+	}
+	return syncClient(c), mayPull(c), nil
 }
 
 // SyncClients lists the clients that are told of changes: those of the config,

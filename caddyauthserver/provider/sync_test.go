@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
@@ -84,6 +86,51 @@ func TestPullEndpoint(t *testing.T) {
 	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
 		if v := s.call("GET", path, "", nil).decode(t); v["caddyito_sync_endpoint"] != s.issuer+"/o/sync" {
 			t.Errorf("%s names %v", path, v["caddyito_sync_endpoint"])
+		}
+	}
+}
+
+// An open poll does not outlive what lets the client ask.
+func TestPullEnds(t *testing.T) {
+	for what, change := range map[string]func(tx store.WriteTx, c *store.Client) error{
+		"deleted":        func(tx store.WriteTx, c *store.Client) error { return tx.DeleteClient(c.ID) },
+		"disabled":       func(tx store.WriteTx, c *store.Client) error { c.Disabled = true; return tx.PutClient(c) },
+		"sync off":       func(tx store.WriteTx, c *store.Client) error { c.Sync = store.SyncOff; return tx.PutClient(c) },
+		"without secret": func(tx store.WriteTx, c *store.Client) error { c.Secrets = nil; return tx.PutClient(c) },
+	} {
+		s := newServer(t)
+		withWiki(s)
+		key, err := usersync.Key(wikiSecret, s.issuer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := usersync.Verify([]byte(s.call("GET", "/o/sync", as("wiki", wikiSecret), nil).body), key, s.issuer, "wiki", s.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered := make(chan int)
+		go func() {
+			query := url.Values{"feed": {b.Feed}, "view": {b.View}, "after": {strconv.FormatUint(b.Upto, 10)}}
+			answered <- s.call("GET", "/o/sync?"+query.Encode(), as("wiki", wikiSecret), nil).StatusCode
+		}()
+		for asks := false; !asks; time.Sleep(time.Millisecond) {
+			if err := s.store.View(t.Context(), func(tx store.ReadTx) error {
+				st, err := tx.SyncState("wiki")
+				asks = err == nil && st.Seq == b.Upto
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.update(func(tx store.WriteTx) error {
+			c, err := tx.Client("wiki")
+			if err != nil {
+				return err
+			}
+			return change(tx, c)
+		})
+		if status := <-answered; status != 401 {
+			t.Errorf("%s: %d", what, status)
 		}
 	}
 }
