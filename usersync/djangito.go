@@ -137,6 +137,7 @@ func (d *djangito) goOn(feed store.Feed, s *store.SyncState) bool {
 	}
 	if d.feed != feed.ID {
 		d.feed, d.since, d.at = feed.ID, s.Since, s.Seq
+		d.state.CurrentAt = s.CurrentAt
 	}
 	return true
 }

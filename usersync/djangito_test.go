@@ -1,9 +1,11 @@
 package usersync
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -373,6 +376,56 @@ func TestDjangitoForgets(t *testing.T) {
 	if d.user(2) != nil {
 		t.Errorf("a resync tells it of %v", d.user(2))
 	}
+}
+
+// A client that is deleted while it is told of something leaves no cursor to who gets
+// its id.
+func TestDjangitoDeletedMeanwhile(t *testing.T) {
+	s, d := openStore(t), newDjango(t)
+	directory(t, s, 3)
+	create := func() {
+		update(t, s, func(tx store.WriteTx) error { return tx.PutClient(&store.Client{ID: "shop"}) })
+	}
+	create()
+	var deleted atomic.Bool
+	again := make(chan struct{})
+	srv := NewServer(Config{
+		Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler),
+		Clients: func(ctx context.Context) ([]Client, error) {
+			if deleted.Load() { // it takes a while to list them
+				select {
+				case <-again:
+				case <-ctx.Done():
+				}
+			}
+			return []Client{d.client()}, nil
+		},
+	})
+	defer srv.Close()
+	ready := make(chan struct{})
+	close(ready)
+	srv.Start(ready)
+	await(t, "it is told", func() bool { return caughtUp(t, s) })
+	d.set(func() {
+		d.fail = func(string) int {
+			if deleted.CompareAndSwap(false, true) {
+				update(t, s, func(tx store.WriteTx) error { return tx.DeleteClient("shop") })
+			}
+			return 0
+		}
+	})
+	setUser(t, s, 1, func(u *store.User) { u.FirstName = "x" })
+	await(t, "its feeder ends", func() bool {
+		if st := shopState(t, s); deleted.Load() && st.FeedID != "" {
+			t.Fatalf("the cursor is back: %+v", st)
+		}
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		return srv.feeders["shop"].ended()
+	})
+	create()
+	close(again)
+	await(t, "the new one is told everything", func() bool { return caughtUp(t, s) && d.count() == 3+1+3 })
 }
 
 func TestDjangitoGranted(t *testing.T) {

@@ -44,7 +44,12 @@ type feeder struct {
 	filling filling
 	state   store.SyncState
 	written time.Time // when state was
+	gone    bool      // the client is: this is of no use any more
 }
+
+// errGone: the client was deleted meanwhile. One that is made with the same id has
+// been told nothing.
+var errGone = errors.New("the client was deleted")
 
 func (c Client) same(o Client) bool {
 	return c.ID == o.ID && c.URL == o.URL && slices.Equal(c.Secrets, o.Secrets) &&
@@ -63,8 +68,11 @@ func (s *Server) startFeeder(ctx context.Context, c Client) *feeder {
 		f.next = (&djangito{feeder: f}).step
 	}
 	go func() {
-		defer close(f.done)
 		f.run(ctx)
+		close(f.done)
+		if f.gone {
+			s.clients.ring() // another feeder is for who has the id now
+		}
 	}()
 	return f
 }
@@ -72,6 +80,16 @@ func (s *Server) startFeeder(ctx context.Context, c Client) *feeder {
 func (f *feeder) stop() {
 	f.cancel()
 	<-f.done
+}
+
+// ended says whether it has, by itself.
+func (f *feeder) ended() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (f *feeder) wake()  { pace.Wake(f.woken) }
@@ -82,10 +100,12 @@ func (f *feeder) run(ctx context.Context) {
 		changed := f.server.changed.next()
 		err := f.next(ctx)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || f.gone:
 			return
 		case err != nil:
-			f.fail(ctx, err)
+			if f.fail(ctx, err); f.gone {
+				return
+			}
 			f.wait(ctx, nil, nil, pace.Backoff(f.failed))
 		case f.settled:
 			f.wait(ctx, changed, f.woken, pace.Jitter(heartbeat))
@@ -267,7 +287,7 @@ func (f *feeder) fail(ctx context.Context, err error) {
 	if err := f.remember(ctx, func(s *store.SyncState) {
 		s.Error, s.Parked, s.FailedAt = problem, parked, now
 		s.LastError, s.LastErrorAt = problem, now
-	}); err != nil && ctx.Err() == nil {
+	}); err != nil && ctx.Err() == nil && !f.gone {
 		f.server.cfg.Log.Error("cannot note the state of sync", "client_id", f.client.ID, "error", err)
 	}
 }
@@ -278,6 +298,9 @@ func (f *feeder) remember(ctx context.Context, change func(*store.SyncState)) er
 		s, err := tx.SyncState(f.client.ID)
 		if err != nil {
 			return err
+		}
+		if f.gone = !f.state.CurrentAt.IsZero() && s.CurrentAt.IsZero(); f.gone {
+			return errGone // with a client its state is deleted
 		}
 		change(s)
 		if s.CurrentAt.IsZero() {

@@ -163,7 +163,7 @@ func (s *Server) startFeeders(ctx context.Context, told bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, f := range s.feeders {
-		if c, ok := wanted[id]; !ok || !f.client.same(c) {
+		if c, ok := wanted[id]; !ok || !f.client.same(c) || f.ended() {
 			f.stop()
 			delete(s.feeders, id)
 		}
