@@ -70,6 +70,7 @@ func (s *Server) pull(ctx context.Context, c Client, secret string, at Position)
 			at = Position{}
 		}
 		var b *Batch
+		counted := s.countedFor(c.ID)
 		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) error {
 			// Much may have happened since it showed its secret.
 			now, err := s.inForce(tx, c.ID, secret)
@@ -83,7 +84,7 @@ func (s *Server) pull(ctx context.Context, c Client, secret string, at Position)
 				b, err = nextBatch(tx, view, at)
 				return err
 			}
-			b, err = s.nextBatch(tx, view, c.ID, at)
+			b, err = counted.nextBatch(tx, view, at)
 			return err
 		})
 		if err != nil {

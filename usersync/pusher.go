@@ -188,6 +188,7 @@ func (f *feeder) step(ctx context.Context) error {
 // batch is the next one to send: nothing while it is unknown where the mirror
 // stands.
 func (f *feeder) batch(ctx context.Context) (b *Batch, resync bool, err error) {
+	counted := f.server.countedFor(f.client.ID)
 	err = f.server.cfg.Store.View(ctx, func(tx store.ReadTx) error {
 		if f.at == nil {
 			feed, err := tx.Feed()
@@ -202,7 +203,7 @@ func (f *feeder) batch(ctx context.Context) (b *Batch, resync bool, err error) {
 		if resync = s.Resync; resync {
 			at = Position{}
 		}
-		if b, err = f.server.nextBatch(tx, f.view, f.client.ID, at); err != nil {
+		if b, err = counted.nextBatch(tx, f.view, at); err != nil {
 			return err
 		}
 		b.Resync = b.Resync || resync

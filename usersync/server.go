@@ -57,8 +57,8 @@ type Server struct {
 	mu      sync.Mutex // guards feeders, and is held while some of them are stopped
 	feeders map[string]*feeder
 
-	counted sync.Mutex               // guards digests: of feeders, which mu would keep from ending
-	digests map[string]countedDigest // by client, of views that are not whole
+	counted sync.Mutex                // guards digests: of feeders, which mu would keep from ending
+	digests map[string]*countedDigest // by client, of views that are not whole
 
 	meters meters
 	pulled fillings // of clients that ask
@@ -76,7 +76,7 @@ func NewServer(c Config) *Server {
 		c.Now = time.Now
 	}
 	s := &Server{
-		cfg: c, feeders: map[string]*feeder{}, digests: map[string]countedDigest{}, closing: make(chan struct{}),
+		cfg: c, feeders: map[string]*feeder{}, digests: map[string]*countedDigest{}, closing: make(chan struct{}),
 		http: &http.Client{
 			Transport: c.Transport,
 			// A client moves by registering its new address.
@@ -166,11 +166,13 @@ func (s *Server) startFeeders(ctx context.Context, told bool) error {
 		if c, ok := wanted[id]; !ok || !f.client.same(c) || f.ended() {
 			f.stop()
 			delete(s.feeders, id)
+			s.forgetDigest(id)
 		}
 	}
 	for id, c := range wanted {
 		f := s.feeders[id]
 		if f == nil {
+			s.forgetDigest(id) // it may be another client, or have been told of all users meanwhile
 			s.feeders[id] = s.startFeeder(ctx, c)
 		} else if told {
 			f.wake()
@@ -204,36 +206,53 @@ func (s *Server) view(c Client) *View { return NewView(s.cfg.Schema, c.ID, c.Syn
 
 // countedDigest is of what a view showed of the feed up to a seq.
 type countedDigest struct {
+	mu         sync.Mutex // guards what follows: a client may ask while it is told
 	view, feed string
 	head       uint64
 	digest     store.Digest
 }
 
+// countedFor is the digest that was counted last for a client, which is to be found
+// before the feed is read: what is counted of a client that is another by then, nobody
+// finds any more.
+func (s *Server) countedFor(clientID string) *countedDigest {
+	s.counted.Lock()
+	defer s.counted.Unlock()
+	d := s.digests[clientID]
+	if d == nil {
+		d = new(countedDigest)
+		s.digests[clientID] = d
+	}
+	return d
+}
+
+func (s *Server) forgetDigest(clientID string) {
+	s.counted.Lock()
+	defer s.counted.Unlock()
+	delete(s.digests, clientID)
+}
+
 // nextBatch is nextBatch, also with the digest of a view that is not whole where
 // the mirror has all there is: once a minute, and anew only after a change, since
 // adding it up means to read the feed.
-func (s *Server) nextBatch(tx Reader, v *View, clientID string, at Position) (*Batch, error) {
+func (d *countedDigest) nextBatch(tx Reader, v *View, at Position) (*Batch, error) {
 	b, err := nextBatch(tx, v, at)
 	if err != nil || b.Digest != nil || b.After != b.Head {
 		return b, err
 	}
-	s.counted.Lock()
-	known := s.digests[clientID]
-	s.counted.Unlock()
-	if known.view != b.View || known.feed != b.Feed || known.head != b.Head {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.view != b.View || d.feed != b.Feed || d.head != b.Head {
 		feed, err := tx.Feed()
 		if err != nil {
 			return nil, fmt.Errorf("reading the feed: %w", err)
 		}
-		d, err := v.digest(tx, feed)
-		if err != nil {
+		if d.digest, err = v.digest(tx, feed); err != nil {
 			return nil, err
 		}
-		known = countedDigest{b.View, b.Feed, b.Head, d}
-		s.counted.Lock()
-		s.digests[clientID] = known
-		s.counted.Unlock()
+		d.view, d.feed, d.head = b.View, b.Feed, b.Head
 	}
-	b.Digest = &known.digest
+	counted := d.digest
+	b.Digest = &counted
 	return b, nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,7 +210,7 @@ func TestGranted(t *testing.T) {
 		var b *Batch
 		view(t, s, func(tx store.ReadTx) (err error) {
 			v := srv.view(c)
-			b, err = srv.nextBatch(tx, v, c.ID, Position{feedOf(t, s).ID, v.ID(), feedOf(t, s).Head})
+			b, err = srv.countedFor(c.ID).nextBatch(tx, v, Position{feedOf(t, s).ID, v.ID(), feedOf(t, s).Head})
 			return err
 		})
 		b.IssuedAt = mirrorState(t, g.store, "wiki").IssuedAt.Unix()
@@ -300,10 +301,10 @@ func TestPullAddsUpLate(t *testing.T) {
 	c := Client{ID: "wiki", Secrets: []string{secret}, Sync: store.SyncGranted}
 	srv := pulled(t, s, c)
 	added := func() bool {
-		srv.mu.Lock()
-		defer srv.mu.Unlock()
-		_, ok := srv.digests[c.ID]
-		return ok
+		d := srv.countedFor(c.ID)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.feed != ""
 	}
 	answered := make(chan []byte)
 	go func() {
@@ -319,6 +320,65 @@ func TestPullAddsUpLate(t *testing.T) {
 	if err != nil || b.Digest == nil || !added() {
 		t.Errorf("who waited in vain is told %+v, %v", b, err)
 	}
+}
+
+// What was counted for a client is not compared with what another of its id holds, nor
+// with what it holds itself once it was told of all users meanwhile.
+func TestDigestOfThePast(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 20)
+	exists := func() {
+		update(t, s, func(tx store.WriteTx) error { return tx.PutClient(&store.Client{ID: "wiki"}) })
+	}
+	exists()
+	visit(t, s, 7)
+	c := wiki(g)
+	c.Sync = store.SyncGranted
+	var clients atomic.Pointer[[]Client]
+	srv := NewServer(Config{
+		Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler),
+		Clients: func(context.Context) ([]Client, error) { return *clients.Load(), nil },
+	})
+	defer srv.Close()
+	to := func(what string, g *gateServer, c Client, users ...int64) {
+		t.Helper()
+		clients.Store(&[]Client{c})
+		exists() // which tells that there is something new
+		await(t, what, func() bool {
+			return atHead(t, s, g) && mirrorState(t, g.store, "wiki").View == srv.view(c).ID() && (users == nil || holdsUsers(t, g.store, users...))
+		})
+		view(t, s, func(tx store.ReadTx) error {
+			feed, err := tx.Feed()
+			if err != nil {
+				return err
+			}
+			want, err := srv.view(c).digest(tx, feed)
+			if err != nil {
+				return err
+			}
+			b, err := srv.countedFor("wiki").nextBatch(tx, srv.view(c), Position{feed.ID, srv.view(c).ID(), feed.Head})
+			if err == nil && *b.Digest != want {
+				t.Errorf("%s: the digest is of the past", what)
+			}
+			return err
+		})
+	}
+	clients.Store(&[]Client{})
+	ready := make(chan struct{})
+	close(ready)
+	srv.Start(ready)
+	to("it holds who visits", g, c, 7)
+	all := c
+	all.Sync = ""
+	to("it holds all", g, all)
+	update(t, s, func(tx store.WriteTx) error { return tx.PutVisit("wiki", 9) }) // as one who signs in
+	to("it holds who visits once more", g, c, 7, 9)
+
+	update(t, s, func(tx store.WriteTx) error { return tx.DeleteClient("wiki") })
+	g = newGate(t, nil)
+	g.receiver.Mirror.Secret = strings.Repeat("new", 11)
+	c.URL, c.Secrets = g.URL, []string{g.receiver.Mirror.Secret}
+	to("another holds nobody", g, c)
 }
 
 // pausing is a store that stops for a while where a digest is added up.
