@@ -20,6 +20,9 @@ const (
 	heartbeat = time.Minute
 	// remember is how often the position is written while there is more to send.
 	remember = time.Second
+	// fillAgain is within which a mirror that was filled anew and still differs is not
+	// compared any more: more of the same would not mend it.
+	fillAgain = time.Hour
 )
 
 // feeder keeps the mirror of one client up to date. It goes by what the mirror
@@ -45,6 +48,8 @@ type feeder struct {
 	state   store.SyncState
 	written time.Time // when state was
 	gone    bool      // the client is: this is of no use any more
+
+	differed time.Time // when the mirror last did although it had just been sent everything
 }
 
 // errGone: the client was deleted meanwhile. One that is made with the same id has
@@ -142,11 +147,10 @@ func (f *feeder) step(ctx context.Context) error {
 	now := f.server.cfg.Now()
 	log := f.server.cfg.Log.With("client_id", f.client.ID)
 	if !ok && f.at != nil && p.Upto == 0 && b.Head > 0 {
-		// The mirror begins anew. If filling it did not help, there is something
-		// wrong that more of the same will not mend.
-		if again := now.Sub(f.anew) < time.Hour; again && b.Digest != nil {
-			f.at, f.failed = &p, max(f.failed, 8)
-			return errors.New("the mirror differs from the server although it was just filled anew")
+		// The mirror begins anew.
+		if again := now.Sub(f.anew) < fillAgain; again && b.Digest != nil {
+			f.differed = now
+			return errors.New("the mirror differs from the server although it was just filled anew; for an hour the two are not compared")
 		}
 		f.anew = now
 		f.filling.begin(log, now, "the mirror of a client is filled anew: it lost what it had, or has something else than the server", b.Head)
@@ -207,6 +211,9 @@ func (f *feeder) batch(ctx context.Context) (b *Batch, resync bool, err error) {
 			return err
 		}
 		b.Resync = b.Resync || resync
+		if f.server.cfg.Now().Sub(f.differed).Abs() < fillAgain {
+			b.Digest = nil
+		}
 		return nil
 	})
 	if err != nil {

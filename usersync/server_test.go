@@ -158,6 +158,45 @@ func TestStuckClient(t *testing.T) {
 	}
 }
 
+// wrongDigest is a store whose feed has another digest than it should.
+type wrongDigest struct{ store.Store }
+
+func (w wrongDigest) View(ctx context.Context, fn func(store.ReadTx) error) error {
+	return w.Store.View(ctx, func(tx store.ReadTx) error { return fn(wrongTx{tx}) })
+}
+
+type wrongTx struct{ store.ReadTx }
+
+func (tx wrongTx) Feed() (store.Feed, error) {
+	f, err := tx.ReadTx.Feed()
+	f.Digest[0] ^= 1
+	return f, err
+}
+
+// A mirror that filling anew does not mend is told of changes all the same, at once,
+// and is not filled for ever.
+func TestDiffersForGood(t *testing.T) {
+	var posts atomic.Int64
+	g := newGate(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { posts.Add(1); h.ServeHTTP(w, r) })
+	})
+	s := openStore(t)
+	directory(t, s, 20)
+	startServer(t, wrongDigest{s}, wiki(g))
+	await(t, "it is filled", func() bool { return atHead(t, s, g) && syncState(t, s).LastError != "" })
+	if st := syncState(t, s); !strings.Contains(st.LastError, "differs") {
+		t.Errorf("the status is %+v", st)
+	}
+	for i := range 3 {
+		name := fmt.Sprint("name", i)
+		setUser(t, s, 1, func(u *store.User) { u.FirstName = name })
+		await(t, "a change is there", func() bool { return record(t, g.store, "user", 1).Fields["first_name"] == name })
+	}
+	if n := posts.Load(); n > 15 {
+		t.Errorf("that took %d batches", n)
+	}
+}
+
 // The lag in seconds counts from when the client last had everything, or was
 // first to have it, however often it was heard of since.
 func TestCurrentAt(t *testing.T) {
