@@ -171,12 +171,15 @@ func (s *Store) commitLarge(w *writeTx) error {
 	if err := s.moveAll(); err != nil {
 		return err
 	}
-	mark := logMark{Log: s.logID, Seq: s.log.seq, Open: true}
+	// It takes a seq, of which the log has no record: beside a database from before
+	// it, what comes after it in the log does not pass for the next.
+	mark := logMark{Log: s.logID, Seq: s.log.seq + 1, Open: true}
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	if err := s.guard(func() error { return flush(s.db, w.alone(), mark, len(w.writes)) }); err != nil {
 		return err
 	}
+	s.log.seq++
 	s.remember(func(m *memory) { m.era++ })
 	return nil
 }

@@ -55,7 +55,7 @@
 //     closed all is moved, the note says so, and the log is removed.
 //   - The memory is bounded by the halves, and so is the log. Who finds both full
 //     waits for the one that is being moved. What is larger than a half is written to
-//     bbolt directly, after all that came before.
+//     bbolt directly, after all that came before, and takes a seq as a record does.
 //   - A disk writes a sector as a whole or not at all, and those it was not asked to
 //     change keep what they have.
 //

@@ -281,23 +281,43 @@ func TestLogBounded(t *testing.T) {
 // comes before and after it stays in order.
 func TestLogLarge(t *testing.T) {
 	s, path := openSmall(t, 16<<10)
-	writeSteps(t, s, 0, 3)
-	err := s.Update(t.Context(), func(tx store.WriteTx) error {
-		for i := 3; i < 103; i++ {
-			if err := writeStep(tx, i); err != nil {
-				return err
+	current := func() files {
+		return files{readFile(t, path), readFile(t, logPath(path)), readFile(t, markerPath(path))}
+	}
+	large := func(from int) {
+		err := s.Update(t.Context(), func(tx store.WriteTx) error {
+			for i := from; i < from+100; i++ {
+				if err := writeStep(tx, i); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
+	}
+	writeSteps(t, s, 0, 3)
+	s.turn.Lock()
+	err := s.moveAll()
+	s.turn.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
+	before := current()
+	large(3)
+	current().holds(t, 103)
 	writeSteps(t, s, 103, 2)
 	if n := countSteps(t, s); n != 105 {
 		t.Errorf("%d steps are seen", n)
 	}
-	files{readFile(t, path), readFile(t, logPath(path)), readFile(t, markerPath(path))}.holds(t, 105)
+	current().holds(t, 105)
+	// What comes after it in the log does not go on from what was before it.
+	files{before.db, current().log, before.marker}.refused(t, "does not belong to this state")
+	large(105)
+	large(205) // with nothing between them
+	current().holds(t, 305)
+	closed(t, current()).holds(t, 305)
 }
 
 // TestLogLargeSeen: who began to read before a write that goes to the database at
