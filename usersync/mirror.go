@@ -88,6 +88,10 @@ func (m *Mirror) Apply(ctx context.Context, b *Batch) (p Position, ok bool, err 
 		if err != nil {
 			return fmt.Errorf("reading the mirror's state: %w", err)
 		}
+		if b.Resync && m.replayed(at.state, b) {
+			p = positionOf(at.state) // and does not begin anew, as the sender must know
+			return nil
+		}
 		at, err = m.turnTo(tx, at, b)
 		if err != nil {
 			return err

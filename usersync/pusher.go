@@ -144,6 +144,7 @@ func (f *feeder) step(ctx context.Context) error {
 		f.server.meters.of(f.client.ID).told(len(b.Changes))
 		f.filling.took(len(b.Changes))
 	}
+	begun := resync && ok
 	now := f.server.cfg.Now()
 	log := f.server.cfg.Log.With("client_id", f.client.ID)
 	if !ok && f.at != nil && p.Upto == 0 && b.Head > 0 {
@@ -157,14 +158,14 @@ func (f *feeder) step(ctx context.Context) error {
 	}
 	asked := f.at == nil
 	switch {
-	case resync && ok:
+	case begun:
 		f.filling.begin(log, now, sentAnew, b.Head)
 		f.filling.took(len(b.Changes))
 	case asked && p.Upto == 0 && b.Head > 0:
 		f.filling.begin(log, now, "the mirror of a client is empty and is filled", b.Head)
 	}
 	f.settled = !asked && ok && p.Feed == b.Feed && p.View == b.View && p.Upto >= b.Head
-	if !asked && !resync && !f.settled && p == *f.at {
+	if !asked && !begun && !f.settled && p == *f.at {
 		return fmt.Errorf("it does not move on from %d of %d: what it is sent it takes for old, or it answers without taking it", p.Upto, b.Head)
 	}
 	f.at = &p
@@ -172,15 +173,17 @@ func (f *feeder) step(ctx context.Context) error {
 		f.filling.end(log, now)
 		f.server.pulled.end(f.server.cfg.Log, f.client.ID, now) // it may not ask again
 	}
-	if f.failed > 0 {
+	if f.failed > 0 && !asked {
 		log.Info("a client takes changes again", "failures", f.failed)
 		f.failed = 0
 	}
-	if f.settled || resync || f.state.Error != "" || now.Sub(f.written) >= remember {
+	if f.settled || begun || f.state.Error != "" && !asked || now.Sub(f.written) >= remember {
 		return f.remember(ctx, func(s *store.SyncState) {
 			s.FeedID, s.View, s.Seq, s.PushedAt = p.Feed, p.View, p.Upto, now
-			s.Error, s.Parked, s.FailedAt = "", false, time.Time{}
-			s.Resync = s.Resync && !resync
+			if !asked {
+				s.Error, s.Parked, s.FailedAt = "", false, time.Time{}
+			}
+			s.Resync = s.Resync && !begun
 			if f.settled {
 				s.CurrentAt = now
 			}

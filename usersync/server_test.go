@@ -291,6 +291,55 @@ func TestResync(t *testing.T) {
 	})
 }
 
+// An order to send everything anew is kept where the gate does not begin anew, since the
+// server's clock was put back and what it sends looks like a replay.
+func TestResyncClockPutBack(t *testing.T) {
+	s, g := openStore(t), newGate(t, nil)
+	directory(t, s, 20)
+	var back atomic.Bool
+	srv := NewServer(Config{
+		Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: Transport(), Log: slog.New(slog.DiscardHandler),
+		Clients: func(context.Context) ([]Client, error) { return []Client{wiki(g)}, nil },
+		Now: func() time.Time {
+			if back.Load() {
+				return time.Now().Add(-10 * time.Second)
+			}
+			return time.Now()
+		},
+	})
+	defer srv.Close()
+	ready := make(chan struct{})
+	close(ready)
+	srv.Start(ready)
+	await(t, "the gate is filled", func() bool { return atHead(t, s, g) })
+	update(t, g.store, func(tx store.WriteTx) error {
+		r, err := tx.MirrorRecord("wiki", "user", "1")
+		if err != nil {
+			return err
+		}
+		r.Fields["username"] = "damaged"
+		return tx.PutMirrorRecord("wiki", r)
+	})
+	back.Store(true)
+	update(t, s, func(tx store.WriteTx) error {
+		st, err := tx.SyncState("wiki")
+		if err != nil {
+			return err
+		}
+		st.Resync = true
+		return tx.PutSyncState(st)
+	})
+	await(t, "the server says why", func() bool { return syncState(t, s).Error != "" })
+	if st := syncState(t, s); !st.Resync || !strings.Contains(st.Error, "for old") {
+		t.Errorf("the state is %+v", st)
+	}
+	back.Store(false)
+	await(t, "it is repaired", func() bool {
+		srv.heard("wiki")
+		return record(t, g.store, "user", 1).Fields["username"] == "u0" && g.follows(t, s) && !syncState(t, s).Resync
+	})
+}
+
 // The mirror's own position is the truth: who lost it is sent everything.
 func TestMirrorLost(t *testing.T) {
 	s, g := openStore(t), newGate(t, nil)
