@@ -66,9 +66,6 @@ func (s *Server) pull(ctx context.Context, c Client, secret string, at Position)
 	defer patience.Stop()
 	for waited := false; ; {
 		changed := s.changed.next()
-		if resync {
-			at = Position{}
-		}
 		var b *Batch
 		counted := s.countedFor(c.ID)
 		err := s.cfg.Store.View(ctx, func(tx store.ReadTx) error {
@@ -79,6 +76,10 @@ func (s *Server) pull(ctx context.Context, c Client, secret string, at Position)
 			}
 			if !c.same(now) {
 				c, view = now, s.view(now)
+			}
+			if resync {
+				b, err = anewBatch(tx, view, at)
+				return err
 			}
 			if !waited { // what goes out now has changes, and no digest to add up
 				b, err = nextBatch(tx, view, at)
@@ -119,6 +120,19 @@ func (s *Server) pull(ctx context.Context, c Client, secret string, at Position)
 	}
 }
 
+// anewBatch is the next one for a client that is to be sent everything anew: first it
+// has the mirror begin anew, and holds nothing. Who then asks from there has heard it.
+func anewBatch(tx Reader, v *View, at Position) (*Batch, error) {
+	if at.Upto == 0 {
+		return nextBatch(tx, v, Position{})
+	}
+	feed, err := tx.Feed()
+	if err != nil {
+		return nil, fmt.Errorf("reading the feed: %w", err)
+	}
+	return &Batch{Feed: feed.ID, View: v.ID(), Head: feed.Head}, nil
+}
+
 // inForce is the client as it is now, or says that the secret is none of its own any
 // more.
 func (s *Server) inForce(tx store.ClientReader, clientID, secret string) (Client, error) {
@@ -134,7 +148,7 @@ func (s *Server) inForce(tx store.ClientReader, clientID, secret string) (Client
 
 // noted notes that the client asked, and thereby where it stands. One that
 // stays there is noted now and then. It says whether the client is to be sent
-// everything anew, once.
+// everything anew, until it asks from the beginning: an answer may be lost.
 func (s *Server) noted(ctx context.Context, clientID, secret string, v *View, at Position) (resync bool, err error) {
 	now := s.cfg.Now()
 	var known *store.SyncState
@@ -144,6 +158,9 @@ func (s *Server) noted(ctx context.Context, clientID, secret string, v *View, at
 	})
 	if err != nil {
 		return false, fmt.Errorf("reading where a client stands: %w", err)
+	}
+	if known.Resync && at.Upto != 0 {
+		return true, nil
 	}
 	if !known.Resync && known.FeedID == at.Feed && known.View == at.View && known.Seq == at.Upto && now.Sub(known.PulledAt).Abs() < heartbeat {
 		return false, nil
@@ -165,16 +182,14 @@ func (s *Server) noted(ctx context.Context, clientID, secret string, v *View, at
 		if at == (Position{feed.ID, v.ID(), feed.Head}) || st.CurrentAt.IsZero() {
 			st.CurrentAt = now
 		}
-		if resync = st.Resync; resync {
-			at.Upto = 0 // that is where it begins
-		}
-		st.FeedID, st.View, st.Seq, st.PulledAt, st.Resync = at.Feed, at.View, at.Upto, now, false
+		resync = st.Resync
+		st.FeedID, st.View, st.Seq, st.PulledAt, st.Resync = at.Feed, at.View, at.Upto, now, resync && at.Upto != 0
 		return tx.PutSyncState(st)
 	})
 	if err != nil {
 		return false, fmt.Errorf("noting where a client stands: %w", err)
 	}
-	if resync {
+	if resync && at.Upto == 0 {
 		s.pulled.begin(s.cfg.Log, clientID, now, head)
 	}
 	return resync, nil
