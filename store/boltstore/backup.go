@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -200,34 +201,29 @@ func readyBackup(path string, o Options, check func(store.Store) error) (id stri
 	return id, err
 }
 
-// move renames a database with the files that belong to it (all that begin with
-// its name, but for the marker), or removes them if to is empty. The database
-// itself comes last.
+// besides are the files that belong to a database, by what follows its name. The
+// marker does not: it is of the place.
+var besides = []string{logPath(""), logPath("") + ".new"}
+
+// move renames a database with the files that belong to it, or removes them if to is
+// empty. What else begins with its name is somebody's own, a backup of theirs say. The
+// database itself comes last.
 func move(from, to string) error {
-	dir, name := filepath.Dir(from), filepath.Base(from)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	suffixes := []string{}
-	for _, e := range entries {
-		suffix, ok := strings.CutPrefix(e.Name(), name+".")
-		if ok && !strings.HasPrefix(suffix, "before-restore-") && !strings.HasPrefix("."+suffix, restoring) {
-			suffixes = append(suffixes, "."+suffix)
+	if strings.HasSuffix(from, restoring) {
+		if err := os.Remove(markerPath(from)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
-	for _, suffix := range append(suffixes, "") {
-		switch {
-		case to == "" || suffix == ".id" && strings.HasSuffix(from, restoring):
+	for _, suffix := range append(slices.Clone(besides), "") {
+		var err error
+		if to == "" {
 			err = os.Remove(from + suffix)
-		case suffix == ".id":
-			continue // of the place, not of the database
-		default:
+		} else {
 			err = os.Rename(from+suffix, to+suffix)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return durable.SyncDir(dir)
+	return durable.SyncDir(filepath.Dir(from))
 }

@@ -62,7 +62,7 @@ func installation(t *testing.T, s *Store) (m store.Meta) {
 
 func TestRestoreKeepsWhatWasThere(t *testing.T) {
 	dir := t.TempDir()
-	path, from := filepath.Join(dir, "auth.db"), filepath.Join(dir, "copy")
+	path, from := filepath.Join(dir, "auth.db"), filepath.Join(dir, "auth.db.backup")
 	other := openAt(t, filepath.Join(dir, "other", "auth.db"))
 	want := installation(t, other).InstallationID
 	backupOf(t, other, from)
@@ -74,8 +74,11 @@ func TestRestoreKeepsWhatWasThere(t *testing.T) {
 		t.Errorf("over a store in use: %v", err)
 	}
 	s.Close()
-	if err := os.WriteFile(path+".log", []byte("belongs to it"), 0o600); err != nil {
-		t.Fatal(err)
+	begun, own := path+".wal.new", []string{path + ".bak", path + ".wal-of-yesterday", path + ".id.bak", path + "-copy"}
+	for _, name := range append(own, begun) {
+		if err := os.WriteFile(name, []byte("of "+name), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	kept, err := Restore(path, from, Options{}, nil)
 	if err != nil {
@@ -86,18 +89,25 @@ func TestRestoreKeepsWhatWasThere(t *testing.T) {
 		t.Errorf("restored %s, want %s", got, want)
 	}
 	s.Close()
-	if _, err := os.Stat(path + ".log"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(begun); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a log of the old database is beside the new one: %v", err)
 	}
-	if text, err := os.ReadFile(kept + ".log"); err != nil || string(text) != "belongs to it" {
-		t.Errorf("the log was not kept: %v", err)
+	if text := readFile(t, kept+".wal.new"); string(text) != "of "+begun {
+		t.Errorf("the log was not kept: %q", text)
 	}
-	os.Remove(kept + ".log")
+	for _, name := range own {
+		if text, err := os.ReadFile(name); err != nil || string(text) != "of "+name {
+			t.Errorf("%s is somebody's own: %q, %v", name, text, err)
+		}
+	}
 	old := openAt(t, kept)
 	if got := installation(t, old).InstallationID; got != was {
 		t.Errorf("kept %s, want %s", got, was)
 	}
 	old.Close()
+	if _, err := os.Stat(from); err != nil {
+		t.Errorf("the backup is gone: %v", err)
+	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
