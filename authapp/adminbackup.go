@@ -2,7 +2,11 @@ package authapp
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -26,7 +30,7 @@ func (api *adminAPI) backup(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, b.Backup(r.Context(), out)
+		return nil, b.Backup(r.Context(), &patientWriter{out, http.NewResponseController(w), readerPatience})
 	})
 	switch {
 	case err == nil:
@@ -39,6 +43,24 @@ func (api *adminAPI) backup(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(value) // the caller is gone, if this fails
 	}
+}
+
+// readerPatience is how long whoever takes a backup may take none of it. As long as it
+// takes, what the copy is of is kept, and writers may have to wait.
+const readerPatience = 30 * time.Second
+
+// patientWriter fails once the reader has taken nothing for so long.
+type patientWriter struct {
+	to       io.Writer
+	control  *http.ResponseController
+	patience time.Duration
+}
+
+func (p *patientWriter) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(p.patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, fmt.Errorf("setting until when to wait for who takes the backup: %w", err)
+	}
+	return p.to.Write(b)
 }
 
 // lateHeader sends its header with the first byte: until then an error can be

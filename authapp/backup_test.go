@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/caddyito/caddyito/store"
 	"github.com/caddyito/caddyito/store/boltstore"
@@ -73,6 +77,55 @@ func TestAdminBackup(t *testing.T) {
 		t.Errorf("a store that cannot be copied: %s", got)
 	}
 }
+
+// withDeadlines is an answer that is told until when a reader is waited for.
+type withDeadlines struct {
+	*httptest.ResponseRecorder
+	writes, deadlines int
+}
+
+func (w *withDeadlines) Write(b []byte) (int, error) {
+	w.writes++
+	return w.ResponseRecorder.Write(b)
+}
+
+func (w *withDeadlines) SetWriteDeadline(t time.Time) error {
+	if t.After(time.Now()) {
+		w.deadlines++
+	}
+	return nil
+}
+
+// Who takes nothing of a backup is given up, since the store waits for them.
+func TestBackupStalled(t *testing.T) {
+	app := newAPI(t).app
+	api := &adminAPI{log: zap.NewNop(), app: func() (*App, error) { return app, nil }}
+	w := &withDeadlines{ResponseRecorder: httptest.NewRecorder()}
+	api.backup(w, httptest.NewRequest("GET", "/auth/backup", nil))
+	if w.Code != 200 || w.writes < 3 || w.deadlines != w.writes {
+		t.Errorf("%d: in %d pieces, with %d deadlines", w.Code, w.writes, w.deadlines)
+	}
+
+	failed := make(chan error)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.Copy(&patientWriter{w, http.NewResponseController(w), time.Millisecond}, zeros{})
+		failed <- err
+	}))
+	defer s.Close()
+	resp, err := http.Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("to who takes nothing: %v", err)
+	}
+}
+
+// zeros are read without an end.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
 func TestBackupCommands(t *testing.T) {
 	c := newCLI(t, cliSite)

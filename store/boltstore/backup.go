@@ -23,14 +23,16 @@ import (
 var _ store.Backuper = (*Store)(nil)
 
 // Backup writes a copy of the database: a file that Restore takes. As long as it
-// takes, the pages of that moment are kept, and the file may grow.
+// takes, the pages of that moment are kept, and the file may grow; where that must be
+// mapped anew, writers and then readers wait for the copy, and so does Close for a piece
+// of it: w should not stall.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	tx, err := s.whole(ctx)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.WriteTo(&endingWriter{ctx, w}); err != nil {
+	if _, err := tx.WriteTo(&endingWriter{ctx, s.stop, w}); err != nil {
 		return fmt.Errorf("copying the database: %w", err)
 	}
 	return nil
@@ -59,15 +61,21 @@ func (s *Store) whole(ctx context.Context) (*bbolt.Tx, error) {
 	return tx, nil
 }
 
-// endingWriter fails once ctx ends.
+// endingWriter fails once ctx ends, or the store is closed.
 type endingWriter struct {
-	ctx context.Context
-	w   io.Writer
+	ctx  context.Context
+	stop <-chan struct{}
+	w    io.Writer
 }
 
 func (e *endingWriter) Write(b []byte) (int, error) {
 	if err := e.ctx.Err(); err != nil {
 		return 0, err
+	}
+	select {
+	case <-e.stop:
+		return 0, store.ErrClosed
+	default:
 	}
 	return e.w.Write(b)
 }

@@ -116,6 +116,27 @@ func TestRestoreKeepsWhatWasThere(t *testing.T) {
 	}
 }
 
+// A store that is closed does not wait for the end of a copy.
+func TestBackupEndsWithTheStore(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "auth.db"))
+	closed := make(chan error, 1)
+	err := s.Backup(t.Context(), writerFunc(func(b []byte) (int, error) {
+		go func() { closed <- s.Close() }()
+		<-s.stop
+		return len(b), nil
+	}))
+	if err == nil || !strings.Contains(err.Error(), store.ErrClosed.Error()) {
+		t.Errorf("the copy ends with %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(b []byte) (int, error) { return w(b) }
+
 // A start that waits for the lock of a database while another is restored in its
 // place opens that one: what is written to the one put aside, nobody would see again.
 func TestRestoreDuringAStart(t *testing.T) {
