@@ -32,6 +32,9 @@ type Puller struct {
 	Endpoint  func() (string, error)
 	Transport http.RoundTripper
 	Log       *slog.Logger
+
+	anew     time.Time // when the mirror last began anew since it differed
+	differed time.Time // when it did although it had just been filled anew
 }
 
 // errUnwanted says that the server tells this client nothing.
@@ -70,6 +73,9 @@ func (p *Puller) Run(ctx context.Context) {
 		case errors.Is(err, errUnwanted):
 			p.Log.Info("the mirror is filled by sign-ins alone", "mirror", p.Receiver.Mirror.Name, "reason", err)
 			pace.Wait(ctx, unwantedPause, nil)
+			continue
+		case errors.Is(err, errDiffers):
+			p.Log.Warn("the mirror is filled anew once more", "mirror", p.Receiver.Mirror.Name, "error", err)
 			continue
 		}
 		if failed++; failed == 1 {
@@ -118,10 +124,22 @@ func (p *Puller) pull(ctx context.Context, client *http.Client, endpoint string)
 	if err != nil {
 		return fmt.Errorf("the server's batch is refused: %w", err)
 	}
+	now := m.Now()
+	if now.Sub(p.differed).Abs() < fillAgain {
+		b.Digest = nil
+	}
 	before := at
 	at, ok, err := m.Apply(ctx, b)
 	if err != nil {
 		return fmt.Errorf("writing to the mirror: %w", err)
+	}
+	if !ok && b.Digest != nil && at.Upto == 0 {
+		if now.Sub(p.anew).Abs() < fillAgain {
+			p.differed = now
+			return errDiffers
+		}
+		p.anew = now
+		return nil
 	}
 	if !ok && at == before {
 		return errors.New("the mirror and the server do not agree where it stands")

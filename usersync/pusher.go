@@ -25,6 +25,8 @@ const (
 	fillAgain = time.Hour
 )
 
+var errDiffers = errors.New("the mirror differs from the server although it was just filled anew; for an hour the two are not compared")
+
 // feeder keeps the mirror of one client up to date. It goes by what the mirror
 // says of itself: the first batch holds nothing and asks where it stands. So
 // nobody who does not answer as a mirror is ever sent a user.
@@ -151,7 +153,7 @@ func (f *feeder) step(ctx context.Context) error {
 		// The mirror begins anew.
 		if again := now.Sub(f.anew) < fillAgain; again && b.Digest != nil {
 			f.differed = now
-			return errors.New("the mirror differs from the server although it was just filled anew; for an hour the two are not compared")
+			return errDiffers
 		}
 		f.anew = now
 		f.filling.begin(log, now, "the mirror of a client is filled anew: it lost what it had, or has something else than the server", b.Head)

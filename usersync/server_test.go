@@ -197,6 +197,40 @@ func TestDiffersForGood(t *testing.T) {
 	}
 }
 
+// So is one that asks.
+func TestPullDiffersForGood(t *testing.T) {
+	s := openStore(t)
+	directory(t, s, 1200)
+	srv := pulled(t, wrongDigest{s}, asking)
+	var pulls atomic.Int64
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pulls.Add(1)
+		srv.ServePull(w, r, asking, secret)
+	}))
+	defer provider.Close()
+	m := newMirror(t, openStore(t))
+	p := &Puller{
+		Receiver:  &Receiver{Mirror: m, Log: slog.New(slog.DiscardHandler)},
+		Endpoint:  func() (string, error) { return provider.URL + "/o/sync", nil },
+		Transport: http.DefaultTransport, Log: slog.New(slog.DiscardHandler),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); p.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	for i := range 3 {
+		name := fmt.Sprint("name", i)
+		setUser(t, s, 1, func(u *store.User) { u.FirstName = name })
+		await(t, "a change is there", func() bool {
+			r := record(t, m.Store, "user", 1)
+			return r != nil && r.Fields["first_name"] == name && mirrorState(t, m.Store, "wiki").Seq == feedOf(t, s).Head
+		})
+	}
+	if n := pulls.Load(); n > 20 {
+		t.Errorf("it asked %d times", n)
+	}
+}
+
 // The lag in seconds counts from when the client last had everything, or was
 // first to have it, however often it was heard of since.
 func TestCurrentAt(t *testing.T) {
