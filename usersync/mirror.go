@@ -227,12 +227,12 @@ func (m *Mirror) change(tx store.WriteTx, at standing, c Change) (ended int, err
 }
 
 // frame are the names of what a record has besides its fields.
-var frame = []string{"id", "version", "type", "deleted", "sub"}
+var frame = []string{"id", "version", "type", "deleted"}
 
 // received are the fields that a batch may set: a push makes nobody an admin.
 func received(c Change) store.Fields {
 	for name := range c.Data {
-		if !isName(name) || slices.Contains(frame, name) || c.Type == store.UserType && Withheld(name) {
+		if !isName(name) || slices.Contains(frame, name) || c.Type == store.UserType && (name == "sub" || Withheld(name)) {
 			delete(c.Data, name)
 		}
 	}

@@ -1,6 +1,7 @@
 package usersync
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -155,6 +156,39 @@ func TestPushMakesNoAdmin(t *testing.T) {
 	got := record(t, m.Store, "user", 1)
 	if len(got.Fields) != 2 || got.Fields["username"] != "a" {
 		t.Errorf("the mirror took %v", got.Fields)
+	}
+}
+
+// What the schema reserves of users alone, an object has as it is declared.
+func TestFieldsOfObjects(t *testing.T) {
+	sch := store.DefaultSchema()
+	for _, name := range []string{"sub", "fields", "username", "is_staff", "is_superuser", "caddyito_feed"} {
+		sch.Objects[0].Fields = append(sch.Objects[0].Fields, store.Field{Name: name, Type: store.Text})
+	}
+	if err := sch.Check(); err != nil {
+		t.Fatal(err)
+	}
+	fields := store.Fields{"name": "Acme", "sub": "a", "fields": "b", "username": "c", "is_staff": "d", "is_superuser": "e", "caddyito_feed": "f"}
+	s, m := openStore(t), newMirror(t, openStore(t))
+	update(t, s, func(tx store.WriteTx) error {
+		return tx.PutObject(&store.Object{Type: "company", Fields: maps.Clone(fields)}, nil)
+	})
+	view(t, s, func(tx store.ReadTx) error {
+		b, err := nextBatch(tx, NewView(sch, "wiki", "", nil), Position{})
+		if err == nil {
+			b.Issuer, b.Audience = issuer, "wiki"
+			var token []byte
+			if token, err = Sign(b, key(t), time.Now()); err == nil {
+				b, err = m.Verify(token)
+			}
+		}
+		if err == nil {
+			_, _, err = m.Apply(t.Context(), b)
+		}
+		return err
+	})
+	if got := record(t, m.Store, "company", 1).Fields; !maps.Equal(got, fields) {
+		t.Errorf("the mirror has %v", got)
 	}
 }
 
