@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,6 +150,67 @@ func TestNobodyMakesSomebodyBeyondThemselves(t *testing.T) {
 	}
 	if _, err := m.CreateUser(t.Context(), manage.Actor{UserID: people["staff"].ID}, &store.User{Username: "new", IsActive: true}, ""); err != nil {
 		t.Errorf("staff cannot make anybody: %v", err)
+	}
+}
+
+// Whoever was in as a person, a member of the staff who chose their password say, is
+// not in as one with rights.
+func TestWhoGetsRightsIsSignedOut(t *testing.T) {
+	superuser := func(people map[string]*store.User) manage.Actor { return manage.Actor{UserID: people["superuser"].ID} }
+	operator := func(map[string]*store.User) manage.Actor { return manage.Actor{} }
+	change := func(fn func(*store.User)) func(*manage.Manager, manage.Actor, *store.User) error {
+		return func(m *manage.Manager, by manage.Actor, u *store.User) error {
+			_, err := m.ChangeUser(t.Context(), by, manage.ByID(u.ID), func(u *store.User) error { fn(u); return nil })
+			return err
+		}
+	}
+	byList := func(m *manage.Manager, by manage.Actor, u *store.User) error {
+		l, err := manage.ReadCSV(strings.NewReader("username,is_staff\n"+u.Username+",true\n"), m.Schema, store.UserType)
+		if err == nil {
+			_, err = m.Import(t.Context(), by, l, false, func(int) {})
+		}
+		return err
+	}
+	staff := change(func(u *store.User) { u.IsStaff = true })
+	all := change(func(u *store.User) { u.IsSuperuser = true })
+	for _, c := range []struct {
+		name, whom string
+		by         func(map[string]*store.User) manage.Actor
+		do         func(*manage.Manager, manage.Actor, *store.User) error
+		in         bool // still
+	}{
+		{"staff", "person", superuser, staff, false},
+		{"superuser", "person", superuser, all, false},
+		{"staff to superuser", "staff", superuser, all, false},
+		{"by the operator", "person", operator, staff, false},
+		{"by a list", "person", superuser, byList, false},
+		{"nothing more", "staff", superuser, staff, true},
+		{"less", "staff", superuser, change(func(u *store.User) { u.IsStaff = false }), true},
+		{"themselves", "superuser", superuser, staff, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, people := newManager(t)
+			u := people[c.whom]
+			subject := strconv.FormatInt(u.ID, 10)
+			s := &store.Session{Realm: store.ServerRealm, Hash: store.HashOf("id"), Subject: subject, SID: "sid",
+				CreatedAt: day, AuthTime: day, LastSeen: day, IdleExpiresAt: day.Add(time.Hour), ExpiresAt: day.Add(time.Hour)}
+			if err := m.Store.Update(t.Context(), func(tx store.WriteTx) error { return tx.PutSession(s) }); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.do(m, c.by(people), u); err != nil {
+				t.Fatal(err)
+			}
+			var left []*store.Session
+			if err := m.Store.View(t.Context(), func(tx store.ReadTx) (err error) {
+				left, err = tx.SessionsOf(store.ServerRealm, subject)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if in := len(left) > 0; in != c.in {
+				t.Errorf("signed in: %v", in)
+			}
+		})
 	}
 }
 

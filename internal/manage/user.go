@@ -43,8 +43,8 @@ func (m *Manager) createUser(tx store.WriteTx, p power, u *store.User, hash stri
 	return tx.PutCredential(&store.Credential{UserID: u.ID, PasswordHash: hash, PasswordChangedAt: m.Now()})
 }
 
-// ChangeUser changes a user. Who is no longer active is signed out. It returns them
-// as they are kept.
+// ChangeUser changes a user. Who is no longer active, or gets rights from somebody
+// else, is signed out. It returns them as they are kept.
 func (m *Manager) ChangeUser(ctx context.Context, by Actor, find Finder, change func(*store.User) error) (u *store.User, err error) {
 	err = m.act(ctx, by, func(tx store.WriteTx, p power) error {
 		if u, err = find(tx); err != nil {
@@ -71,12 +71,15 @@ func (m *Manager) changeUser(tx store.WriteTx, p power, u *store.User, change fu
 	if err := m.auditChange(tx, p, before, u); err != nil {
 		return err
 	}
-	if u.IsStaff && !before.IsStaff || u.IsSuperuser && !before.IsSuperuser {
+	raised := u.IsStaff && !before.IsStaff || u.IsSuperuser && !before.IsSuperuser
+	if raised {
 		if err := m.endLinks(tx, u.ID); err != nil {
 			return err
 		}
 	}
-	if u.IsActive {
+	// Whoever of the staff signed in as a person, by a link say, would be in as one
+	// with rights. Who raises themselves had more before.
+	if u.IsActive && (!raised || p.others(u) != nil) {
 		return nil
 	}
 	return m.signOut(tx, u.ID)
