@@ -265,6 +265,28 @@ func TestFactorsNeedRecentSignIn(t *testing.T) {
 	}
 }
 
+// TestFactorAloneIsNoRecentSignIn: the second factor of who is signed in, given again,
+// does not stand for the password when second factors are changed.
+func TestFactorAloneIsNoRecentSignIn(t *testing.T) {
+	s := newServer(t)
+	secret := s.addTOTP(1)
+	b := s.browser().signInWith(secret)
+	s.clock.add(time.Hour)
+	if a := b.giveOTP(b.get("/o/second-factor"), s.otp(secret, 0)); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	a := b.get("/o/account/security/app")
+	if a.location().Path != "/o/login" {
+		t.Fatalf("%d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	// By both they get there at once.
+	s.clock.add(time.Minute)
+	a = b.giveOTP(b.password(b.get(a.Header.Get("Location"))), s.otp(secret, 0))
+	if a = b.get(a.Header.Get("Location")); a.StatusCode != http.StatusOK {
+		t.Errorf("then: %d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+}
+
 // TestRequireSecondFactor: whom the policy covers sets one up before they get
 // anywhere, and cannot remove the last.
 func TestRequireSecondFactor(t *testing.T) {

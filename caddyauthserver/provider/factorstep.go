@@ -123,8 +123,9 @@ func (p *Provider) askForFactor(w http.ResponseWriter, r *http.Request, in *sign
 }
 
 // stepUp has somebody prove anew who they are, unless they did so within d: by their
-// password or passkey, and by a second factor if they have one or must have one. Ask
-// it before what gives power or cannot be undone, for a request to show a form as
+// password or passkey, and by a second factor if they have one or must have one. A
+// second factor that was given lately is not enough: it may lie beside a browser that
+// was left open. Ask it before what gives power or cannot be undone, for a request to show a form as
 // well as for the one that posts it:
 //
 //	if p.stepUp(w, r, in, 15*time.Minute, goOn) {
@@ -133,7 +134,7 @@ func (p *Provider) askForFactor(w http.ResponseWriter, r *http.Request, in *sign
 //
 // What was posted is not posted again.
 func (p *Provider) stepUp(w http.ResponseWriter, r *http.Request, in *signedIn, d time.Duration, goOn string) bool {
-	if p.now().Sub(in.session.AuthTime) < d || p.now().Sub(in.session.FactorTime) < d {
+	if p.now().Sub(in.session.AuthTime) < d {
 		return p.askForFactor(w, r, in, goOn, nil)
 	}
 	query := continueWith(goOn)
