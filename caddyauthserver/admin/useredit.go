@@ -51,7 +51,12 @@ func (a *Admin) newUserPage(r *http.Request, v *visit) (page formPage, err error
 	return page, err
 }
 
+// newUser asks for a sign-in of a moment ago, as createUser does, before anything is
+// typed that would be lost.
 func (a *Admin) newUser(_ http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.signedInWithin(changeWithin) {
+		return nil
+	}
 	page, err := a.newUserPage(r, v)
 	if err != nil {
 		return err
@@ -59,15 +64,17 @@ func (a *Admin) newUser(_ http.ResponseWriter, r *http.Request, v *visit) error 
 	return v.show(http.StatusOK, "form", page.Title, "users", page)
 }
 
+// createUser gives somebody an account: by an address alone they have a link sent that
+// opens it.
 func (a *Admin) createUser(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.signedInWithin(changeWithin) {
+		return nil
+	}
 	page, err := a.newUserPage(r, v)
 	if err != nil {
 		return err
 	}
 	invite := v.form.Get("invite")
-	if (raises(v.form) || invite == "link" || invite == "mail") && !v.signedInWithin(changeWithin) {
-		return nil
-	}
 	values, wrong, err := a.formValues(r, store.UserType, page.Fields, v.form)
 	if err != nil {
 		return err
@@ -93,11 +100,6 @@ func (a *Admin) createUser(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	a.goTo(w, "users/"+strconv.FormatInt(u.ID, 10), url.Values{"done": {"created"}})
 	return nil
-}
-
-// raises says whether a form asks for rights.
-func raises(form url.Values) bool {
-	return form.Get("is_staff") != "" || form.Get("is_superuser") != ""
 }
 
 // givesMore says whether a change gives somebody the account, or the account more: an
