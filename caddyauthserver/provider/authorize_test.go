@@ -338,6 +338,36 @@ func TestConsentPage(t *testing.T) {
 	})
 }
 
+// A yes counts only of who may go on: not of who knows the password alone, nor of who
+// is in none of the client's groups.
+func TestConsentIsForWhoMayGoOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*server)
+		status int
+		path   string
+	}{
+		"second factor": {func(s *server) { s.addTOTP(1) }, http.StatusSeeOther, "/o/second-factor"},
+		"groups":        {func(s *server) { s.allowGroups("board") }, http.StatusForbidden, ""},
+	} {
+		s := newServer(t)
+		b := s.browser().signIn("alice", alicePassword)
+		at := b.authorize(authQuery("app", appRedirect)).Header.Get("Location")
+		yes := b.get(at).form("decision", "allow")
+		c.change(s)
+		for what, a := range map[string]*answer{"the page": b.get(at), "a yes": b.post("/o/consent", yes)} {
+			if a.StatusCode != c.status || a.location().Path != c.path {
+				t.Errorf("%s, %s: %d to %s", name, what, a.StatusCode, a.Header.Get("Location"))
+			}
+		}
+		s.update(func(tx store.WriteTx) error {
+			if _, err := tx.Consent(1, "app"); err == nil {
+				t.Errorf("%s: the yes is kept", name)
+			}
+			return nil
+		})
+	}
+}
+
 // A yes counts only from the form that was shown, for this request, in this
 // session.
 func TestConsentIsBound(t *testing.T) {

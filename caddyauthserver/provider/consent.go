@@ -37,6 +37,12 @@ func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, back) // which asks to sign in
 		return
 	}
+	// The question is not for who owes a second factor, as at authorize: a yes stays.
+	for _, ask := range []step{p.factorStep, p.groupStep} {
+		if ask(w, r, a) {
+			return
+		}
+	}
 	if r.Method != http.MethodPost || !p.csrfValid(r, values, consentPurpose(in, request)) {
 		p.showConsent(w, r, a, request)
 		return
