@@ -19,7 +19,7 @@ func (p *Provider) accounts(w http.ResponseWriter, r *http.Request) {
 	page := pages.Accounts{Action: p.path("accounts"), Continue: values.Get("continue")}
 	add := url.Values{"add": {"1"}}
 	add.Set("continue", page.Continue)
-	way, err := p.wayOn(r.Context(), page.Continue)
+	way, err := p.wayOn(r, page.Continue)
 	if p.refuseRequest(w, r, way.req, err) {
 		return
 	}
@@ -28,7 +28,7 @@ func (p *Provider) accounts(w http.ResponseWriter, r *http.Request) {
 		if way.req == nil {
 			return way.url
 		}
-		return p.url("authorize") + "?" + p.withAsked(way.req.query, asked{way.req.asked.at, in.session.SID}).Encode()
+		return p.url("authorize") + "?" + p.withAsked(way.req.query, asked{at: way.req.asked.at, account: in.session.SID}, p.browserSecret(w, r)).Encode()
 	}
 	page.AddURL = p.path("login") + "?" + add.Encode()
 	all, err := p.sessions(r)

@@ -158,7 +158,7 @@ func TestAccountCannotBeChosenByALink(t *testing.T) {
 	choose := b.get(b.authorize(q).Header.Get("Location"))
 	sids := accountButton.FindAllStringSubmatch(choose.body, -1)
 	parts := strings.Split(back.Get("caddyito_asked"), ".")
-	for _, forged := range []string{parts[0] + "." + sids[1][1] + "." + parts[2], parts[0] + "." + sids[1][1] + ".", sids[1][1], parts[0] + "." + sids[1][1] + "." + parts[2] + ".x"} {
+	for _, forged := range []string{parts[0] + "." + sids[1][1] + ".." + parts[3], parts[0] + "." + sids[1][1] + "..", sids[1][1], parts[0] + "." + sids[1][1] + ".." + parts[3] + ".x"} {
 		q.Set("caddyito_asked", forged)
 		if a := b.authorize(q); a.location().Path != "/o/accounts" {
 			t.Errorf("%s leads to %s", forged, a.location())

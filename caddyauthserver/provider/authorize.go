@@ -44,7 +44,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, p.urlWith("authorize", form))
 		return
 	}
-	req, err := p.parseAuthRequest(r.Context(), r.URL.RawQuery)
+	req, err := p.parseAuthRequest(r, r.URL.RawQuery)
 	if p.refuseRequest(w, r, req, err) {
 		return
 	}
@@ -144,10 +144,10 @@ func (p *Provider) signInStep(w http.ResponseWriter, r *http.Request, a *authori
 		return true
 	}
 	if a.mustChoose() {
-		seeOther(w, p.urlWith("accounts", url.Values{"continue": {p.continueQuery(a)}}))
+		seeOther(w, p.urlWith("accounts", url.Values{"continue": {p.continueQuery(w, r, a)}}))
 		return true
 	}
-	seeOther(w, p.urlWith("login", url.Values{"continue": {p.continueQuery(a)}}))
+	seeOther(w, p.urlWith("login", url.Values{"continue": {p.continueQuery(w, r, a)}}))
 	return true
 }
 
@@ -189,7 +189,7 @@ func (p *Provider) groupStep(w http.ResponseWriter, r *http.Request, a *authoriz
 		p.respondError(w, r, a.authRequest, &oauthError{code: "access_denied", description: "this client is not open to the person who is signed in"})
 		return true
 	}
-	p.turnAway(w, r, a.in, a.client, p.continueQuery(a))
+	p.turnAway(w, r, a.in, a.client, p.continueQuery(w, r, a))
 	return true
 }
 
@@ -208,12 +208,13 @@ func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, in *signedIn
 
 // consentStep asks the person to agree, unless they did before or the client
 // is first-party. What they said of an app that any program may pass for, counts
-// once (RFC 8252 section 8.6).
+// once (RFC 8252 section 8.6), for exactly this request: another program may have one
+// on its way when they say yes to the app's.
 func (p *Provider) consentStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
 	agreed := a.consent != nil && covers(a.consent.Scopes, a.scopes) && covers(a.consent.Scopes, a.covering)
 	switch {
 	case a.prompts("consent"), !a.client.SkipConsent && a.client.anyProgram(a.redirectURI):
-		agreed = agreed && a.since(a.consent.GrantedAt)
+		agreed = agreed && a.returned && a.asked.agreed == p.agreedMark(a.in)
 	case a.client.SkipConsent:
 		agreed = true
 	}
@@ -224,13 +225,13 @@ func (p *Provider) consentStep(w http.ResponseWriter, r *http.Request, a *author
 		p.respondError(w, r, a.authRequest, &oauthError{code: "consent_required"})
 		return true
 	}
-	seeOther(w, p.urlWith("consent", url.Values{"request": {p.continueQuery(a)}}))
+	seeOther(w, p.urlWith("consent", url.Values{"request": {p.continueQuery(w, r, a)}}))
 	return true
 }
 
 // continueQuery is the request as a step hands it back.
-func (p *Provider) continueQuery(a *authorization) string {
-	return p.withAsked(a.query, a.asked).Encode()
+func (p *Provider) continueQuery(w http.ResponseWriter, r *http.Request, a *authorization) string {
+	return p.withAsked(a.query, a.asked, p.browserSecret(w, r)).Encode()
 }
 
 // errNotAnyMore says that what the steps found is gone by the time the code is
@@ -242,7 +243,7 @@ var errNotAnyMore = errors.New("no longer signed in")
 func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authorization) {
 	code, err := p.writeCode(r.Context(), a)
 	if errors.Is(err, errNotAnyMore) {
-		seeOther(w, p.url("authorize")+"?"+p.continueQuery(a))
+		seeOther(w, p.url("authorize")+"?"+p.continueQuery(w, r, a))
 		return
 	}
 	if p.refuseRequest(w, r, nil, err) {

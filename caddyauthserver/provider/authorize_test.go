@@ -220,6 +220,60 @@ func TestPromptLoginCannotBeSkipped(t *testing.T) {
 	}
 }
 
+// A program that comes as a browser of its own, or sends the person's browser here
+// while it waits, gets nothing by what they then do for the app itself.
+func TestWhatIsDoneForOneRequestIsForNoOther(t *testing.T) {
+	s := newServer(t)
+	const native = "com.example.app:/cb"
+	s.update(func(tx store.WriteTx) error {
+		return tx.PutClient(&store.Client{ID: "phone", ClientSettings: store.ClientSettings{Public: true, RedirectURIs: []string{native}}})
+	})
+	phone, app := []string{"phone", native}, []string{"app", appRedirect}
+	for _, c := range []struct {
+		name        string
+		client      []string
+		prompt      string
+		sameBrowser bool
+		leads       string
+	}{
+		{"app of the machine", phone, "", false, "/o/consent"},
+		{"app of the machine, in the person's browser", phone, "", true, "/o/consent"},
+		{"prompt=consent", app, "consent", false, "/o/consent"},
+		{"prompt=consent, in the person's browser", app, "consent", true, "/o/consent"},
+		{"prompt=login", app, "login", false, "/o/login"},
+	} {
+		b := s.browser().signIn("alice", alicePassword)
+		begins := s.browser()
+		if c.sameBrowser {
+			begins = b
+		}
+		others := authQuery(c.client[0], c.client[1], "prompt", c.prompt, "state", "another's")
+		led := begins.authorize(others).location().Query()
+		goOn := led.Get("continue") + led.Get("request")
+		if !strings.Contains(goOn, "caddyito_asked") {
+			t.Fatalf("%s: nothing to go on with: %v", c.name, led)
+		}
+		s.clock.add(time.Minute)
+		b.signIn("alice", alicePassword)
+		b.code(authQuery(c.client[0], c.client[1], "prompt", c.prompt))
+		if a := b.get("/o/authorize?" + goOn); a.location().Path != c.leads {
+			t.Errorf("%s: led to %s", c.name, a.Header.Get("Location"))
+		}
+	}
+}
+
+// Whose yes it was counts: after another sign-in they are asked again.
+func TestAYesIsOfOneSession(t *testing.T) {
+	s := newServer(t)
+	b := s.browser().signIn("alice", alicePassword)
+	page := b.get(b.authorize(authQuery("app", appRedirect, "prompt", "consent")).Header.Get("Location"))
+	back := b.post("/o/consent", page.form("decision", "allow")).Header.Get("Location")
+	b.signIn("alice", alicePassword)
+	if a := b.get(back); a.location().Path != "/o/consent" {
+		t.Errorf("led to %s", a.Header.Get("Location"))
+	}
+}
+
 func TestMaxAge(t *testing.T) {
 	s := newServer(t)
 	b := s.browser().signIn("alice", alicePassword)

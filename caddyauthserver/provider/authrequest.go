@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ type authRequest struct {
 	// where they were pushed.
 	query       url.Values
 	pushed      *store.Hash // of that request_uri; nil: they came in the query
+	browser     string      // the secret of the browser it came by; "": none yet
 	client      *client
 	redirectURI string
 	mode        responseMode
@@ -63,7 +65,7 @@ func (e *requestError) Error() string { return e.text.String() }
 // parseAuthRequest first finds client and redirect URI; if either is not good
 // the error is a *requestError and nothing is redirected (RFC 9700 section
 // 4.11.2). An *oauthError comes with a request that can carry it back.
-func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*authRequest, error) {
+func (p *Provider) parseAuthRequest(r *http.Request, rawQuery string) (*authRequest, error) {
 	if len(rawQuery) > maxQuery {
 		return nil, errRequestTooLong
 	}
@@ -75,7 +77,7 @@ func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*auth
 		return nil, &requestError{text: lang.T("The application sent a request that can be read in two ways."), detail: name + " is there more than once."}
 	}
 	id := q.Get("client_id")
-	c, err := p.findClient(ctx, id)
+	c, err := p.findClient(r.Context(), id)
 	if errors.Is(err, errUnknownClient) {
 		return nil, &requestError{
 			text:   lang.T("The application that sent you here is not known to this server."),
@@ -85,11 +87,11 @@ func (p *Provider) parseAuthRequest(ctx context.Context, rawQuery string) (*auth
 	if err != nil {
 		return nil, fmt.Errorf("finding client: %w", err)
 	}
-	a := &authRequest{query: q, client: c}
+	a := &authRequest{query: q, client: c, browser: p.knownSecret(r)}
 	if slices.ContainsFunc(q["request_uri"], isPushed) {
-		return p.readPushed(ctx, a)
+		return p.readPushed(r.Context(), a)
 	}
-	return p.readAuthRequest(ctx, a, q)
+	return p.readAuthRequest(r.Context(), a, q)
 }
 
 // readAuthRequest reads the parameters of a's client, wherever they came from.
@@ -203,7 +205,7 @@ func (p *Provider) fill(ctx context.Context, a *authRequest, q url.Values) error
 			return &oauthError{code: "unmet_authentication_requirements", description: "there is no sign-in here of the acr that claims asks for"}
 		}
 	}
-	if a.asked, a.returned = p.askedAt(a.query); !a.returned {
+	if a.asked, a.returned = p.askedAt(a.query, a.browser); !a.returned {
 		a.asked = asked{at: p.now()}
 	}
 	return nil

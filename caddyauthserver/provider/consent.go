@@ -22,7 +22,7 @@ func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	request := values.Get("request")
-	req, err := p.parseAuthRequest(r.Context(), request)
+	req, err := p.parseAuthRequest(r, request)
 	if p.refuseRequest(w, r, req, err) {
 		return
 	}
@@ -31,10 +31,9 @@ func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
 		p.unavailable(w, r, "reading session and consent", err)
 		return
 	}
-	back := p.url("authorize") + "?" + req.query.Encode()
 	in := a.in
 	if in == nil {
-		seeOther(w, back) // which asks to sign in
+		seeOther(w, p.url("authorize")+"?"+req.query.Encode()) // which asks to sign in
 		return
 	}
 	// The question is not for who owes a second factor, as at authorize: a yes stays.
@@ -54,7 +53,8 @@ func (p *Provider) consent(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		p.Logger.Info("consent given", "user_id", in.user.ID, "client_id", a.client.ID, "scopes", a.scopes)
-		seeOther(w, back)
+		a.asked.agreed = p.agreedMark(in)
+		seeOther(w, p.url("authorize")+"?"+p.continueQuery(w, r, a))
 	case "deny":
 		if err := p.audit(r, p.byUser(r, in.user), store.ActionConsentDeny, a.client.party()); err != nil {
 			p.unavailable(w, r, "writing consent", err)

@@ -1,7 +1,7 @@
 package provider
 
 import (
-	"context"
+	"net/http"
 	"net/url"
 )
 
@@ -15,7 +15,7 @@ type way struct {
 // wayOn reads what such a page hands back ("continue"): an authorization request, a
 // user code, a page of administration or of one's account. It is never a URL, and
 // leads to this server alone. "" leads home. Its errors are for refuseRequest.
-func (p *Provider) wayOn(ctx context.Context, handedBack string) (way, error) {
+func (p *Provider) wayOn(r *http.Request, handedBack string) (way, error) {
 	if handedBack == "" {
 		return way{url: p.url("")}, nil
 	}
@@ -31,7 +31,7 @@ func (p *Provider) wayOn(ctx context.Context, handedBack string) (way, error) {
 	if address, ok := p.forOwnPage(handedBack); ok {
 		return way{url: address}, nil
 	}
-	req, err := p.parseAuthRequest(ctx, handedBack)
+	req, err := p.parseAuthRequest(r, handedBack)
 	if err != nil {
 		return way{req: req}, err
 	}

@@ -36,11 +36,20 @@ func (p *Provider) csrfToken(w http.ResponseWriter, r *http.Request, purpose str
 // browserSecret is the secret of the browser's cookie, which it gets now if it has
 // none. The request has it from then on, so that a page with several tokens sets one.
 func (p *Provider) browserSecret(w http.ResponseWriter, r *http.Request) string {
-	secret := cookie(r, p.cookies.csrf)
-	if len(secret) != secretLen {
+	secret := p.knownSecret(r)
+	if secret == "" {
 		secret = store.NewSecret()
 		p.setCookie(w, p.cookies.csrf, secret, 0)
 		r.AddCookie(&http.Cookie{Name: p.cookies.csrf, Value: secret})
+	}
+	return secret
+}
+
+// knownSecret is the secret of the browser's cookie, "" if it has none.
+func (p *Provider) knownSecret(r *http.Request) string {
+	secret := cookie(r, p.cookies.csrf)
+	if len(secret) != secretLen {
+		return ""
 	}
 	return secret
 }
@@ -66,8 +75,8 @@ func (p *Provider) csrfValid(r *http.Request, form url.Values, purpose string) b
 	default:
 		return false
 	}
-	secret := cookie(r, p.cookies.csrf)
-	return len(secret) == secretLen && hmac.Equal(keyed, p.csrfMAC(salt, secret, purpose))
+	secret := p.knownSecret(r)
+	return secret != "" && hmac.Equal(keyed, p.csrfMAC(salt, secret, purpose))
 }
 
 // csrfMAC is over a purpose and, unless it is "", the cookie's secret.

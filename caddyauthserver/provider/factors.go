@@ -44,7 +44,7 @@ func (p *Provider) securityPage(show func(http.ResponseWriter, *http.Request, *f
 		}
 		v := &factorVisit{values: values, goOn: values.Get("continue")}
 		if v.goOn != "" {
-			way, err := p.wayOn(r.Context(), v.goOn)
+			way, err := p.wayOn(r, v.goOn)
 			if p.refuseRequest(w, r, way.req, err) {
 				return
 			}

@@ -83,7 +83,7 @@ func (a *authRequest) acrAsked() []string {
 
 // factorStep asks for the second factor that is due.
 func (p *Provider) factorStep(w http.ResponseWriter, r *http.Request, a *authorization) bool {
-	return p.askForFactor(w, r, a.in, p.continueQuery(a), a)
+	return p.askForFactor(w, r, a.in, p.continueQuery(w, r, a), a)
 }
 
 // askForFactor leads to where somebody gives, or sets up, the second factor that is

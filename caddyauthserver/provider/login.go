@@ -29,7 +29,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	}
 	page := pages.Login{Action: p.path("login"), ForgotURL: p.forgotURL(), Continue: values.Get("continue"), Username: values.Get("username"),
 		Add: values.Get("add") != "", Remember: r.Method != http.MethodPost || values.Get("remember") != ""}
-	back, err := p.wayOn(r.Context(), page.Continue)
+	back, err := p.wayOn(r, page.Continue)
 	if p.refuseRequest(w, r, back.req, err) {
 		return
 	}

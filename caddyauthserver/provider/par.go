@@ -112,7 +112,7 @@ func (p *Provider) readPushed(ctx context.Context, a *authRequest) (*authRequest
 	if err != nil {
 		return nil, fmt.Errorf("reading a pushed authorization request: %w", err)
 	}
-	if _, begun := p.askedAt(query); !begun && !p.now().Before(t.CreatedAt.Add(pushedLifetime)) {
+	if _, begun := p.askedAt(query, a.browser); !begun && !p.now().Before(t.CreatedAt.Add(pushedLifetime)) {
 		return nil, errPushedOver
 	}
 	pushed, err := url.ParseQuery(t.Data)

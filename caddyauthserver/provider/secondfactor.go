@@ -102,7 +102,7 @@ func (p *Provider) secondFactor(w http.ResponseWriter, r *http.Request) {
 	page := pages.SecondFactor{
 		Action: p.path("second-factor"), Continue: values.Get("continue"), Login: values.Get("login") != "", Recovery: values.Get("recovery") != "",
 	}
-	way, err := p.wayOn(r.Context(), page.Continue)
+	way, err := p.wayOn(r, page.Continue)
 	if p.refuseRequest(w, r, way.req, err) {
 		return
 	}
