@@ -85,6 +85,32 @@ func TestAdminDeclaredTypes(t *testing.T) {
 	}
 }
 
+// Users are found by several relations together.
+func TestAdminUsersByTwoRelations(t *testing.T) {
+	a := newAPI(t)
+	schema := nations()
+	schema.User = append(schema.User, store.Field{Name: "born_in", Type: store.Relation, Target: "country"})
+	a.declare(schema)
+	a.do("POST", "/auth/objects/country", `{"name":"Austria"}`, 201, nil)
+	a.do("POST", "/auth/objects/country", `{"name":"Belgium"}`, 201, nil)
+	a.do("POST", "/auth/objects/company", `{"name":"Acme"}`, 201, nil)
+	a.do("POST", "/auth/users", `{"username":"ann","company":1,"born_in":1}`, 201, nil)
+	a.do("POST", "/auth/users", `{"username":"bob","company":1,"born_in":2}`, 201, nil)
+	for query, want := range map[string]string{
+		"where=company=Acme": "ann bob", "where=company=Acme&where=born_in=Austria": "ann", "where=born_in=2&where=company=1": "bob", "where=born_in=2&where=company=1&search=a": "",
+	} {
+		var page store.UserPage
+		a.do("GET", "/auth/users?"+query, "", 200, &page)
+		var names []string
+		for _, u := range page.Users {
+			names = append(names, u.Username)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+}
+
 // A schema that changes loses nothing, and asks for nothing before an edit.
 func TestAdminSchemaChanges(t *testing.T) {
 	a := newAPI(t)

@@ -17,13 +17,8 @@ func (a *App) userQuery(r *http.Request) (store.UserQuery, error) {
 	if q.Status != store.StatusAny && !slices.Contains(store.UserStatuses, q.Status) {
 		return q, refuse(http.StatusBadRequest, "status %q: it is one of active, disabled, staff, superuser", q.Status)
 	}
-	where, err := a.where(r, store.UserType)
-	if len(where) > 1 {
-		return q, refuse(http.StatusBadRequest, "where: users are found by one relation at a time")
-	}
-	for name := range where {
-		q.Field, q.Ref = name, where[name].(store.Ref)
-	}
+	var err error
+	q.Where, err = a.where(r, store.UserType)
 	return q, err
 }
 

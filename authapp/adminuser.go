@@ -45,7 +45,7 @@ func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q != (store.UserQuery{}) {
+	if q.Prefix != "" || q.Group != "" || q.Status != store.StatusAny || len(q.Where) > 0 {
 		q.After, q.Limit = r.URL.Query().Get("after"), limit
 		return a.findUsers(r, q)
 	}

@@ -33,7 +33,7 @@ func bulkCommand(use, short string, op manage.Operation) *cobra.Command {
 	if grouped {
 		args = cobra.MinimumNArgs(1)
 	}
-	cmd := command(use+" [<user>... | -] [--search <prefix>] [--group <name>] [--status <status>] [--where <field>=<value>] [--yes]", short+"; - reads a user from each line of standard input",
+	cmd := command(use+" [<user>... | -] [--search <prefix>] [--group <name>] [--status <status>] [--where <field>=<value>]... [--yes]", short+"; - reads a user from each line of standard input",
 		args, func(s *session, args []string) error {
 			deed := userDeed{Do: op}
 			if grouped {

@@ -46,7 +46,7 @@ func filterFlags(cmd *cobra.Command) {
 }
 
 func whereFlag(cmd *cobra.Command) {
-	cmd.Flags().StringArray("where", nil, "Only what refers to that, or has that of its choices, as in company=Acme (repeatable for objects)")
+	cmd.Flags().StringArray("where", nil, "Only what refers to that, or has that of its choices, as in company=Acme (repeatable)")
 }
 
 // filters are what those flags say, as the API has it.

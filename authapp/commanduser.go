@@ -32,7 +32,7 @@ func userCommand() *cobra.Command {
 	weakFlag(create)
 	f.Bool("invite", false, "Do not read a password, but mail the user a link by which they choose one")
 
-	list := command("list [--search <prefix>] [--group <name>] [--status <status>] [--where <field>=<value>]", "Lists users", cobra.NoArgs, listUsersCmd)
+	list := command("list [--search <prefix>] [--group <name>] [--status <status>] [--where <field>=<value>]...", "Lists users", cobra.NoArgs, listUsersCmd)
 	listFlags(list)
 	filterFlags(list)
 	link := command("password-link <user> [--mail]", "Makes a link by which the user chooses a password, once, within 30 minutes",

@@ -11,9 +11,8 @@ type UserQuery struct {
 	Prefix string
 	// Group is one that they are in.
 	Group string
-	// Ref is what their relation Field refers to.
-	Field string
-	Ref   Ref
+	// Where are relations that they have, each of them: by the name of the field a Ref.
+	Where Fields
 	// Status they have.
 	Status UserStatus
 	// After is the Next of the page before. One that never was a Next is "".

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -114,6 +115,50 @@ func TestListSearchesFiltersAndPages(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q: %d users, want %d", query, got, want)
+		}
+	}
+}
+
+// Several relations count together, on the page as in the file.
+func TestUsersAreFilteredByAllRelations(t *testing.T) {
+	company := []store.Field{{Name: "name", Type: store.Text}}
+	schema := &store.Schema{
+		User:    []store.Field{{Name: "company", Type: store.Relation, Target: "company"}, {Name: "team", Type: store.Relation, Target: "team"}},
+		Objects: []store.ObjectType{{Name: "company", Fields: company}, {Name: "team", Fields: company}},
+	}
+	s := newServer(t, func(c *provider.Config) { c.Schema = schema })
+	acme, red, blue := &store.Object{Type: "company", Fields: store.Fields{"name": "Acme"}},
+		&store.Object{Type: "team", Fields: store.Fields{"name": "Red"}}, &store.Object{Type: "team", Fields: store.Fields{"name": "Blue"}}
+	s.update(func(tx store.WriteTx) error {
+		for _, o := range []*store.Object{acme, red, blue} {
+			if err := store.SaveObject(tx, schema, o); err != nil {
+				return err
+			}
+		}
+		for name, team := range map[string]*store.Object{"rita": red, "blanche": blue} {
+			u := &store.User{Username: name, IsActive: true, DateJoined: s.clock.now(),
+				Fields: store.Fields{"company": store.Ref{Type: "company", ID: acme.ID}, "team": store.Ref{Type: "team", ID: team.ID}}}
+			if err := store.SaveUser(tx, schema, u); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b := s.as("root")
+	for query, want := range map[string]string{
+		"by_company=Acme": "blanche rita", "by_company=Acme&by_team=Red": "rita", "by_team=Blue&by_company=Acme": "blanche", "by_company=Acme&by_team=Green": "",
+	} {
+		for _, target := range []string{"/o/admin/users?", "/o/admin/users/export?format=csv&", "/o/admin/users/export?format=json&"} {
+			var found []string
+			a := b.get(target + query)
+			for _, name := range []string{"blanche", "rita"} {
+				if strings.Contains(a.body, name) {
+					found = append(found, name)
+				}
+			}
+			if got := strings.Join(found, " "); a.StatusCode != 200 || got != want {
+				t.Errorf("%s%s: %d %q, want %q", target, query, a.StatusCode, got, want)
+			}
 		}
 	}
 }

@@ -69,13 +69,7 @@ func (a *Admin) query(tx store.ReadTx, values url.Values) (q store.UserQuery, re
 	if !slices.Contains(store.UserStatuses, q.Status) {
 		q.Status = store.StatusAny
 	}
-	relations, where, err := a.filters(tx, store.UserType, values)
-	for _, f := range relations {
-		name := strings.TrimPrefix(f.Name, filterParam)
-		if ref, ok := where[name].(store.Ref); ok && q.Field == "" {
-			q.Field, q.Ref = name, ref
-		}
-	}
+	relations, q.Where, err = a.filters(tx, store.UserType, values)
 	return q, relations, err
 }
 

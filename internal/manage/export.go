@@ -41,9 +41,7 @@ type record struct {
 // along is in the audit log before they have it.
 func (m *Manager) ExportUsers(ctx context.Context, by Actor, format string, q store.UserQuery) (*Export, error) {
 	about := []store.AuditChange{{Field: "search", New: q.Prefix}, {Field: "group", New: q.Group}, {Field: "status", New: string(q.Status)}}
-	if q.Field != "" {
-		about = append(about, store.AuditChange{Field: q.Field, New: q.Ref.String()})
-	}
+	about = append(about, m.askedFor(store.UserType, q.Where)...)
 	e := &Export{FileName: "users", columns: Columns(m.Schema, store.UserType)}
 	e.page = func(tx store.ReadTx, after string) (records []record, next string, err error) {
 		q.After, q.Limit = after, exportStep
@@ -63,15 +61,7 @@ func (m *Manager) ExportUsers(ctx context.Context, by Actor, format string, q st
 // ExportObjects begins a list of all objects that a query finds, in the same way.
 func (m *Manager) ExportObjects(ctx context.Context, by Actor, format string, q store.ObjectQuery) (*Export, error) {
 	q.Schema = m.Schema
-	about := []store.AuditChange{{Field: "search", New: q.Prefix}}
-	for _, f := range FilterFields(m.Schema, q.Type) {
-		switch v := q.Where[f.Name].(type) {
-		case store.Ref:
-			about = append(about, store.AuditChange{Field: f.Name, New: v.String()})
-		case string:
-			about = append(about, store.AuditChange{Field: f.Name, New: v})
-		}
-	}
+	about := append([]store.AuditChange{{Field: "search", New: q.Prefix}}, m.askedFor(q.Type, q.Where)...)
 	e := &Export{FileName: q.Type, columns: Columns(m.Schema, q.Type)}
 	e.page = func(tx store.ReadTx, after string) (records []record, next string, err error) {
 		q.After, q.Limit = after, exportStep
@@ -86,6 +76,19 @@ func (m *Manager) ExportObjects(ctx context.Context, by Actor, format string, q 
 		return records, page.Next, nil
 	}
 	return e, m.beginExport(ctx, by, e, format, store.ActionObjectExport, store.AuditParty{Type: q.Type}, about)
+}
+
+// askedFor is what a list is of, for the audit log.
+func (m *Manager) askedFor(typ string, where store.Fields) (about []store.AuditChange) {
+	for _, f := range FilterFields(m.Schema, typ) {
+		switch v := where[f.Name].(type) {
+		case store.Ref:
+			about = append(about, store.AuditChange{Field: f.Name, New: v.String()})
+		case string:
+			about = append(about, store.AuditChange{Field: f.Name, New: v})
+		}
+	}
+	return about
 }
 
 // beginExport has a list be of that format, and writes down who takes what along.

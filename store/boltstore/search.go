@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -247,8 +248,10 @@ func (r *readTx) userSources(q *store.UserQuery, prefix string) []source {
 		return one(findGroup, bSearch, groupPrefix(q.Group))
 	case prefix != "":
 		return prefixSources(prefix)
-	case q.Field != "":
-		return one(alongRelation, bReference, part(part(refKey(q.Ref), store.UserType), q.Field))
+	case len(q.Where) > 0:
+		name := slices.Min(slices.Collect(maps.Keys(q.Where)))
+		ref, _ := q.Where[name].(store.Ref)
+		return one(alongRelation, bReference, part(part(refKey(ref), store.UserType), name))
 	case q.Status == store.StatusDisabled:
 		return one(findDisabled, bSearch, []byte{findDisabled})
 	}
@@ -333,8 +336,10 @@ func asked(q *store.UserQuery, prefix string, u *store.User) bool {
 	if !q.Status.Has(u) || q.Group != "" && !slices.Contains(u.Groups, q.Group) {
 		return false
 	}
-	if q.Field != "" && u.Fields[q.Field] != q.Ref {
-		return false
+	for name, ref := range q.Where {
+		if u.Fields[name] != ref {
+			return false
+		}
 	}
 	if prefix == "" {
 		return true

@@ -56,8 +56,8 @@ func TestSearchLooksAtSoManyOnly(t *testing.T) {
 	defer s.Close()
 	searchable(t, s, maxLook+10)
 	for what, q := range map[string]store.UserQuery{
-		"a relation of the last":   {Prefix: "user", Field: "company", Ref: store.Ref{Type: "company", ID: 1}},
-		"a name found another way": {Group: "all", Status: store.StatusActive, Field: "company", Ref: store.Ref{Type: "company", ID: 1}},
+		"a relation of the last":   {Prefix: "user", Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}}},
+		"a name found another way": {Group: "all", Status: store.StatusActive, Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}}},
 	} {
 		q.Limit = 5
 		page := search(t, s, q)
@@ -65,7 +65,7 @@ func TestSearchLooksAtSoManyOnly(t *testing.T) {
 			t.Fatalf("%s: the first page has %d users and the next %q", what, len(page.Users), page.Next)
 		}
 		q.After = page.Next
-		if page = search(t, s, q); len(page.Users) != 1 || page.Next != "" && len(search(t, s, store.UserQuery{Prefix: q.Prefix, Group: q.Group, Field: q.Field, Ref: q.Ref, After: page.Next, Limit: 5}).Users) != 0 {
+		if page = search(t, s, q); len(page.Users) != 1 || page.Next != "" && len(search(t, s, store.UserQuery{Prefix: q.Prefix, Group: q.Group, Where: q.Where, After: page.Next, Limit: 5}).Users) != 0 {
 			t.Errorf("%s: the second page has %d users", what, len(page.Users))
 		}
 	}

@@ -35,7 +35,7 @@ func peopleToFind(p *place) {
 		{Username: "ada", FirstName: "Ada", LastName: "Lovelace", Email: "ada@example.com", Groups: []string{"editors", "staff"}, Fields: acme},
 		{Username: "Adam", FirstName: "Xaver", LastName: "Adams", Email: "x@example.com", Groups: []string{"editors"}},
 		{Username: "bob", FirstName: "Ådne", LastName: "Berg", Email: "ADvent@example.com", IsStaff: true},
-		{Username: "carl", FirstName: "Adele", Fields: acme, IsSuperuser: true, IsStaff: true},
+		{Username: "carl", FirstName: "Adele", Fields: store.Fields{"company": store.Ref{Type: "company", ID: 1}, "boss": store.Ref{Type: "user", ID: 1}}, IsSuperuser: true, IsStaff: true},
 		{Username: "dora", LastName: "adler", Groups: []string{"staff", "staff"}},
 		{Username: "eve", Groups: []string{"a,b"}},
 		{Username: strings.Repeat("ж", 120), Email: ""}, // too long for many an index
@@ -68,9 +68,12 @@ func testSearchUsers(t *testing.T, p *place) {
 		{"a group", store.UserQuery{Group: "staff"}, []string{"ada", "dora"}},
 		{"a group that is the beginning of another", store.UserQuery{Group: "editor"}, nil},
 		{"a group with an odd name", store.UserQuery{Group: "a,b"}, []string{"eve"}},
-		{"a relation", store.UserQuery{Field: "company", Ref: store.Ref{Type: "company", ID: 1}}, []string{"ada", "carl"}},
-		{"another relation", store.UserQuery{Field: "company", Ref: store.Ref{Type: "company", ID: 2}}, nil},
-		{"another field", store.UserQuery{Field: "employer", Ref: store.Ref{Type: "company", ID: 1}}, nil},
+		{"a relation", store.UserQuery{Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}}}, []string{"ada", "carl"}},
+		{"another relation", store.UserQuery{Where: store.Fields{"company": store.Ref{Type: "company", ID: 2}}}, nil},
+		{"another field", store.UserQuery{Where: store.Fields{"employer": store.Ref{Type: "company", ID: 1}}}, nil},
+		{"two relations", store.UserQuery{Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}, "boss": store.Ref{Type: "user", ID: 1}}}, []string{"carl"}},
+		{"two relations, of which nobody has one", store.UserQuery{Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}, "boss": store.Ref{Type: "user", ID: 2}}}, nil},
+		{"prefix and two relations", store.UserQuery{Prefix: "a", Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}, "boss": store.Ref{Type: "user"}}}, nil},
 		{"active", store.UserQuery{Status: store.StatusActive}, []string{"ada", "Adam", "bob", "carl", "eve", long}},
 		{"disabled", store.UserQuery{Status: store.StatusDisabled}, []string{"dora"}},
 		{"staff", store.UserQuery{Status: store.StatusStaff}, []string{"bob", "carl"}},
@@ -78,9 +81,9 @@ func testSearchUsers(t *testing.T, p *place) {
 		{"no status there is", store.UserQuery{Status: "happy"}, nil},
 		{"prefix and group", store.UserQuery{Prefix: "ad", Group: "editors"}, []string{"ada", "Adam"}},
 		{"prefix and status", store.UserQuery{Prefix: "ad", Status: store.StatusDisabled}, []string{"dora"}},
-		{"prefix and relation", store.UserQuery{Prefix: "a", Field: "company", Ref: store.Ref{Type: "company", ID: 1}}, []string{"ada", "carl"}},
+		{"prefix and relation", store.UserQuery{Prefix: "a", Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}}}, []string{"ada", "carl"}},
 		{"group and status", store.UserQuery{Group: "staff", Status: store.StatusActive}, []string{"ada"}},
-		{"all together", store.UserQuery{Prefix: "ada", Group: "staff", Status: store.StatusActive, Field: "company", Ref: store.Ref{Type: "company", ID: 1}}, []string{"ada"}},
+		{"all together", store.UserQuery{Prefix: "ada", Group: "staff", Status: store.StatusActive, Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}}}, []string{"ada"}},
 	} {
 		for _, limit := range []int{1, 2, 100} {
 			got := slices.Clone(found(p, c.q, limit))
@@ -149,7 +152,7 @@ func testSearchFollows(t *testing.T, p *place) {
 		{store.UserQuery{Group: "editors"}, []string{"Adam"}},
 		{store.UserQuery{Group: "new"}, []string{"zoe"}},
 		{store.UserQuery{Status: store.StatusDisabled}, []string{"dora", "zoe"}},
-		{store.UserQuery{Field: "company", Ref: store.Ref{Type: "company", ID: 1}}, []string{"carl"}},
+		{store.UserQuery{Where: store.Fields{"company": store.Ref{Type: "company", ID: 1}}}, []string{"carl"}},
 	} {
 		got := found(p, c.q, 10)
 		slices.Sort(got)
