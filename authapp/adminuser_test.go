@@ -56,6 +56,24 @@ func TestAdminUserLife(t *testing.T) {
 	a.do("DELETE", "/auth/users/alice", "", 404, nil)
 }
 
+// An address that changes is verified only if that is said of it.
+func TestAdminUserAddress(t *testing.T) {
+	a := newAPI(t)
+	a.do("POST", "/auth/users", `{"username":"ann","email":"a@example.com","email_verified":true}`, 201, nil)
+	for _, c := range []struct {
+		patch string
+		want  bool
+	}{
+		{`{"first_name":"Ann"}`, true}, {`{"email":"A@example.com"}`, true}, {`{"email":"b@example.com"}`, false},
+		{`{"email_verified":true}`, true}, {`{"email_verified":true,"email":"c@example.com"}`, true},
+	} {
+		var u store.User
+		if a.do("PATCH", "/auth/users/ann", c.patch, 200, &u); u.EmailVerified != c.want {
+			t.Errorf("%s: verified: %v", c.patch, u.EmailVerified)
+		}
+	}
+}
+
 func TestAdminUserMistakes(t *testing.T) {
 	a := newAPI(t)
 	a.do("POST", "/auth/users", `{"username":"alice","email":"a@example.com"}`, 201, nil)

@@ -132,12 +132,16 @@ func (f *Field) normal(v any) (any, error) {
 // Set changes a field of u by its JSON name, built-in or of the schema, from
 // text as a person writes it. Groups are separated by commas. Empty text takes
 // the value away, also one that the schema does not declare any more. The id, version and times cannot be set.
+// Another email is not verified, so email_verified is set after it.
 func (u *User) Set(s *Schema, name, text string) error {
 	str := map[string]*string{
 		"username": &u.Username, "email": &u.Email, "first_name": &u.FirstName, "last_name": &u.LastName, "language": &u.Language,
 	}
 	flag := map[string]*bool{
 		"email_verified": &u.EmailVerified, "is_active": &u.IsActive, "is_staff": &u.IsStaff, "is_superuser": &u.IsSuperuser,
+	}
+	if name == "email" && CanonicalName(text) != CanonicalName(u.Email) {
+		u.EmailVerified = false
 	}
 	if p := str[name]; p != nil {
 		*p = text

@@ -53,6 +53,28 @@ func TestAUserIsMadeAndEdited(t *testing.T) {
 	}
 }
 
+// The tick of one address is not that of the next.
+func TestAnotherAddressIsNotVerified(t *testing.T) {
+	s := newServer(t)
+	b := s.as("sam")
+	at := s.userURL("ada") + "/edit"
+	for _, c := range []struct {
+		email, tick, was string
+		want             bool
+	}{
+		{"ada@example.com", "1", "without", true},
+		{"ADA@example.com", "1", "the same", true},
+		{"mallory@example.com", "1", "with the tick of before", false},
+		{"ada@example.com", "1", "ticked anew", true},
+		{"ada@example.com", "", "taken away", false},
+	} {
+		a := b.post(at, b.get(at).form("username", "ada", "email", c.email, "email_verified", c.tick, "groups", "editors"))
+		if u := s.user("ada"); a.StatusCode != 303 || u.Email != c.email || u.EmailVerified != c.want {
+			t.Errorf("%s: %d, %s verified: %v", c.was, a.StatusCode, u.Email, u.EmailVerified)
+		}
+	}
+}
+
 func TestWhatIsWrongIsSaidAtItsField(t *testing.T) {
 	s := newServer(t)
 	s.addCompany("Acme One")

@@ -152,6 +152,10 @@ func (a *Admin) changeUser(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
+	if before.EmailVerified && store.CanonicalName(v.form.Get("email")) != store.CanonicalName(before.Email) {
+		// The tick was for the address before.
+		values = slices.DeleteFunc(values, func(v [2]string) bool { return v[0] == "email_verified" })
+	}
 	after := before.Clone()
 	_ = a.setAll(store.UserType, after, values) // what is wrong is said below
 	if givesMore(before, after) && !v.signedInWithin(changeWithin) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -178,9 +179,13 @@ type settable interface {
 	Set(s *store.Schema, name, text string) error
 }
 
-// setRow sets what a line gives.
+// setRow sets what a line gives. An address comes first, since another one is not
+// verified unless a column says so.
 func (m *Manager) setRow(tx store.WriteTx, typ string, to settable, columns []string, given map[string]string) error {
 	invalid := &store.InvalidError{Type: typ}
+	if i := slices.Index(columns, "email"); i > 0 {
+		columns = slices.Concat(columns[i:i+1], columns[:i], columns[i+1:])
+	}
 	for _, c := range columns {
 		text := given[c]
 		if c == "id" || typ == store.UserType && keeps(c, text) {

@@ -102,6 +102,37 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// An address that changes is verified only if the list says so, wherever its columns are.
+func TestAnotherAddressOfAListIsNotVerified(t *testing.T) {
+	for list, want := range map[string]bool{
+		"username,email\nperson,new@example.com\n":                             false,
+		"email,username\nOLD@example.com ,person\n":                            true, // the same
+		"username,first_name\nperson,P.\n":                                     true,
+		"username,email,email_verified\nperson,new@example.com,true\n":         true,
+		"email_verified,username,email\ntrue,person,new@example.com\n":         true,
+		"email_verified,username,email\n,person,new@example.com\n":             false,
+		"email_verified,username,email\nfalse,person,old@example.com\n":        false,
+		"email_verified,first_name,email,username\ntrue,N,n@example.com,new\n": true, // and of whom it creates
+	} {
+		m, _ := newManager(t)
+		_, err := m.ChangeUser(t.Context(), manage.Actor{}, manage.ByID(find(t, m, "person").ID), func(u *store.User) error {
+			u.Email, u.EmailVerified = "old@example.com", true
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := bringIn(t, m, manage.Actor{}, list, false)
+		u := find(t, m, "new")
+		if u == nil {
+			u = find(t, m, "person")
+		}
+		if u.EmailVerified != want || o.Failed > 0 {
+			t.Errorf("%q: %s verified: %v", list, u.Email, u.EmailVerified)
+		}
+	}
+}
+
 func TestAListBringsNobodyBeyondWhoImports(t *testing.T) {
 	m, people := newManager(t)
 	staff := manage.Actor{UserID: people["staff"].ID}
