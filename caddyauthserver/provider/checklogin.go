@@ -27,12 +27,20 @@ func (p *Provider) checkLogin(r *http.Request, name, pw string) (*provenLogin, e
 	if err != nil {
 		return nil, fmt.Errorf("finding user: %w", err)
 	}
-	attempts := p.attemptsOf(r, name, u)
+	attempts, whole := p.attemptsOf(r, name, u)
 	if wait := p.limits.take(attempts...); wait > 0 {
 		p.meter.failedSignIns.Add(1)
 		p.failures.add(r, u)
 		p.Logger.Warn("too many attempts to sign in", "client_ip", p.ClientIP(r))
 		return nil, &tooManyError{wait}
+	}
+	if p.limits.take(whole...) == 0 {
+		attempts = append(attempts, whole...)
+	} else {
+		// To say so would tell that the name that is typed, and one at which somebody
+		// guesses, are of one account.
+		p.Logger.Warn("too many attempts to sign in to an account", "user_id", u.ID, "client_ip", p.ClientIP(r))
+		hash = ""
 	}
 	var ok, outdated bool
 	if hash == "" {
@@ -97,11 +105,12 @@ func (p *Provider) findLogin(ctx context.Context, name string) (u *store.User, h
 	return u, hash, err
 }
 
-// attemptsOf names the buckets in which an attempt counts. All spellings that
-// lead to one account count as one, and unknown names count like known ones. A
-// name is remembered by its hash: it is as long as a stranger likes, and NFKC
-// makes some characters eighteen times as long.
-func (p *Provider) attemptsOf(r *http.Request, name string, u *store.User) []attempt {
+// attemptsOf names the buckets in which an attempt counts. All spellings of a name
+// count as one, and unknown names count like known ones. A name is remembered by its
+// hash: it is as long as a stranger likes, and NFKC makes some characters eighteen
+// times as long. whole is that of the account, by whichever of its names: what is full
+// there is not told.
+func (p *Provider) attemptsOf(r *http.Request, name string, u *store.User) (attempts, whole []attempt) {
 	account := "name"
 	if len(name) <= 1024 {
 		sum := sha256.Sum256([]byte(password.CanonicalLogin(name)))
@@ -109,14 +118,14 @@ func (p *Provider) attemptsOf(r *http.Request, name string, u *store.User) []att
 	}
 	if u != nil {
 		if mark, ok := p.knownBrowser(r, u.ID); ok {
-			return []attempt{{accountLimit, "device " + mark}}
+			return []attempt{{accountLimit, "device " + mark}}, nil
 		}
-		account = "user " + strconv.FormatInt(u.ID, 10)
+		whole = []attempt{{bothNamesLimit, "user " + strconv.FormatInt(u.ID, 10)}}
 	}
 	return []attempt{
 		{accountLimit, account},
 		{networkLimit, networkOf(p.ClientIP(r))},
 		{siteLimit, siteOf(p.ClientIP(r))},
 		{overallLimit, ""},
-	}
+	}, whole
 }

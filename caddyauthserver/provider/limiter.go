@@ -19,9 +19,12 @@ type limit struct {
 // the last of them, guessing one account by all the world gets 1440 tries a day.
 var (
 	accountLimit = limit{10, time.Minute}
-	networkLimit = limit{50, 3 * time.Second}
-	siteLimit    = limit{200, 500 * time.Millisecond}
-	overallLimit = limit{1000, 50 * time.Millisecond}
+	// By its username and its address together. It has room for who comes by the one
+	// while a stranger guesses by the other.
+	bothNamesLimit = limit{20, time.Minute}
+	networkLimit   = limit{50, 3 * time.Second}
+	siteLimit      = limit{200, 500 * time.Millisecond}
+	overallLimit   = limit{1000, 50 * time.Millisecond}
 )
 
 // factorLimit is of wrong codes of an app, for who has the right password. A guess is

@@ -15,7 +15,8 @@ func TestLimiterKeysAreShort(t *testing.T) {
 	keys := map[string]bool{}
 	// The first is one character that NFKC makes eighteen.
 	for _, name := range []string{strings.Repeat("\ufdfa", 341), strings.Repeat("a", 1024), strings.Repeat("b", 1024), strings.Repeat("x", 5000)} {
-		for _, a := range p.attemptsOf(r, name, nil) {
+		attempts, _ := p.attemptsOf(r, name, nil)
+		for _, a := range attempts {
 			if len(a.key) > 64 {
 				t.Errorf("a key of %d bytes for %.20q", len(a.key), name)
 			}

@@ -211,7 +211,7 @@ func failures(b *browser, name func(i int) string, limit int) int {
 func TestGuessingIsSlowedPerAccount(t *testing.T) {
 	s := newServer(t)
 	owner := s.browser().signIn("alice", alicePassword)
-	names := []string{"alice", "ALICE", "alice@example.com", " Alice", "ａlice"}
+	names := []string{"alice", "ALICE", " Alice", "ａlice"}
 	stranger := s.browser()
 	if n := failures(stranger, func(i int) string { return names[i%len(names)] }, 20); n != 10 {
 		t.Errorf("%d attempts let through", n)
@@ -223,6 +223,42 @@ func TestGuessingIsSlowedPerAccount(t *testing.T) {
 	stranger.signIn("bob", "bob's password") // others are not concerned
 	s.clock.add(time.Minute)
 	stranger.signIn("alice", alicePassword)
+}
+
+// Which address is of which name is not told by how guessing at one slows down the
+// other; nor do strangers who guess by one keep out its owner, who comes by the other.
+func TestGuessingTellsNoAddress(t *testing.T) {
+	s := newServer(t)
+	stranger := s.browser()
+	if n := failures(stranger, func(int) string { return "alice" }, 20); n != 10 {
+		t.Errorf("%d attempts let through", n)
+	}
+	for _, name := range []string{"alice@example.com", "ALICE@example.com", "bob@example.com", "nobody@example.com"} {
+		if a := stranger.login(stranger.get("/o/login"), name, "wrong"); a.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %d", name, a.StatusCode)
+		}
+	}
+	s.browser().signIn("alice@example.com", alicePassword)
+}
+
+// By both of its names an account is guessed at no faster than by one, but for a few at
+// first. What is beyond that is wrong, even the right password, and not told from it.
+func TestGuessingByBothNames(t *testing.T) {
+	s := newServer(t)
+	stranger := s.browser()
+	for _, name := range []string{"alice", "alice@example.com"} {
+		if n := failures(stranger, func(int) string { return name }, 20); n != 10 {
+			t.Errorf("%s: %d attempts let through", name, n)
+		}
+	}
+	s.clock.add(time.Minute)
+	wrong := stranger.login(stranger.get("/o/login"), "alice", "wrong")
+	right := stranger.login(stranger.get("/o/login"), "alice@example.com", alicePassword)
+	if wrong.StatusCode != http.StatusForbidden || right.StatusCode != http.StatusForbidden || stranger.signedIn() {
+		t.Errorf("a minute later: %d, and with the right password %d", wrong.StatusCode, right.StatusCode)
+	}
+	s.clock.add(time.Minute)
+	stranger.signIn("alice@example.com", alicePassword)
 }
 
 // Names that nobody has are slowed down alike, or it would tell.
