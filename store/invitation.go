@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -51,4 +52,37 @@ type SelfRegistration struct {
 	// client_secret_post or none.
 	AuthMethod string     `json:"token_endpoint_auth_method,omitempty"`
 	Invitation Invitation `json:"invitation,omitzero"`
+	// GrantTypes, where an administrator changed them, are all that it may have.
+	GrantTypes []string `json:"grant_types,omitempty"`
+	// RequirePAR, where an administrator said so, stays.
+	RequirePAR bool `json:"require_pushed_authorization_requests,omitempty"`
+}
+
+// Narrow keeps the client within what an administrator made of its settings, who
+// would otherwise change what it may say anew.
+func (r *SelfRegistration) Narrow(before, after *ClientSettings) {
+	if !slices.Equal(before.allScopes(), after.allScopes()) {
+		r.Invitation.Scopes = after.Scopes
+	}
+	if grants := after.allGrantTypes(); !slices.Equal(before.allGrantTypes(), grants) {
+		r.GrantTypes = grants
+	}
+	if before.RequirePAR != after.RequirePAR {
+		r.RequirePAR = after.RequirePAR
+	}
+}
+
+// allScopes are those for which the client may ask, sorted.
+func (c *ClientSettings) allScopes() []string {
+	scopes := slices.Clone(c.Scopes)
+	if len(scopes) == 0 {
+		scopes = Scopes()
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
+}
+
+// allGrantTypes are those that the client may use, in the order of GrantTypes.
+func (c *ClientSettings) allGrantTypes() []string {
+	return slices.DeleteFunc(GrantTypes(), func(g string) bool { return !c.MayUse(g) })
 }

@@ -242,13 +242,16 @@ func (m *metadataReader) flag(name string) (b bool) {
 // applyTo puts the metadata into a client, and leaves alone what only an
 // administrator says of it.
 func (m *clientMetadata) applyTo(c *store.Client) {
-	s, said, invitation := c.ClientSettings, m.settings, c.SelfRegistration.Invitation
+	s, said, kept, invitation := c.ClientSettings, m.settings, c.SelfRegistration, c.SelfRegistration.Invitation
 	s.RedirectURIs, s.PostLogoutRedirectURIs = said.RedirectURIs, said.PostLogoutRedirectURIs
-	s.GrantTypes, s.Scopes, s.IDTokenAlg, s.RequirePAR = said.GrantTypes, said.Scopes, said.IDTokenAlg, said.RequirePAR
+	s.GrantTypes, s.Scopes, s.IDTokenAlg, s.RequirePAR = said.GrantTypes, said.Scopes, said.IDTokenAlg, said.RequirePAR || kept.RequirePAR
 	s.BackchannelLogoutURI, s.FrontchannelLogoutURI, s.SyncURL = said.BackchannelLogoutURI, said.FrontchannelLogoutURI, said.SyncURL
 	s.Public, s.Name = said.Public, ""
 	if len(s.Scopes) == 0 {
 		s.Scopes = invitation.Scopes
+	}
+	if len(s.GrantTypes) == 0 {
+		s.GrantTypes = kept.GrantTypes
 	}
 	if s.Public {
 		s.Sync = store.SyncOff // there is no secret to sign it with

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/caddyauthserver/provider"
+	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -505,6 +506,43 @@ func TestRFC7592Section22(t *testing.T) {
 	code := s.browser().code(authQuery(id, "https://shop.example.com/new"))
 	if a := s.token(as(id, secret), codeForm(code, "https://shop.example.com/new")); a.StatusCode != http.StatusOK {
 		t.Errorf("its secret stays: %s", a.body)
+	}
+}
+
+// What an administrator narrows stays so, and nothing else is.
+func TestRFC7592WhatAnAdministratorNarrows(t *testing.T) {
+	s := newServer(t, withRegistration)
+	clients := manage.Clients{Manager: &manage.Manager{Store: s.store, Schema: store.DefaultSchema(), Now: s.clock.now}}
+	const device = `"grant_types":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:device_code"]`
+	all := store.ClientSettings{}
+	for _, c := range []struct {
+		name   string
+		change func(*store.ClientSettings)
+		says   string
+		status int
+		want   store.ClientSettings // of which scopes, grant types and PAR count
+	}{
+		{"nothing of it", func(c *store.ClientSettings) {
+			c.Name, c.GrantTypes = "Shop", []string{"refresh_token", "authorization_code"}
+		}, device, 200,
+			store.ClientSettings{GrantTypes: []string{"authorization_code", "refresh_token", store.GrantDevice}}},
+		{"scopes, not said", func(c *store.ClientSettings) { c.Scopes = []string{"openid"} }, `"a":1`, 200, store.ClientSettings{Scopes: []string{"openid"}}},
+		{"scopes", func(c *store.ClientSettings) { c.Scopes = []string{"openid"} }, `"scope":"openid email"`, 400, store.ClientSettings{Scopes: []string{"openid"}}},
+		{"scopes, more", func(c *store.ClientSettings) { c.Scopes = []string{"openid", "invoices:read"} }, `"scope":"invoices:read"`, 200, store.ClientSettings{Scopes: []string{"invoices:read"}}},
+		{"grant types, not said", func(c *store.ClientSettings) { c.GrantTypes = []string{"authorization_code"} }, `"a":1`, 200, store.ClientSettings{GrantTypes: []string{"authorization_code"}}},
+		{"grant types", func(c *store.ClientSettings) { c.GrantTypes = []string{"authorization_code"} }, device, 400, store.ClientSettings{GrantTypes: []string{"authorization_code"}}},
+		{"PAR", func(c *store.ClientSettings) { c.RequirePAR = true }, `"require_pushed_authorization_requests":false`, 200, store.ClientSettings{RequirePAR: true}},
+		{"nothing", func(*store.ClientSettings) {}, `"a":1`, 200, all},
+	} {
+		id, token, _ := s.registered(t, `{"redirect_uris":["https://shop.example.com/cb"]}`)
+		if err := clients.Change(t.Context(), manage.Actor{}, id, func(n *store.ClientSettings) error { c.change(n); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		a := s.send("PUT", "/o/register/"+id, token, `{"client_id":"`+id+`","redirect_uris":["https://shop.example.com/cb"],`+c.says+`}`)
+		got := s.storedClient(id)
+		if a.StatusCode != c.status || !slices.Equal(got.Scopes, c.want.Scopes) || !slices.Equal(got.GrantTypes, c.want.GrantTypes) || got.RequirePAR != c.want.RequirePAR {
+			t.Errorf("%s: %d %s\n%+v", c.name, a.StatusCode, a.body, got.ClientSettings)
+		}
 	}
 }
 

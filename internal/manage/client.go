@@ -77,7 +77,7 @@ func (m *Clients) Create(ctx context.Context, by Actor, c *store.Client) (made *
 	return &n, secret, nil
 }
 
-// Change changes the settings of a client.
+// Change changes the settings of a client. One that registered itself cannot undo it.
 func (m *Clients) Change(ctx context.Context, by Actor, id string, change func(*store.ClientSettings) error) error {
 	return m.act(ctx, by, id, func(tx store.WriteTx, by store.AuditOrigin) error {
 		c, err := tx.Client(id)
@@ -100,6 +100,9 @@ func (m *Clients) Change(ctx context.Context, by Actor, id string, change func(*
 		}
 		if err := store.Audit(tx, by, store.ActionClientChange, store.PartyOfClient(c), changes...); err != nil {
 			return err
+		}
+		if c.SelfRegistration != nil {
+			c.SelfRegistration.Narrow(&before, &c.ClientSettings)
 		}
 		return tx.PutClient(c)
 	})

@@ -58,6 +58,13 @@ func (r Rules) CheckInvited(c *store.Client, i *store.Invitation) []store.Proble
 			bad("scopes", "%.200s is not among those that the initial access token is good for: %s", s, strings.Join(scopes, " "))
 		}
 	}
+	if said := c.SelfRegistration; said != nil && len(said.GrantTypes) > 0 {
+		for _, g := range store.GrantTypes() {
+			if c.MayUse(g) && !slices.Contains(said.GrantTypes, g) {
+				bad("grant_types", "%s is not among those that an administrator left to this client: %s", g, strings.Join(said.GrantTypes, " "))
+			}
+		}
+	}
 	var home []string // origins to which people come back
 	for _, uri := range c.RedirectURIs {
 		if len(i.Origins) > 0 && !slices.Contains(i.Origins, WebOrigin(uri)) {

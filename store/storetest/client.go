@@ -16,6 +16,7 @@ func testClient(t *testing.T, p *place) {
 		Scopes:       []string{"openid"},
 	}, SelfRegistration: &store.SelfRegistration{
 		Token: store.HashOf("token"), AuthMethod: "none", Invitation: store.Invitation{Name: "Wiki", Origins: []string{"https://wiki.example.com"}},
+		GrantTypes: []string{"authorization_code"}, RequirePAR: true,
 	}}
 	put := func(c *store.Client) {
 		t.Helper()
