@@ -247,10 +247,11 @@ func (d *countedDigest) nextBatch(tx Reader, v *View, at Position) (*Batch, erro
 		if err != nil {
 			return nil, fmt.Errorf("reading the feed: %w", err)
 		}
-		if d.digest, err = v.digest(tx, feed); err != nil {
+		counted, err := v.digest(tx, feed)
+		if err != nil {
 			return nil, err
 		}
-		d.view, d.feed, d.head = b.View, b.Feed, b.Head
+		d.view, d.feed, d.head, d.digest = b.View, b.Feed, b.Head, counted
 	}
 	counted := d.digest
 	b.Digest = &counted
