@@ -1,13 +1,11 @@
 package authapp
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -54,7 +52,11 @@ func command(use, short string, args cobra.PositionalArgs, run func(*session, []
 	return &cobra.Command{
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, given []string) error {
-			if err := args(cmd, given); err != nil {
+			err := args(cmd, given)
+			if err == nil && slices.Contains(given, "") {
+				err = errors.New("an argument is empty, as of a variable of a script that has no value")
+			}
+			if err != nil {
 				return fmt.Errorf("%w; write: %s", err, cmd.UseLine())
 			}
 			return nil
@@ -124,48 +126,6 @@ func newSession(cmd *cobra.Command) (*session, error) {
 		return nil, fmt.Errorf("finding the address of Caddy's admin API: %w", err)
 	}
 	return &session{cmd: cmd, address: address, json: asJSON, out: cmd.OutOrStdout()}, nil
-}
-
-// call makes a request of the admin API. body and out may be nil.
-func (s *session) call(method, path string, body, out any) error {
-	var r io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		r = bytes.NewReader(b)
-	}
-	resp, err := caddycmd.AdminAPIRequest(s.address, method, path, http.Header{}, r)
-	if err != nil {
-		return s.explain(err)
-	}
-	defer resp.Body.Close()
-	if out == nil || resp.StatusCode == http.StatusNoContent {
-		return nil
-	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return fmt.Errorf("reading the answer of Caddy's admin API at %s: %w", s.address, err)
-	}
-	return nil
-}
-
-// apiErrorText is how AdminAPIRequest tells of an error of the API.
-var apiErrorText = regexp.MustCompile(`(?s)^caddy responded with error: HTTP (\d+): (.*)$`)
-
-func (s *session) explain(err error) error {
-	m := apiErrorText.FindStringSubmatch(err.Error())
-	if m == nil {
-		return fmt.Errorf("nothing answers at Caddy's admin API, %s; start Caddy first (caddy run, or caddy start), or name another address with --address or --config: %w", s.address, err)
-	}
-	var e adminError
-	if json.Unmarshal([]byte(m[2]), &e) == nil && e.Message != "" {
-		return errors.New(e.Message)
-	}
-	if m[1] == "404" {
-		return fmt.Errorf("the Caddy at %s has no auth modules built in; it must be the same build as this command", s.address)
-	}
-	return err
 }
 
 // print writes v as JSON, or else what human writes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -169,6 +170,9 @@ func TestCommandMistakes(t *testing.T) {
 		{"client delete auth.example.com", "", `client "auth.example.com" cannot be made or changed here: it is a gate`},
 		{"client rotate-secret x --overlap soon", "", "overlap"},
 		{"user list --adapter caddyfile --address=", "", "--config"},
+		{"user create .. --no-password", "", "cannot be a name"},
+		{"client create .", "", "cannot be a name"},
+		{"group add .. alice", "", "cannot be a name"},
 	} {
 		args := strings.Fields(test.args)
 		out, errs, code := c.try(test.stdin, args...)
@@ -269,6 +273,67 @@ func TestCommandsWhenCaddyHasNoAuth(t *testing.T) {
 	_, errs, code := c.try("", "user", "list")
 	if code == 0 || !strings.Contains(errs, "nothing to administer") {
 		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+// Whatever a name is, a command reaches what it names or nothing: dots do not lead
+// to what stands above, and no name is not all there are.
+func TestArgumentsLeadNowhereElse(t *testing.T) {
+	c := newCLI(t, cliSite)
+	c.ok("", "user", "create", "victim", "--no-password")
+	c.ok("", "client", "create", "wiki", "--redirect", "https://wiki.example.com/cb")
+	c.ok("", "object", "create", "company", "name=Acme")
+	for _, dots := range []string{".", ".."} {
+		for _, test := range []struct {
+			args string
+			says string
+		}{
+			{"user sessions victim --end-one", "has no session"},
+			{"user revoke-app victim", ""},
+			{"user show", "there is no user"},
+			{"user delete", "there is no user"},
+			{"user factors reset", "there is no user"},
+			{"user bulk delete", "there is no user"},
+			{"client show", "there is no client"},
+			{"client delete", "there is no client"},
+			{"object delete", "accepts 2 arg(s)"},
+			{"object delete company", "is not the id of a company"},
+			{"object list", "no object type"},
+			{"group delete", "nobody is in group"},
+			{"sync resync", "there is no client"},
+			{"registration revoke", "there is no token"},
+		} {
+			out, errs, code := c.try("", append(strings.Fields(test.args), dots)...)
+			if code == 0 || !strings.Contains(errs, test.says) {
+				t.Errorf("caddy auth %s %s: exit code %d, want %q\n%s%s", test.args, dots, code, test.says, out, errs)
+			}
+		}
+	}
+	for _, args := range []string{"registration revoke", "user delete", "group delete", "group rename crew", "user revoke-app victim", "user bulk delete victim"} {
+		if out, errs, code := c.try("", append(strings.Fields(args), "")...); code == 0 || !strings.Contains(errs, "an argument is empty") {
+			t.Errorf("caddy auth %s with no name: exit code %d\n%s%s", args, code, out, errs)
+		}
+	}
+	if out, errs, code := c.try("", "user", "sessions", "victim", "--end-one", ""); code == 0 || !strings.Contains(errs, "--end-one is empty") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	c.ok("", "user", "show", "victim")
+	c.ok("", "client", "show", "wiki")
+	c.ok("", "object", "show", "company", "1")
+}
+
+// A redirect is an error: it leads to what was not asked for.
+func TestCommandsFollowNoRedirect(t *testing.T) {
+	asked := 0
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		http.Redirect(w, r, "/auth/users/victim", http.StatusTemporaryRedirect)
+	}))
+	defer admin.Close()
+	c := &cli{t, admin.Listener.Addr().String()}
+	_, errs, code := c.try("", "user", "show", "alice")
+	if code == 0 || asked != 1 || !strings.Contains(errs, "leads to /auth/users/victim, which was not asked for") {
+		t.Errorf("exit code %d after %d requests\n%s", code, asked, errs)
 	}
 }
 

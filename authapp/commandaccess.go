@@ -1,16 +1,16 @@
 package authapp
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
 func appsCmd(s *session, args []string) error {
 	var page appPage
-	if err := s.call(http.MethodGet, userPath(args[0], "/apps"), nil, &page); err != nil {
+	if err := s.call(http.MethodGet, userPath(args[0], "apps"), nil, &page); err != nil {
 		return err
 	}
 	return s.print(page, func(w io.Writer) {
@@ -29,7 +29,7 @@ func appsCmd(s *session, args []string) error {
 }
 
 func revokeAppCmd(s *session, args []string) error {
-	if err := s.call(http.MethodDelete, userPath(args[0], "/apps/", url.PathEscape(args[1])), nil, nil); err != nil {
+	if err := s.call(http.MethodDelete, userPath(args[0], "apps", args[1]), nil, nil); err != nil {
 		return err
 	}
 	return s.done(fmt.Sprintf("took back what user %s let client %s have", args[0], args[1]))
@@ -37,19 +37,22 @@ func revokeAppCmd(s *session, args []string) error {
 
 func sessionsCmd(s *session, args []string) error {
 	if end, _ := s.cmd.Flags().GetBool("end"); end {
-		if err := s.call(http.MethodDelete, userPath(args[0], "/sessions"), nil, nil); err != nil {
+		if err := s.call(http.MethodDelete, userPath(args[0], "sessions"), nil, nil); err != nil {
 			return err
 		}
 		return s.done("signed out user " + args[0] + " everywhere")
 	}
-	if id, _ := s.cmd.Flags().GetString("end-one"); id != "" {
-		if err := s.call(http.MethodDelete, userPath(args[0], "/sessions/", url.PathEscape(id)), nil, nil); err != nil {
+	if id, _ := s.cmd.Flags().GetString("end-one"); s.cmd.Flags().Changed("end-one") {
+		if id == "" {
+			return errors.New("--end-one is empty; name the session by its id, which caddy auth user sessions lists")
+		}
+		if err := s.call(http.MethodDelete, userPath(args[0], "sessions", id), nil, nil); err != nil {
 			return err
 		}
 		return s.done("signed out user " + args[0] + " there")
 	}
 	var page sessionPage
-	if err := s.call(http.MethodGet, userPath(args[0], "/sessions"), nil, &page); err != nil {
+	if err := s.call(http.MethodGet, userPath(args[0], "sessions"), nil, &page); err != nil {
 		return err
 	}
 	return s.print(page, func(w io.Writer) {

@@ -36,9 +36,9 @@ func backupCmd(s *session, args []string) (err error) {
 	if _, err := os.Lstat(name); err == nil {
 		return fmt.Errorf("%s is there already, and a backup is not written over anything; name another file", name)
 	}
-	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodGet, "/auth/backup", http.Header{}, nil)
+	resp, err := s.request(http.MethodGet, "/auth/backup", nil, nil)
 	if err != nil {
-		return s.explain(err)
+		return err
 	}
 	defer resp.Body.Close()
 	partial := name + ".partial"

@@ -68,7 +68,7 @@ func clientFlags(f *pflag.FlagSet) {
 }
 
 func clientPath(id string, more ...string) string {
-	return "/auth/clients/" + url.PathEscape(id) + strings.Join(more, "")
+	return apiPath(append([]string{"clients", id}, more...)...)
 }
 
 func createClientCmd(s *session, args []string) error {
@@ -160,7 +160,7 @@ func rotateSecretCmd(s *session, args []string) error {
 		overlap = "0s"
 	}
 	var c clientView
-	if err := s.call(http.MethodPost, clientPath(args[0], "/rotate-secret"), map[string]string{"overlap": overlap}, &c); err != nil {
+	if err := s.call(http.MethodPost, clientPath(args[0], "rotate-secret"), map[string]string{"overlap": overlap}, &c); err != nil {
 		return err
 	}
 	return s.printClient(&c)

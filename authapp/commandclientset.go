@@ -66,7 +66,7 @@ func clientPatch(f *pflag.FlagSet) (map[string]json.RawMessage, error) {
 func switchClientCmd(verb string) func(*session, []string) error {
 	return func(s *session, args []string) error {
 		var c clientView
-		if err := s.call(http.MethodPost, clientPath(args[0], "/", verb), nil, &c); err != nil {
+		if err := s.call(http.MethodPost, clientPath(args[0], verb), nil, &c); err != nil {
 			return err
 		}
 		return s.printClient(&c)

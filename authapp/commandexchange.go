@@ -11,7 +11,6 @@ import (
 	"os"
 	"strings"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/caddyito/caddyito/internal/manage"
@@ -99,9 +98,9 @@ func exportCmd(s *session, args []string) (err error) {
 		defer p.end()
 		out = &watched{f, p, 0}
 	}
-	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodGet, "/auth/export?"+query.Encode(), http.Header{}, nil)
+	resp, err := s.request(http.MethodGet, "/auth/export?"+query.Encode(), nil, nil)
 	if err != nil {
-		return s.explain(err)
+		return err
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(out, resp.Body); err != nil {
@@ -135,10 +134,10 @@ func importCmd(s *session, args []string) error {
 		in = f
 	}
 	dry, _ := s.cmd.Flags().GetBool("dry-run")
-	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodPost, fmt.Sprintf("/auth/import?dry_run=%t&type=%s", dry, url.QueryEscape(s.listType())),
+	resp, err := s.request(http.MethodPost, fmt.Sprintf("/auth/import?dry_run=%t&type=%s", dry, url.QueryEscape(s.listType())),
 		http.Header{"Content-Type": {"text/csv"}}, in)
 	if err != nil {
-		return s.explain(err)
+		return err
 	}
 	defer resp.Body.Close()
 	p := s.progress()

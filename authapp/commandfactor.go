@@ -16,7 +16,7 @@ func factorsCommand() *cobra.Command {
 
 func listFactorsCmd(s *session, args []string) error {
 	var page factorPage
-	if err := s.call(http.MethodGet, userPath(args[0], "/factors"), nil, &page); err != nil {
+	if err := s.call(http.MethodGet, userPath(args[0], "factors"), nil, &page); err != nil {
 		return err
 	}
 	return s.print(page, func(w io.Writer) {
@@ -29,7 +29,7 @@ func listFactorsCmd(s *session, args []string) error {
 }
 
 func resetFactorsCmd(s *session, args []string) error {
-	if err := s.call(http.MethodDelete, userPath(args[0], "/factors"), nil, nil); err != nil {
+	if err := s.call(http.MethodDelete, userPath(args[0], "factors"), nil, nil); err != nil {
 		return err
 	}
 	return s.done("user " + args[0] + " signs in by password alone, and is signed out")

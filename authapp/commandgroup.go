@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/caddyito/caddyito/internal/manage"
@@ -63,9 +61,9 @@ func (s *session) renameGroup(from, to string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := caddycmd.AdminAPIRequest(s.address, http.MethodPost, "/auth/groups/"+url.PathEscape(from)+"/rename", http.Header{}, bytes.NewReader(body))
+	resp, err := s.request(http.MethodPost, apiPath("groups", from, "rename"), nil, bytes.NewReader(body))
 	if err != nil {
-		return s.explain(err)
+		return err
 	}
 	defer resp.Body.Close()
 	p := s.progress()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -33,11 +32,7 @@ func objectFilterFlags(cmd *cobra.Command) {
 }
 
 func objectPath(args []string) string {
-	path := "/auth/objects"
-	for _, a := range args {
-		path += "/" + url.PathEscape(a)
-	}
-	return path
+	return apiPath(append([]string{"objects"}, args...)...)
 }
 
 func createObjectCmd(s *session, args []string) error {

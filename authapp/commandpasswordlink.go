@@ -31,7 +31,7 @@ func mailedRow(w io.Writer, link passwordLink) {
 }
 
 func (s *session) passwordLink(user string, mail bool) (link passwordLink, err error) {
-	err = s.call(http.MethodPost, userPath(user, "/password-link"), map[string]bool{"mail": mail}, &link)
+	err = s.call(http.MethodPost, userPath(user, "password-link"), map[string]bool{"mail": mail}, &link)
 	return link, err
 }
 

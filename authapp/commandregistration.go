@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -97,7 +96,7 @@ func listRegistrationsCmd(s *session, _ []string) error {
 func revokeRegistrationsCmd(s *session, args []string) error {
 	question, path, done := "End all tokens for registration that were not used yet?", "/auth/registrations", "no token for registration can be used any more"
 	if len(args) == 1 {
-		question, path, done = fmt.Sprintf("End token %s?", args[0]), path+"/"+url.PathEscape(args[0]), fmt.Sprintf("token %s cannot be used any more", args[0])
+		question, path, done = fmt.Sprintf("End token %s?", args[0]), apiPath("registrations", args[0]), fmt.Sprintf("token %s cannot be used any more", args[0])
 	}
 	if err := s.confirm(question); err != nil {
 		return err

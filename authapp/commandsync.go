@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -62,7 +61,7 @@ func stateOf(c *usersync.ClientStatus) string {
 }
 
 func resyncCmd(s *session, args []string) error {
-	if err := s.call(http.MethodPost, "/auth/sync/"+url.PathEscape(args[0])+"/resync", nil, nil); err != nil {
+	if err := s.call(http.MethodPost, apiPath("sync", args[0], "resync"), nil, nil); err != nil {
 		return err
 	}
 	if s.waits() {

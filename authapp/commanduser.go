@@ -78,7 +78,7 @@ func listFlags(cmd *cobra.Command) {
 }
 
 func userPath(user string, more ...string) string {
-	return "/auth/users/" + url.PathEscape(user) + strings.Join(more, "")
+	return apiPath(append([]string{"users", user}, more...)...)
 }
 
 func createUserCmd(s *session, args []string) error {
@@ -162,7 +162,7 @@ func setUserCmd(s *session, args []string) error {
 func switchUserCmd(verb string) func(*session, []string) error {
 	return func(s *session, args []string) error {
 		var u store.User
-		if err := s.call(http.MethodPost, userPath(args[0], "/", verb), nil, &u); err != nil {
+		if err := s.call(http.MethodPost, userPath(args[0], verb), nil, &u); err != nil {
 			return err
 		}
 		return s.printUser(&u)
@@ -194,7 +194,7 @@ func passwordCmd(s *session, args []string) error {
 		return err
 	}
 	body := map[string]string{"password": pw}
-	if err := s.call(http.MethodPut, userPath(strconv.FormatInt(u.ID, 10), "/password", s.asWeak()), body, nil); err != nil {
+	if err := s.call(http.MethodPut, userPath(strconv.FormatInt(u.ID, 10), "password")+s.asWeak(), body, nil); err != nil {
 		return err
 	}
 	return s.done("changed the password of " + u.Username + ", who is signed out everywhere")

@@ -194,7 +194,7 @@ func syncClientIDs(s *session, _ []string, _ string) (list []string) {
 // appIDs are the clients that the user of the argument before lets have something.
 func appIDs(s *session, args []string, _ string) (list []string) {
 	var page appPage
-	if s.call(http.MethodGet, userPath(args[0], "/apps"), nil, &page) != nil {
+	if s.call(http.MethodGet, userPath(args[0], "apps"), nil, &page) != nil {
 		return nil
 	}
 	for _, a := range page.Apps {
@@ -206,7 +206,7 @@ func appIDs(s *session, args []string, _ string) (list []string) {
 // sessionIDs are those of the user of the first argument.
 func sessionIDs(s *session, args []string, _ string) (list []string) {
 	var page sessionPage
-	if len(args) == 0 || s.call(http.MethodGet, userPath(args[0], "/sessions"), nil, &page) != nil {
+	if len(args) == 0 || s.call(http.MethodGet, userPath(args[0], "sessions"), nil, &page) != nil {
 		return nil
 	}
 	for _, x := range page.Sessions {

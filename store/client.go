@@ -351,5 +351,5 @@ func CheckClientID(id string) error {
 			return Mistakef("client id %q: only letters, digits and . _ ~ - : may stand in it", id)
 		}
 	}
-	return nil
+	return checkNotDots(id)
 }

@@ -1,6 +1,9 @@
 package store
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestSyncTarget(t *testing.T) {
 	gate := []string{"https://wiki.example.com/oidc/callback"}
@@ -60,6 +63,17 @@ func TestFormat(t *testing.T) {
 	} {
 		if got := c.client.NeedsPKCE(); got != c.needs {
 			t.Errorf("%+v needs PKCE: %v", c.client, got)
+		}
+	}
+}
+
+func TestCheckClientID(t *testing.T) {
+	for id, ok := range map[string]bool{
+		"wiki": true, "a.b_c~d-e:f": true, "...": true, "": false, "a/b": false, strings.Repeat("x", 101): false,
+		".": false, "..": false, // of which no URL can speak
+	} {
+		if err := CheckClientID(id); (err == nil) != ok {
+			t.Errorf("%q: %v", id, err)
 		}
 	}
 }

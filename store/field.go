@@ -223,6 +223,15 @@ func checkUsername(s string) error {
 			return Mistakef("may hold letters, digits and @ . + - _ only")
 		}
 	}
+	return checkNotDots(s)
+}
+
+// checkNotDots refuses names that no URL can have as a segment (RFC 3986 section
+// 5.2.4): whatever is asked of them would be asked of what stands above.
+func checkNotDots(s string) error {
+	if s == "." || s == ".." {
+		return Mistakef("%q cannot be a name, since it means something else in URLs", s)
+	}
 	return nil
 }
 

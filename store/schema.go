@@ -321,7 +321,7 @@ func CheckGroup(g string) error {
 	if checkText(g, 150) != nil || g == "" || strings.TrimSpace(g) != g || strings.Contains(g, ",") {
 		return Mistakef("%q: a group is 1 to 150 printable characters without a comma or surrounding space", g)
 	}
-	return nil
+	return checkNotDots(g)
 }
 
 // CheckObject brings o into its normal form and says everything that is wrong

@@ -117,14 +117,14 @@ func TestCheckUser(t *testing.T) {
 	for field, spoil := range map[string][]func(*User){
 		"username": {
 			func(u *User) { u.Username = "" }, func(u *User) { u.Username = "a b" }, func(u *User) { u.Username = "a\r\nb" },
-			func(u *User) { u.Username = strings.Repeat("x", 151) }, func(u *User) { u.Username = "a\xff" },
+			func(u *User) { u.Username = strings.Repeat("x", 151) }, func(u *User) { u.Username = "a\xff" }, func(u *User) { u.Username = "." }, func(u *User) { u.Username = ".." },
 		},
 		"email": {
 			func(u *User) { u.Email = "ann" }, func(u *User) { u.Email = "Ann <ann@example.com>" },
 			func(u *User) { u.Email = "a@b.c,d@e.f" }, func(u *User) { u.Email = "a@b.c\r\nBcc: x" },
 		},
 		"first_name":  {func(u *User) { u.FirstName = "a\nb" }, func(u *User) { u.FirstName = strings.Repeat("x", 151) }},
-		"groups":      {func(u *User) { u.Groups = []string{"a,b"} }, func(u *User) { u.Groups = []string{""} }, func(u *User) { u.Groups = []string{"a\n"} }},
+		"groups":      {func(u *User) { u.Groups = []string{"a,b"} }, func(u *User) { u.Groups = []string{""} }, func(u *User) { u.Groups = []string{"a\n"} }, func(u *User) { u.Groups = []string{".."} }},
 		"date_joined": {func(u *User) { u.DateJoined = time.Time{} }},
 		"badge":       {func(u *User) { delete(u.Fields, "badge") }, func(u *User) { u.Fields["badge"] = "" }, func(u *User) { u.Fields["badge"] = "a\x00" }, func(u *User) { u.Fields["badge"] = int64(1) }},
 		"level":       {func(u *User) { u.Fields["level"] = "3" }},
