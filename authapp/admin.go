@@ -30,7 +30,7 @@ const adminBase = "/auth/"
 //	GET, POST              /auth/users              ?after=<id>&limit=<n>, or ?search=&group=&status=&after=<next>
 //	GET                    /auth/export             ?type=&format=csv|json&search=&group=&status=
 //	POST                   /auth/import             ?type=&dry_run=true; the body is text/csv
-//	GET, PATCH, DELETE     /auth/users/{user}       user: an id, or a username that is no number
+//	GET, PATCH, DELETE     /auth/users/{user}       user: a username, or id:<id>
 //	PUT                    /auth/users/{user}/password   ?weak=true, also for POST /auth/users
 //	POST                   /auth/users/{user}/enable, /disable
 //	POST                   /auth/users/{user}/do    {"do": "disable|enable|signout|delete|add_group|remove_group", "group"}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/internal/auditlog"
+	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -74,7 +75,7 @@ func auditQuery(tx store.UserReader, params url.Values, now time.Time) (q *store
 	return q, nil
 }
 
-// auditParty reads a user (an id, also of who was deleted, or a username), the
+// auditParty reads a user (a username, or id:<id>, also of who was deleted), the
 // word operator or server, or <type>:<id>, as in client:wiki.
 func auditParty(tx store.UserReader, text string) (store.AuditParty, error) {
 	if text == "" {
@@ -83,15 +84,15 @@ func auditParty(tx store.UserReader, text string) (store.AuditParty, error) {
 	if text == store.OperatorParty || text == store.ServerParty {
 		return store.AuditParty{Type: text}, nil
 	}
+	if id, ok, err := userID(text); ok || err != nil {
+		return store.AuditParty{Type: store.UserType, ID: strconv.FormatInt(id, 10)}, err
+	}
 	if typ, id, ok := strings.Cut(text, ":"); ok && typ != "" && id != "" {
 		return store.AuditParty{Type: typ, ID: id}, nil
 	}
-	if _, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return store.AuditParty{Type: store.UserType, ID: text}, nil
-	}
-	u, err := tx.UserByUsername(text)
+	u, err := tx.UserByUsername(password.NormalUsername(text))
 	if errors.Is(err, store.ErrNotFound) {
-		return store.AuditParty{}, refuse(http.StatusNotFound, "there is no user %q; write <type>:<id> for anything else, as in client:wiki, and the id alone of a user who was deleted", text)
+		return store.AuditParty{}, refuse(http.StatusNotFound, "there is no user %q; write <type>:<id> for anything else, as in client:wiki, and id:<id> for a user by the id, also one who was deleted", text)
 	}
 	if err != nil {
 		return store.AuditParty{}, err

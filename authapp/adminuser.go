@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/internal/password"
@@ -105,20 +106,49 @@ func (api *adminAPI) showUser(a *App, r *http.Request) (any, error) {
 	return a.shownUser(u), nil
 }
 
-// findUser takes an id, or a username that is not a number: so it cannot
-// depend on who else exists whom a number means.
+// findUser takes a username, or id:<id>, which is none: so it cannot depend on who
+// else exists whom a name means, also if it is a number.
 func findUser(tx store.UserReader, name string) (*store.User, error) {
+	id, isID, err := userID(name)
+	if err != nil {
+		return nil, err
+	}
 	var u *store.User
-	id, err := strconv.ParseInt(name, 10, 64)
-	if err == nil {
+	if isID {
 		u, err = tx.User(id)
 	} else {
 		u, err = tx.UserByUsername(password.NormalUsername(name))
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, refuse(http.StatusNotFound, "there is no user %q", name)
+		return nil, noUser(name)
 	}
 	return u, err
+}
+
+// noUser says who is not there. Whoever wrote a number may have meant an id.
+func noUser(name string) error {
+	if _, err := strconv.ParseInt(name, 10, 64); err == nil {
+		return refuse(http.StatusNotFound, "there is no user %q; write id:%s for the one with that id", name, name)
+	}
+	return refuse(http.StatusNotFound, "there is no user %q", name)
+}
+
+// idPrefix stands before the id of a user that is named by it.
+const idPrefix = "id:"
+
+// nameOf is how to name a user by the id.
+func nameOf(id int64) string { return idPrefix + strconv.FormatInt(id, 10) }
+
+// userID reads what names a user by the id.
+func userID(name string) (id int64, ok bool, err error) {
+	text, ok := strings.CutPrefix(name, idPrefix)
+	if !ok {
+		return 0, false, nil
+	}
+	if id, err = strconv.ParseInt(text, 10, 64); err != nil {
+		return 0, true, refuse(http.StatusBadRequest, "%q: the id of a user is a number, as in %s", name, nameOf(3))
+	}
+	return id, true, nil
 }
 
 // named finds the user of the request's path.

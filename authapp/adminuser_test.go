@@ -29,7 +29,7 @@ func TestAdminUserLife(t *testing.T) {
 		}
 		return err
 	})
-	for _, name := range []string{"alice", "ALICE", "%EF%BD%81lice", fmt.Sprint(u.ID)} {
+	for _, name := range []string{"alice", "ALICE", "%EF%BD%81lice", fmt.Sprint("id:", u.ID)} {
 		var got store.User
 		if a.do("GET", "/auth/users/"+name, "", 200, &got); got.ID != u.ID {
 			t.Errorf("%s is user %d", name, got.ID)
@@ -111,7 +111,9 @@ func TestAdminUserMistakes(t *testing.T) {
 		{"PUT", "/auth/users/bob/password", `{"pasword":"correct horse"}`, 400, "pasword"},
 		{"PUT", "/auth/users/nobody/password", `{"password":"correct horse"}`, 404, "nobody"},
 		{"POST", "/auth/users/nobody/disable", ``, 404, "nobody"},
-		{"PATCH", "/auth/users/77", `{"email":""}`, 404, "77"},
+		{"PATCH", "/auth/users/77", `{"email":""}`, 404, "there is no user \\\"77\\\"; write id:77"},
+		{"PATCH", "/auth/users/id:77", `{"email":""}`, 404, "id:77"},
+		{"GET", "/auth/users/id:alice", ``, 400, "is a number, as in id:3"},
 		{"GET", "/auth/users?limit=0", ``, 400, "1 to 1000"},
 		{"GET", "/auth/users?limit=1001", ``, 400, "1 to 1000"},
 		{"GET", "/auth/users?after=x", ``, 400, "after"},

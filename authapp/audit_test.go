@@ -87,14 +87,14 @@ func TestAdminIsAudited(t *testing.T) {
 		}
 	}
 	for query, n := range map[string]int{
-		"user=1": 7, "action=client.": 3, "action=user.create": 1, "target=client:app": 3, "actor=operator": 14, "actor=server": 0,
+		"user=id:1": 7, "action=client.": 3, "action=user.create": 1, "target=client:app": 3, "actor=operator": 14, "actor=server": 0,
 		"target=company:1&action=object.change": 1, "since=1h": 14, "until=1h": 0,
 	} {
 		if got := a.audit(query); len(got) != n {
 			t.Errorf("%s: %d records; want %d: %v", query, len(got), n, got)
 		}
 	}
-	for query, status := range map[string]int{"user=nobody": 404, "since=yesterday": 400, "after=x": 400, "limit=0": 400} {
+	for query, status := range map[string]int{"user=nobody": 404, "user=1": 404, "actor=id:x": 400, "since=yesterday": 400, "after=x": 400, "limit=0": 400} {
 		a.do("GET", "/auth/audit?"+query, "", status, nil)
 	}
 	// A page at a time.

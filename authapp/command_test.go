@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,7 +126,7 @@ func TestUserCommands(t *testing.T) {
 	if c.json(&done, "", "user", "delete", "bob"); done["done"] != "deleted user bob (id 2)" {
 		t.Errorf("deleting printed %v", done)
 	}
-	if out := c.ok("", "user", "show", "1"); !strings.Contains(out, "alice") {
+	if out := c.ok("", "user", "show", "id:1"); !strings.Contains(out, "alice") {
 		t.Errorf("show printed\n%s", out)
 	}
 }
@@ -320,6 +321,46 @@ func TestArgumentsLeadNowhereElse(t *testing.T) {
 	c.ok("", "user", "show", "victim")
 	c.ok("", "client", "show", "wiki")
 	c.ok("", "object", "show", "company", "1")
+}
+
+// Whom a name means does not depend on who else there is: a number is a username, too,
+// and an id is told from it.
+func TestUsernamesOfDigits(t *testing.T) {
+	c := newCLI(t, cliSite)
+	c.ok("", "user", "create", "2", "--no-password", "--group", "crew") // id 1
+	c.ok("", "user", "create", "bob", "--no-password")                  // id 2
+	show := func(name string) (u store.User) {
+		t.Helper()
+		c.json(&u, "", "user", "show", name)
+		return u
+	}
+	if show("2").ID != 1 || show("id:2").Username != "bob" {
+		t.Error("2 is not the user of that name")
+	}
+	c.ok("correct horse\n", "user", "password", "2")
+	c.ok("", "user", "disable", "2")
+	c.ok("", "user", "bulk", "enable", "--group", "crew")
+	c.ok("", "group", "add", "ops", "2", "id:2")
+	if u := show("2"); !u.IsActive || len(u.Groups) != 2 || len(show("bob").Groups) != 1 {
+		t.Errorf("%+v", u)
+	}
+	var page auditPage
+	for args, want := range map[string]int{"--target 2": 5, "--target id:2": 2, "--user bob": 2} {
+		if c.json(&page, "", append([]string{"audit", "list"}, strings.Fields(args)...)...); len(page.Records) != want {
+			t.Errorf("%s lists %d", args, len(page.Records))
+		}
+	}
+	if list, _ := c.complete("user", "show", ""); !slices.Equal(list, []string{"2", "bob"}) {
+		t.Errorf("completed %q", list)
+	}
+	if _, errs, code := c.try("", "user", "delete", "1"); code == 0 || !strings.Contains(errs, `there is no user "1"; write id:1 for the one with that id`) {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+	c.ok("", "user", "delete", "2")
+	if c.json(&page, "", "audit", "list", "--target", "id:1"); len(page.Records) != 6 {
+		t.Errorf("of who was deleted it lists %d", len(page.Records))
+	}
+	c.ok("", "user", "show", "bob")
 }
 
 // A redirect is an error: it leads to what was not asked for.

@@ -21,7 +21,7 @@ func auditCommand() *cobra.Command {
 	export.Flags().String("format", "csv", strings.Join(auditlog.Formats, " or ")+" (a JSON object per line, as --json)")
 	for _, cmd := range []*cobra.Command{list, export} {
 		f := cmd.Flags()
-		f.String("user", "", "Only what this user did, or what was done to them: a username, or an id")
+		f.String("user", "", "Only what this user did, or what was done to them: a username, or id:<id>")
 		f.String("actor", "", "Only what they did: a user, operator, server, or client:<id>")
 		f.String("target", "", "Only what was done to them: a user, client:<id>, company:<id>")
 		f.String("action", "", "Only this: user.change, say, or user. for all that begin so")

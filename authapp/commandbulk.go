@@ -88,7 +88,7 @@ func (s *session) bulkUsers(deed userDeed, names []string) error {
 			var page store.UserPage
 			err := s.call(http.MethodGet, path, nil, &page)
 			for _, u := range page.Users {
-				users = append(users, bulkItem{u.Username, userPath(strconv.FormatInt(u.ID, 10))})
+				users = append(users, bulkItem{u.Username, userPath(nameOf(u.ID))})
 			}
 			return page.Next, err
 		})

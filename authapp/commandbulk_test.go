@@ -22,7 +22,7 @@ func TestBulkCommands(t *testing.T) {
 		return u
 	}
 	// By name, with one that is not there: the others are done, and the command fails.
-	out, errs, code := c.try("", "user", "bulk", "disable", "u0", "nobody", "1", "u2")
+	out, errs, code := c.try("", "user", "bulk", "disable", "u0", "nobody", "id:1", "u2")
 	if code != 1 || !strings.Contains(errs, `nobody: there is no user "nobody"`) || !strings.Contains(errs, "it failed for 1 of 4 users") || !strings.Contains(out, "3 done, 1 failed") || !strings.Contains(out, "u2: done") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 	}

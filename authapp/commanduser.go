@@ -47,7 +47,7 @@ func userCommand() *cobra.Command {
 	remove := command("delete <user> [--yes]", "Deletes a user, and signs them out", cobra.ExactArgs(1), deleteUserCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 
-	return group("user", "Administers users; <user> is a username, or an id",
+	return group("user", "Administers users; <user> is a username, or id:<id>",
 		create, list, remove, link, sessions, bulkUserCommand(), factorsCommand(),
 		command("apps <user>", "Lists which clients a user lets have something", cobra.ExactArgs(1), appsCmd),
 		command("revoke-app <user> <client>", "Takes back what a user let a client have", cobra.ExactArgs(2), revokeAppCmd),
@@ -123,7 +123,7 @@ func createUserCmd(s *session, args []string) error {
 	if !invite {
 		return s.printUser(&u)
 	}
-	link, err := s.invite(strconv.FormatInt(u.ID, 10))
+	link, err := s.invite(nameOf(u.ID))
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func deleteUserCmd(s *session, args []string) error {
 	if err := s.confirm(fmt.Sprintf("Delete user %s (id %d) for good?", u.Username, u.ID)); err != nil {
 		return err
 	}
-	if err := s.call(http.MethodDelete, userPath(strconv.FormatInt(u.ID, 10)), nil, nil); err != nil {
+	if err := s.call(http.MethodDelete, userPath(nameOf(u.ID)), nil, nil); err != nil {
 		return err
 	}
 	return s.done(fmt.Sprintf("deleted user %s (id %d)", u.Username, u.ID))
@@ -194,7 +194,7 @@ func passwordCmd(s *session, args []string) error {
 		return err
 	}
 	body := map[string]string{"password": pw}
-	if err := s.call(http.MethodPut, userPath(strconv.FormatInt(u.ID, 10), "password")+s.asWeak(), body, nil); err != nil {
+	if err := s.call(http.MethodPut, userPath(nameOf(u.ID), "password")+s.asWeak(), body, nil); err != nil {
 		return err
 	}
 	return s.done("changed the password of " + u.Username + ", who is signed out everywhere")
