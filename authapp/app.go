@@ -59,6 +59,7 @@ type App struct {
 	syncTransport *syncTransport
 	stopSweep     func()
 	audit         *auditTeller
+	schemaBefore  *store.SchemaState // to be given back if the config does not come to run
 	stopEvents    func()
 	running       []func() // how to stop the members that were started, in order
 	ready         chan struct{}
@@ -97,6 +98,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.audit = audit
+	if err := a.awaitStarted(ctx); err != nil {
+		return err
+	}
 	if a.StoreRaw == nil {
 		a.guest = new(BoltStore)
 		return nil
@@ -231,6 +235,12 @@ func (a *App) Start() (err error) {
 	if err := a.startGates(http, sites); err != nil {
 		return err
 	}
+	// Last of all that can fail: the config that still runs goes by it, too.
+	if len(a.servers) > 0 {
+		if err := a.adoptSchema(); err != nil {
+			return fmt.Errorf("auth_server at %s: %w", sites.of(a.servers[0]), err)
+		}
+	}
 	a.stopSweep = startSweeper(auditPruner{a.shared.Store, a.auditKeep()}, a.log)
 	close(a.ready)
 	return nil
@@ -252,6 +262,7 @@ func (a *App) stopAll() {
 		a.running[i]()
 	}
 	a.running = nil
+	a.giveBackSchema()
 	if a.stopEvents != nil {
 		a.stopEvents()
 		a.stopEvents = nil

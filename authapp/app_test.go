@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -188,6 +189,60 @@ func TestFailedReloadKeepsTheOld(t *testing.T) {
 				t.Errorf("the old server was stopped: %q", got)
 			}
 		})
+	}
+}
+
+// A config that does not come to run leaves the rules of the one that does, whatever
+// failed.
+func TestFailedReloadKeepsTheSchema(t *testing.T) {
+	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	resetEvents()
+	port := freeport.ForTest(t)
+	site := func(directives string) string {
+		return globals(dir) + fmt.Sprintf("http://127.0.0.1:%d {\n\t%s\n}\n", port, directives)
+	}
+	mustLoad(t, site("fake_server name=old unique=badge"))
+	kept := func() (state *store.SchemaState) {
+		t.Helper()
+		err := server(t, "old").env.Store.View(t.Context(), func(tx store.ReadTx) (err error) {
+			state, err = tx.SchemaState()
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	before := kept()
+	for name, bad := range map[string]string{
+		"server fails":      site("fake_server name=bad unique=phone fail=no"),
+		"gate fails":        site("fake_server name=bad unique=phone\n\tfake_gate name=badgate fail=no"),
+		"another app fails": site("fake_server name=bad unique=phone") + fmt.Sprintf("http://%s {\n\trespond hi\n}\n", taken.Addr()),
+	} {
+		for range 4 { // Caddy starts apps in any order
+			if err := load(t, bad); err == nil {
+				t.Fatalf("%s: the bad config was accepted", name)
+			}
+			if after := kept(); !after.Schema.Same(&before.Schema) || !after.Settled {
+				t.Errorf("%s: the store goes by %+v", name, after)
+			}
+		}
+	}
+	mustLoad(t, site("fake_server name=good unique=phone"))
+	if after := kept(); after.Schema.Same(&before.Schema) {
+		t.Error("a config that runs has not brought its schema")
+	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	mustLoad(t, site("fake_server name=old unique=phone"))
+	if after := kept(); !after.Settled || after.Schema.Same(&before.Schema) {
+		t.Errorf("after a stop the store goes by %+v", after)
 	}
 }
 

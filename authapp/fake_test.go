@@ -68,6 +68,8 @@ type fakeServer struct {
 	Fail string `json:"fail,omitempty"` // in StartServer
 	// Registration is "on" or not.
 	Registration string `json:"registration,omitempty"`
+	// Unique is a field of users that its schema has besides the default.
+	Unique string `json:"unique,omitempty"`
 
 	app     *App
 	env     ServerEnv
@@ -185,8 +187,16 @@ func (s *fakeServer) StopServer()              { note("stop server %s", s.Name) 
 func (s *fakeServer) Issuer() string           { return s.issuer }
 func (s *fakeServer) TakesRegistrations() bool { return s.Registration == "on" }
 
-func (s *fakeServer) Schema() *store.Schema             { return nil }
 func (s *fakeServer) ConfiguredClients() []store.Client { return s.clients }
+
+func (s *fakeServer) Schema() *store.Schema {
+	if s.Unique == "" {
+		return nil
+	}
+	schema := store.DefaultSchema()
+	schema.User = append(schema.User, store.Field{Name: s.Unique, Type: store.Text, Unique: true})
+	return schema
+}
 
 // CheckNewPassword knows one that is on a list.
 func (s *fakeServer) CheckNewPassword(pw string, _ *store.User) error {

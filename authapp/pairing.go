@@ -10,8 +10,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-
-	"github.com/caddyito/caddyito/store"
 )
 
 // placedGate is a gate with what is known of it before it starts.
@@ -36,11 +34,6 @@ func (a *App) startServers(where sites) error {
 		return slices.Compare(where.of(x).origins, where.of(y).origins)
 	})
 	a.servers = servers
-	if len(servers) > 0 {
-		if err := store.AdoptSchema(a.ctx, a.shared.Store, a.Schema()); err != nil {
-			return fmt.Errorf("auth_server at %s: %w", where.of(servers[0]), err)
-		}
-	}
 	for _, s := range servers {
 		at := where.of(s)
 		err := s.StartServer(ServerEnv{
