@@ -35,7 +35,7 @@ http://b.example.com {
 http://a.example.com {
 	fake_server name=s
 }`)
-	if got, want := happened(), []string{"start server s", "start gate g"}; !slices.Equal(got, want) {
+	if got, want := happened(), []string{"start server s", "start gate g", "announce server s"}; !slices.Equal(got, want) {
 		t.Errorf("started %q, want %q", got, want)
 	}
 	s, g := server(t, "s"), gate(t, "g")
@@ -50,7 +50,7 @@ http://a.example.com {
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := happened()[2:], []string{"stop gate g", "stop server s"}; !slices.Equal(got, want) {
+	if got, want := happened()[3:], []string{"stop gate g", "stop server s"}; !slices.Equal(got, want) {
 		t.Errorf("stopped %q, want %q", got, want)
 	}
 	if err := s.env.Store.View(context.Background(), func(store.ReadTx) error { return nil }); err != store.ErrClosed {
@@ -193,7 +193,7 @@ func TestFailedReloadKeepsTheOld(t *testing.T) {
 }
 
 // A config that does not come to run leaves the rules of the one that does, whatever
-// failed.
+// failed, and has its servers say nothing.
 func TestFailedReloadKeepsTheSchema(t *testing.T) {
 	dir := t.TempDir()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -232,6 +232,9 @@ func TestFailedReloadKeepsTheSchema(t *testing.T) {
 				t.Errorf("%s: the store goes by %+v", name, after)
 			}
 		}
+	}
+	if got := happened(); slices.Contains(got, "announce server bad") || !slices.Contains(got, "announce server old") {
+		t.Errorf("of the servers was said: %q", got)
 	}
 	mustLoad(t, site("fake_server name=good unique=phone"))
 	if after := kept(); after.Schema.Same(&before.Schema) {

@@ -198,6 +198,11 @@ func (s *fakeServer) Schema() *store.Schema {
 	return schema
 }
 
+func (s *fakeServer) Announce(context.Context) error {
+	note("announce server %s", s.Name)
+	return nil
+}
+
 // CheckNewPassword knows one that is on a list.
 func (s *fakeServer) CheckNewPassword(pw string, _ *store.User) error {
 	if pw == "found elsewhere" {

@@ -12,6 +12,13 @@ import (
 	"github.com/caddyito/caddyito/store"
 )
 
+// Announcer is a ServerModule that has something to say or to do once the config
+// runs, and not before: its Start may be over and that of another app still fail,
+// by a port that is taken, say.
+type Announcer interface {
+	Announce(context.Context) error
+}
+
 // awaitStarted has the app hear when every app of its config has started.
 func (a *App) awaitStarted(ctx caddy.Context) error {
 	events, err := ctx.App("events")
@@ -26,7 +33,17 @@ type startedHandler struct{ app *App }
 // Handle takes Caddy's event of that name, which it emits before it stops the config
 // that ran until then.
 func (h startedHandler) Handle(context.Context, caddy.Event) error {
-	h.app.schemaBefore = nil // from now on, it is that of the config that runs
+	a := h.app
+	a.schemaBefore = nil // from now on, it is that of the config that runs
+	for _, s := range a.servers {
+		s, ok := s.(Announcer)
+		if !ok {
+			continue
+		}
+		if err := s.Announce(a.ctx); err != nil {
+			a.log.Error("auth_server cannot say what it has to", zap.Error(err))
+		}
+	}
 	return nil
 }
 

@@ -200,6 +200,7 @@ var (
 	_ caddy.Validator             = (*Server)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Server)(nil)
 	_ authapp.ServerModule        = (*Server)(nil)
+	_ authapp.Announcer           = (*Server)(nil)
 	_ authapp.ClientLister        = (*Server)(nil)
 	_ authapp.SyncServer          = (*Server)(nil)
 	_ authapp.KeyServer           = (*Server)(nil)

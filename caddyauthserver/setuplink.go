@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/caddyito/caddyito/authapp"
-	"github.com/caddyito/caddyito/caddyauthserver/provider"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -29,11 +28,13 @@ type shownLink struct {
 // linkLifetime is how long the provider's setup links are good for.
 const linkLifetime = 30 * time.Minute
 
-// showSetupLink prints a link to make the first superuser, while there is none.
-func (s *Server) showSetupLink(ctx context.Context, db store.Store, p *provider.Provider) error {
+// Announce prints a link to make the first superuser, while there is none. A config
+// that fails to start prints none, which would lead nowhere and end the link before.
+func (s *Server) Announce(ctx context.Context) error {
+	p := s.provider.Load()
 	var installation string
 	var done bool
-	err := db.View(ctx, func(tx store.ReadTx) error {
+	err := s.app.Store().View(ctx, func(tx store.ReadTx) error {
 		meta, err := tx.Meta()
 		if err != nil {
 			return err

@@ -16,8 +16,7 @@ import (
 	"github.com/caddyito/caddyito/usersync"
 )
 
-// StartServer makes the provider, and shows the setup link if one is needed. Whoever
-// calls it says of which server an error is.
+// StartServer makes the provider. Whoever calls it says of which server an error is.
 func (s *Server) StartServer(env authapp.ServerEnv) error {
 	issuer, err := chooseIssuer(s.IssuerURL, env.Origins)
 	if err != nil {
@@ -70,7 +69,7 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	s.issuer = issuer
 	s.provider.Store(p)
 	ctx := context.Background()
-	if err := s.prepare(ctx, env, p); err != nil {
+	if err := p.Prepare(ctx); err != nil {
 		s.StopServer() // the app stops only those that started
 		return err
 	}
@@ -80,13 +79,6 @@ func (s *Server) StartServer(env authapp.ServerEnv) error {
 	p.StartMail()
 	p.StartAudit()
 	return nil
-}
-
-func (s *Server) prepare(ctx context.Context, env authapp.ServerEnv, p *provider.Provider) error {
-	if err := p.Prepare(ctx); err != nil {
-		return err
-	}
-	return s.showSetupLink(ctx, env.Store, p)
 }
 
 // StopServer ends what the provider does besides answering. The pointer stays,

@@ -46,7 +46,11 @@ func TestWrongStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		says(t, newCaddy(t), good, "address already in use")
+		c := newCaddy(t)
+		says(t, c, good, "address already in use")
+		if log := c.log.String(); strings.Contains(log, "/o/setup?token=") {
+			t.Errorf("it shows a link to what does not run:\n%s", log)
+		}
 	})
 	t.Run("database locked by another Caddy", func(t *testing.T) {
 		c := startCaddy(t, good)

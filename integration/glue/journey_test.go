@@ -88,6 +88,36 @@ func TestSetupLinkOutlivesReload(t *testing.T) {
 	}
 }
 
+// Nor may a config that does not come to run, which shows no link of its own: it would
+// lead nowhere.
+func TestSetupLinkOutlivesFailedReload(t *testing.T) {
+	b := newBox(t)
+	links := func() []string {
+		return regexp.MustCompile(`http://localhost:\d+/o/setup\?token=[\w-]{43}`).FindAllString(b.log(), -1)
+	}
+	// Another issuer, and a gate that has none.
+	const bad = "$GATE {\n auth_server\n}\n$SERVER {\n auth_client https://nowhere.example\n}\n"
+	if err := b.load(bad); err == nil {
+		t.Fatal("the bad config was accepted")
+	}
+	if shown := links(); len(shown) != 0 {
+		t.Errorf("a first start that failed shows %q", shown)
+	}
+	if err := b.load(twoSites); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.load(bad); err == nil {
+		t.Fatal("the bad config was accepted")
+	}
+	shown := links()
+	if len(shown) != 1 {
+		t.Fatalf("after a reload that failed the log shows %q", shown)
+	}
+	if p := newBrowser(t).get(shown[0]); !strings.Contains(p.body, `name="password"`) {
+		t.Errorf("the link is over: %s", p)
+	}
+}
+
 // Nor may another server with the same store end it. One whose server is gone
 // is of no use to anybody.
 func TestOneSetupLinkForAllServersOfAStore(t *testing.T) {
