@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -140,6 +141,33 @@ func (api *adminAPI) handle(pattern string, fn adminFunc) {
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(value) // the caller is gone, if this fails
 	})
+}
+
+// handleKept is handle for what only the store of a server has.
+func (api *adminAPI) handleKept(pattern string, fn adminFunc) { api.handle(pattern, kept(fn)) }
+
+// kept asks fn only where a server is: beside gates alone, whatever is written to
+// the store has no effect, and what they know of users is none of it.
+func kept(fn adminFunc) adminFunc {
+	return func(a *App, r *http.Request) (any, error) {
+		if err := a.elsewhere(); err != nil {
+			return nil, err
+		}
+		return fn(a, r)
+	}
+}
+
+// elsewhere refuses what is to be asked of the servers of the gates that this Caddy
+// has, since it has no server.
+func (a *App) elsewhere() error {
+	if len(a.servers) > 0 || len(a.gates) == 0 {
+		return nil
+	}
+	var issuers []string
+	for _, g := range a.gates {
+		issuers = append(issuers, g.Settings().Issuer)
+	}
+	return refuse(http.StatusConflict, "the Caddy that runs here has no auth_server, only gates (auth_client); users, groups, objects, clients and keys are those of %s, and are administered there", strings.Join(sortedSet(issuers), ", "))
 }
 
 func (api *adminAPI) answer(w http.ResponseWriter, r *http.Request, fn adminFunc) (any, error) {

@@ -12,14 +12,14 @@ import (
 )
 
 func (api *adminAPI) clientRoutes() {
-	api.handle("GET /auth/clients", api.listClients)
-	api.handle("POST /auth/clients", api.createClient)
-	api.handle("GET /auth/clients/{id}", api.showClient)
-	api.handle("PATCH /auth/clients/{id}", api.patchClient)
-	api.handle("DELETE /auth/clients/{id}", api.deleteClient)
-	api.handle("POST /auth/clients/{id}/enable", api.enableClient)
-	api.handle("POST /auth/clients/{id}/disable", api.disableClient)
-	api.handle("POST /auth/clients/{id}/rotate-secret", api.rotateSecret)
+	api.handleKept("GET /auth/clients", api.listClients)
+	api.handleKept("POST /auth/clients", api.createClient)
+	api.handleKept("GET /auth/clients/{id}", api.showClient)
+	api.handleKept("PATCH /auth/clients/{id}", api.patchClient)
+	api.handleKept("DELETE /auth/clients/{id}", api.deleteClient)
+	api.handleKept("POST /auth/clients/{id}/enable", api.enableClient)
+	api.handleKept("POST /auth/clients/{id}/disable", api.disableClient)
+	api.handleKept("POST /auth/clients/{id}/rotate-secret", api.rotateSecret)
 }
 
 // Where a client comes from. Only those of the store can be changed here.

@@ -40,7 +40,7 @@ func (a *App) listType(r *http.Request) (string, error) {
 // takes it for whole.
 func (api *adminAPI) exportList(w http.ResponseWriter, r *http.Request) {
 	out := &lateHeader{ResponseWriter: w}
-	_, err := api.answer(w, r, func(a *App, r *http.Request) (any, error) {
+	_, err := api.answer(w, r, kept(func(a *App, r *http.Request) (any, error) {
 		list, err := a.beginExport(r)
 		if errors.Is(err, manage.ErrFormat) {
 			return nil, refuse(http.StatusBadRequest, "%v", err)
@@ -49,7 +49,7 @@ func (api *adminAPI) exportList(w http.ResponseWriter, r *http.Request) {
 			return nil, err
 		}
 		return nil, list.Write(r.Context(), out)
-	})
+	}))
 	api.endStream(w, r, out.begun, "an export", err)
 }
 
@@ -106,7 +106,7 @@ func (api *adminAPI) importList(w http.ResponseWriter, r *http.Request) {
 	body := http.MaxBytesReader(w, r.Body, maxImport) // answer allows less
 	out := &lateHeader{ResponseWriter: w}
 	enc := json.NewEncoder(out)
-	_, err := api.answer(w, r, func(a *App, r *http.Request) (any, error) {
+	_, err := api.answer(w, r, kept(func(a *App, r *http.Request) (any, error) {
 		if r.Header.Get("Content-Type") != "text/csv" { // which no form of some web page could send
 			return nil, refuse(http.StatusUnsupportedMediaType, "the body must be text/csv")
 		}
@@ -134,6 +134,6 @@ func (api *adminAPI) importList(w http.ResponseWriter, r *http.Request) {
 		}
 		tell(last)
 		return nil, nil
-	})
+	}))
 	api.endStream(w, r, out.begun, "an import", err)
 }

@@ -11,8 +11,8 @@ import (
 )
 
 func (api *adminAPI) groupRoutes() {
-	api.handle("GET /auth/groups", api.listGroups)
-	api.handle("POST /auth/users/{user}/do", api.doToUser)
+	api.handleKept("GET /auth/groups", api.listGroups)
+	api.handleKept("POST /auth/users/{user}/do", api.doToUser)
 	api.mux.HandleFunc("POST /auth/groups/{group}/rename", api.renameGroup)
 }
 
@@ -74,7 +74,7 @@ type groupStatus struct {
 func (api *adminAPI) renameGroup(w http.ResponseWriter, r *http.Request) {
 	out := &lateHeader{ResponseWriter: w}
 	enc := json.NewEncoder(out)
-	_, err := api.answer(w, r, func(a *App, r *http.Request) (any, error) {
+	_, err := api.answer(w, r, kept(func(a *App, r *http.Request) (any, error) {
 		var body struct {
 			To *string `json:"to"`
 		}
@@ -105,6 +105,6 @@ func (api *adminAPI) renameGroup(w http.ResponseWriter, r *http.Request) {
 		}
 		_ = enc.Encode(last)
 		return nil, nil
-	})
+	}))
 	api.endStream(w, r, out.begun, "renaming a group", err)
 }

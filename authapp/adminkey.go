@@ -29,7 +29,7 @@ type keyPage struct {
 }
 
 func (api *adminAPI) keyRoutes() {
-	api.handle("POST /auth/keys/rotate", api.rotateKeys)
+	api.handleKept("POST /auth/keys/rotate", api.rotateKeys)
 }
 
 // rotateKeys asks one server: the keys belong to the store, which all share.

@@ -12,11 +12,11 @@ import (
 
 func (api *adminAPI) objectRoutes() {
 	api.handle("GET /auth/schema", func(a *App, _ *http.Request) (any, error) { return a.Schema(), nil })
-	api.handle("GET /auth/objects/{type}", api.listObjects)
-	api.handle("POST /auth/objects/{type}", api.createObject)
-	api.handle("GET /auth/objects/{type}/{id}", api.showObject)
-	api.handle("PATCH /auth/objects/{type}/{id}", api.patchObject)
-	api.handle("DELETE /auth/objects/{type}/{id}", api.deleteObject)
+	api.handleKept("GET /auth/objects/{type}", api.listObjects)
+	api.handleKept("POST /auth/objects/{type}", api.createObject)
+	api.handleKept("GET /auth/objects/{type}/{id}", api.showObject)
+	api.handleKept("PATCH /auth/objects/{type}/{id}", api.patchObject)
+	api.handleKept("DELETE /auth/objects/{type}/{id}", api.deleteObject)
 }
 
 // objectPage is a page of objects of one type.

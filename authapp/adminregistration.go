@@ -18,10 +18,10 @@ type RegistrationServer interface {
 }
 
 func (api *adminAPI) registrationRoutes() {
-	api.handle("GET /auth/registrations", api.listRegistrations)
-	api.handle("POST /auth/registrations", api.createRegistration)
-	api.handle("DELETE /auth/registrations", api.revokeRegistrations)
-	api.handle("DELETE /auth/registrations/{id}", api.revokeRegistration)
+	api.handleKept("GET /auth/registrations", api.listRegistrations)
+	api.handleKept("POST /auth/registrations", api.createRegistration)
+	api.handleKept("DELETE /auth/registrations", api.revokeRegistrations)
+	api.handleKept("DELETE /auth/registrations/{id}", api.revokeRegistration)
 }
 
 // registrationView is an initial access token, with what it is good for.

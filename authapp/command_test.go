@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -274,6 +275,29 @@ func TestCommandsWhenCaddyHasNoAuth(t *testing.T) {
 	_, errs, code := c.try("", "user", "list")
 	if code == 0 || !strings.Contains(errs, "nothing to administer") {
 		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+// Beside gates alone nothing that is kept by their server is written, to no effect, or
+// read.
+func TestCommandsBesideGatesAlone(t *testing.T) {
+	c := newCLI(t, "http://wiki.example.com {\n\tfake_gate name=g issuer=https://auth.example.com client_id=wiki client_secret="+strings.Repeat("x", 43)+"\n}\n")
+	list := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(list, []byte("username\nalice\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{
+		"user create alice --no-password", "user list", "user list --search a", "user show alice", "user delete alice", "user bulk disable --search a",
+		"object create company name=Acme", "object list company", "group list", "group rename crew team", "group add crew alice",
+		"client create x --redirect https://x.example.com/cb", "client list", "registration create", "registration list", "key rotate", "import " + list, "export",
+	} {
+		out, errs, code := c.try("", strings.Fields(args)...)
+		if code == 0 || !strings.Contains(errs, "has no auth_server, only gates (auth_client); users, groups, objects, clients and keys are those of https://auth.example.com") {
+			t.Errorf("caddy auth %s: exit code %d\n%s%s", args, code, out, errs)
+		}
+	}
+	for _, args := range []string{"audit list", "sync status", "overview"} {
+		c.ok("", strings.Fields(args)...)
 	}
 }
 
