@@ -28,7 +28,7 @@ const adminBase = "/auth/"
 
 // adminAPI serves users, clients and objects to programs and the CLI.
 //
-//	GET, POST              /auth/users              ?after=<id>&limit=<n>, or ?search=&group=&status=&after=<next>
+//	GET, POST              /auth/users              ?after=<id>&limit=<n>, or ?search=&group=&status=&where=&after=<next>
 //	GET                    /auth/export             ?type=&format=csv|json&search=&group=&status=
 //	POST                   /auth/import             ?type=&dry_run=true; the body is text/csv
 //	GET, PATCH, DELETE     /auth/users/{user}       user: a username, or id:<id>
@@ -44,7 +44,7 @@ const adminBase = "/auth/"
 //	POST                   /auth/clients/{id}/rotate-secret
 //	POST, DELETE           /auth/registrations
 //	GET                    /auth/schema             the fields of users, and the types of objects
-//	GET, POST              /auth/objects/{type}     ?after=<id>&limit=<n>, or ?search=&after=<next>
+//	GET, POST              /auth/objects/{type}     ?after=<id>&limit=<n>, or ?search=&where=&after=<next>
 //	GET, PATCH, DELETE     /auth/objects/{type}/{id}
 //	GET                    /auth/sync
 //	POST                   /auth/sync/{client}/resync
@@ -278,7 +278,7 @@ func pageAfterID(r *http.Request) (int64, error) {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 0 {
-		return 0, refuse(http.StatusBadRequest, "after %q: it is the id that ended the page before", text)
+		return 0, refuse(http.StatusBadRequest, "after %.100q: it is the next of the page before, which without filters is an id", text)
 	}
 	return id, nil
 }

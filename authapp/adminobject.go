@@ -82,8 +82,16 @@ func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	if q.Prefix != "" || len(q.Where) > 0 {
-		q.After, q.Limit = r.URL.Query().Get("after"), limit
-		return a.findObjects(r, q)
+		q.Limit = limit
+		if q.After, err = pageAfter(r); err != nil {
+			return nil, err
+		}
+		page, err := a.findObjects(r, q)
+		if err != nil {
+			return nil, err
+		}
+		page.Next = pageNext(r, page.Next)
+		return page, nil
 	}
 	after, err := pageAfterID(r)
 	if err != nil {

@@ -47,8 +47,16 @@ func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
 		return nil, err
 	}
 	if q.Prefix != "" || q.Group != "" || q.Status != store.StatusAny || len(q.Where) > 0 {
-		q.After, q.Limit = r.URL.Query().Get("after"), limit
-		return a.findUsers(r, q)
+		q.Limit = limit
+		if q.After, err = pageAfter(r); err != nil {
+			return nil, err
+		}
+		page, err := a.findUsers(r, q)
+		if err != nil {
+			return nil, err
+		}
+		page.Next = pageNext(r, page.Next)
+		return page, nil
 	}
 	after, err := pageAfterID(r)
 	if err != nil {

@@ -101,7 +101,7 @@ func TestUserCommands(t *testing.T) {
 	if len(lines) != 3 || strings.Index(lines[0], "EMAIL") != strings.Index(lines[1], "a@example.com") || strings.Index(lines[0], "ROLE") != strings.Index(lines[1], "superuser") || strings.Index(lines[0], "ROLE") != strings.Index(lines[2], "user") {
 		t.Errorf("the table is not aligned:\n%s", table)
 	}
-	var list userPage
+	var list store.UserPage
 	if c.json(&list, "", "user", "list", "--limit", "1", "--after", "1"); len(list.Users) != 1 || list.Users[0].Username != "bob" {
 		t.Errorf("listed %+v", list)
 	}

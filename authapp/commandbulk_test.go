@@ -1,6 +1,7 @@
 package authapp
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -87,6 +88,61 @@ func TestBulkCommands(t *testing.T) {
 	c.ok("", "user", "set", "u0", "language=de")
 	if u := user("u0"); u.Language != "de" {
 		t.Errorf("%+v", u)
+	}
+}
+
+// A script that goes on with what --json says as next sees everything once, and ends.
+func TestPagesOfLists(t *testing.T) {
+	c := newCLI(t, "http://auth.example.com {\n\tfake_server name=s registration=on\n\tfake_gate name=g\n}\n")
+	for i := range 5 {
+		c.ok("", "user", "create", fmt.Sprint("u", i), "--no-password", "--group", fmt.Sprint("g", i))
+		c.ok("", "object", "create", "company", fmt.Sprint("name=Acme ", i), "primary_activity=Buyer")
+		c.ok("", "client", "create", fmt.Sprint("c", i), "--redirect", "https://c.example.com/cb")
+		c.ok("", "registration", "create", "--origin", "https://r.example.com")
+	}
+	for args, want := range map[string]int{
+		"user list": 5, "user list --search u": 5, "user list --status active": 5,
+		"object list company": 5, "object list company --search acme": 5, "object list company --where primary_activity=Buyer": 5,
+		"client list": 6, "group list": 5, "registration list": 5,
+	} {
+		got, next := 0, ""
+		for range 10 {
+			var page map[string]json.RawMessage
+			asked := append(strings.Fields(args), "--limit", "2")
+			if next != "" {
+				asked = append(asked, "--after", next)
+			}
+			c.json(&page, "", asked...)
+			next = ""
+			for name, value := range page {
+				var list []json.RawMessage
+				if name == "next" {
+					_ = json.Unmarshal(value, &next)
+				} else if err := json.Unmarshal(value, &list); err != nil {
+					t.Fatal(err)
+				}
+				got += len(list)
+			}
+			if next == "" {
+				break
+			}
+		}
+		if got != want || next != "" {
+			t.Errorf("%s shows %d in pages of 2, and then %q; want %d", args, got, next, want)
+		}
+	}
+	var page struct{ Next string }
+	c.json(&page, "", "user", "list", "--search", "u", "--limit", "2")
+	for args, says := range map[string]string{
+		"user list --search u --after 2":                               "it is the next of the page before",
+		"user list --status active --after " + page.Next:               "the filters are those of that page",
+		"user list --after " + page.Next:                               "it is the next of the page before",
+		"object list company --search acme --after " + page.Next:       "it is the next of the page before",
+		"object list company --where primary_activity=Buyer --after 1": "it is the next of the page before",
+	} {
+		if _, errs, code := c.try("", strings.Fields(args)...); code == 0 || !strings.Contains(errs, says) {
+			t.Errorf("%s: exit code %d, want %q in\n%s", args, code, says, errs)
+		}
 	}
 }
 

@@ -178,7 +178,7 @@ func deleteClientCmd(s *session, args []string) error {
 
 func listClientsCmd(s *session, _ []string) error {
 	all := []*clientView{}
-	err := s.pages("/auth/clients", func(path string) (string, int, error) {
+	next, err := s.pages("/auth/clients", func(path string) (string, int, error) {
 		var page clientPage
 		if err := s.call(http.MethodGet, path, nil, &page); err != nil {
 			return "", 0, err
@@ -189,7 +189,7 @@ func listClientsCmd(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return s.print(map[string]any{"clients": all}, func(w io.Writer) {
+	return s.printList("clients", all, next, func(w io.Writer) {
 		row(w, "ID", "NAME", "SOURCE", "KIND", "CONSENT", "REDIRECT URIS")
 		for _, c := range all {
 			row(w, c.ID, c.Name, c.Source, c.kind(), c.consent(), strings.Join(c.RedirectURIs, " "))

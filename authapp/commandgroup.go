@@ -17,7 +17,7 @@ import (
 func groupCommand() *cobra.Command {
 	list := command("list", "Lists groups, and how many are in each", cobra.NoArgs, listGroupsCmd)
 	list.Flags().Int("limit", 0, "At most so many (default: all)")
-	list.Flags().String("after", "", "Only those after this name")
+	afterFlag(list)
 	remove := command("delete <group> [--yes]", "Takes everybody out of a group, which is gone then", cobra.ExactArgs(1), deleteGroupCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 	return group("group", "Administers groups of users; a group is there as long as somebody is in it",
@@ -31,7 +31,7 @@ func groupCommand() *cobra.Command {
 
 func listGroupsCmd(s *session, _ []string) error {
 	all := []store.Group{}
-	err := s.pages("/auth/groups", func(path string) (string, int, error) {
+	next, err := s.pages("/auth/groups", func(path string) (string, int, error) {
 		var page groupPage
 		err := s.call(http.MethodGet, path, nil, &page)
 		all = append(all, page.Groups...)
@@ -40,7 +40,7 @@ func listGroupsCmd(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return s.print(map[string]any{"groups": all}, func(w io.Writer) {
+	return s.printList("groups", all, next, func(w io.Writer) {
 		row(w, "GROUP", "MEMBERS")
 		for _, g := range all {
 			row(w, g.Name, g.Members)

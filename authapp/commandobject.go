@@ -79,7 +79,7 @@ func deleteObjectCmd(s *session, args []string) error {
 
 func listObjectsCmd(s *session, args []string) error {
 	all := []*store.Object{}
-	err := s.pages(objectPath(args), func(path string) (string, int, error) {
+	next, err := s.pages(objectPath(args), func(path string) (string, int, error) {
 		if asked := filters(s.cmd); len(asked) > 0 {
 			var page store.ObjectPage
 			err := s.call(http.MethodGet, path+"&"+asked.Encode(), nil, &page)
@@ -100,7 +100,7 @@ func listObjectsCmd(s *session, args []string) error {
 	if err := s.call(http.MethodGet, "/auth/schema", nil, &schema); err != nil {
 		return err
 	}
-	return s.print(map[string]any{"objects": all}, func(w io.Writer) {
+	return s.printList("objects", all, next, func(w io.Writer) {
 		columns := schema.Fields(args[0])
 		cells := []any{"ID"}
 		for _, c := range columns {

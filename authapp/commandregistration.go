@@ -28,7 +28,7 @@ func registrationCommand() *cobra.Command {
 	f.String("expires", "24h", "How long the token can be used")
 	list := command("list", "Lists the tokens that were not used yet", cobra.NoArgs, listRegistrationsCmd)
 	list.Flags().Int("limit", 0, "At most so many (default: all)")
-	list.Flags().String("after", "", "Only those after this id")
+	afterFlag(list)
 	revoke := command("revoke [<id>] [--yes]", "Ends a token that was not used yet, or all", cobra.MaximumNArgs(1), revokeRegistrationsCmd)
 	revoke.Flags().BoolP("yes", "y", false, "Do not ask")
 	return group("registration", "Lets gates and other programs register themselves as clients", create, list, revoke)
@@ -76,7 +76,7 @@ nothing any more:
 
 func listRegistrationsCmd(s *session, _ []string) error {
 	all := []*manage.PendingRegistration{}
-	err := s.pages("/auth/registrations", func(path string) (string, int, error) {
+	next, err := s.pages("/auth/registrations", func(path string) (string, int, error) {
 		var page registrationPage
 		err := s.call(http.MethodGet, path, nil, &page)
 		all = append(all, page.Registrations...)
@@ -85,7 +85,7 @@ func listRegistrationsCmd(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return s.print(map[string]any{"registrations": all}, func(w io.Writer) {
+	return s.printList("registrations", all, next, func(w io.Writer) {
 		row(w, "ID", "NAME", "ORIGINS", "MADE", "UNTIL")
 		for _, r := range all {
 			row(w, r.ID, r.Name, strings.Join(r.Origins, " "), when(r.CreatedAt), when(r.ExpiresAt))

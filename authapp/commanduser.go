@@ -74,7 +74,11 @@ func (s *session) asWeak() string {
 
 func listFlags(cmd *cobra.Command) {
 	cmd.Flags().Int("limit", 0, "At most so many (default: all)")
-	cmd.Flags().String("after", "", "Only those after this id")
+	afterFlag(cmd)
+}
+
+func afterFlag(cmd *cobra.Command) {
+	cmd.Flags().String("after", "", "Go on with a list that --limit cut off: what --json said as next, with the same filters")
 }
 
 func userPath(user string, more ...string) string {
@@ -202,7 +206,7 @@ func passwordCmd(s *session, args []string) error {
 
 func listUsersCmd(s *session, _ []string) error {
 	all := []*store.User{}
-	err := s.pages("/auth/users", func(path string) (string, int, error) {
+	next, err := s.pages("/auth/users", func(path string) (string, int, error) {
 		if asked := filters(s.cmd); len(asked) > 0 {
 			var page store.UserPage
 			err := s.call(http.MethodGet, path+"&"+asked.Encode(), nil, &page)
@@ -219,7 +223,7 @@ func listUsersCmd(s *session, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return s.print(map[string]any{"users": all}, func(w io.Writer) {
+	return s.printList("users", all, next, func(w io.Writer) {
 		row(w, "ID", "USERNAME", "EMAIL", "NAME", "GROUPS", "ACTIVE", "ROLE", "LAST LOGIN")
 		for _, u := range all {
 			row(w, u.ID, u.Username, u.Email, fullName(u), strings.Join(u.Groups, ","), yesNo(u.IsActive), role(u), when(u.LastLogin))
@@ -227,12 +231,13 @@ func listUsersCmd(s *session, _ []string) error {
 	})
 }
 
-// pages fetches page by page until --limit, or the end.
-func (s *session) pages(path string, fetch func(path string) (next string, got int, err error)) error {
+// pages fetches page by page until --limit, or the end. next is where to go on, if
+// there is perhaps more.
+func (s *session) pages(path string, fetch func(path string) (next string, got int, err error)) (next string, err error) {
 	left, _ := s.cmd.Flags().GetInt("limit")
 	after, _ := s.cmd.Flags().GetString("after")
 	if left < 0 {
-		return fmt.Errorf("--limit %d: it is a number from 1, or 0 for all", left)
+		return "", fmt.Errorf("--limit %d: it is a number from 1, or 0 for all", left)
 	}
 	all := left == 0
 	for all || left > 0 {
@@ -245,16 +250,22 @@ func (s *session) pages(path string, fetch func(path string) (next string, got i
 			q.Set("after", after)
 		}
 		next, got, err := fetch(path + "?" + q.Encode())
-		if err != nil {
-			return err
-		}
-		if next == "" {
-			return nil
+		if err != nil || next == "" {
+			return "", err
 		}
 		after = next
 		left -= got
 	}
-	return nil
+	return after, nil
+}
+
+// printList prints a list, and where to go on with it.
+func (s *session) printList(name string, list any, next string, human func(io.Writer)) error {
+	v := map[string]any{name: list}
+	if next != "" {
+		v["next"] = next
+	}
+	return s.print(v, human)
 }
 
 func nextID(id int64) string {
