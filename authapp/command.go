@@ -13,6 +13,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func init() {
@@ -56,6 +57,9 @@ func command(use, short string, args cobra.PositionalArgs, run func(*session, []
 			if err == nil && slices.Contains(given, "") {
 				err = errors.New("an argument is empty, as of a variable of a script that has no value")
 			}
+			if err == nil && !filed[cmd.Name()] {
+				err = checkUTF8(cmd, given)
+			}
 			if err != nil {
 				return fmt.Errorf("%w; write: %s", err, cmd.UseLine())
 			}
@@ -70,6 +74,32 @@ func command(use, short string, args cobra.PositionalArgs, run func(*session, []
 			return run(s, args)
 		},
 	}
+}
+
+// checkUTF8 refuses arguments and flags that JSON cannot have as they are: it would
+// have something else in their place. Names of files may be anything.
+func checkUTF8(cmd *cobra.Command, args []string) (err error) {
+	check := func(text string) {
+		if !utf8.ValidString(text) {
+			err = fmt.Errorf("%q is not UTF-8; write it in that encoding", text)
+		}
+	}
+	for _, arg := range args {
+		check(arg)
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name == "config" {
+			return
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			for _, value := range list.GetSlice() {
+				check(value)
+			}
+			return
+		}
+		check(f.Value.String())
+	})
+	return err
 }
 
 // group makes a command that only has subcommands.

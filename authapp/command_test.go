@@ -18,6 +18,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/caddyito/caddyito/internal/freeport"
+	"github.com/caddyito/caddyito/internal/password"
 	"github.com/caddyito/caddyito/store"
 )
 
@@ -172,6 +173,11 @@ func TestCommandMistakes(t *testing.T) {
 		{"client delete auth.example.com", "", `client "auth.example.com" cannot be made or changed here: it is a gate`},
 		{"client rotate-secret x --overlap soon", "", "overlap"},
 		{"user list --adapter caddyfile --address=", "", "--config"},
+		{"user set alice first_name=B\xf6b", "", `"first_name=B\xf6b" is not UTF-8`},
+		{"user create carol --no-password --first-name B\xf6b", "", "is not UTF-8"},
+		{"user create carol --no-password --set first_name=B\xf6b", "", "is not UTF-8"},
+		{"user password alice", "correct h\xf6rse\n", "the password is not UTF-8"},
+		{"user password alice", "\xff\xfec\x00o\x00r\x00\n\x00", "the password is not UTF-8"},
 		{"user create .. --no-password", "", "cannot be a name"},
 		{"client create .", "", "cannot be a name"},
 		{"group add .. alice", "", "cannot be a name"},
@@ -191,6 +197,30 @@ func TestCommandMistakes(t *testing.T) {
 			t.Errorf("caddy auth %s prints its whole usage instead of the mistake alone:\n%s%s", test.args, out, errs)
 		}
 	}
+}
+
+// What some programs begin a text with is no part of a password.
+func TestPasswordAfterByteOrderMark(t *testing.T) {
+	c := newCLI(t, cliSite)
+	c.ok("\ufeffcorrect horse\r\n", "user", "create", "alice")
+	a, err := Active()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = a.Store().View(t.Context(), func(tx store.ReadTx) error {
+		kept, err := tx.Credential(1)
+		if err != nil {
+			return err
+		}
+		if ok, _, err := password.New(password.Params{}).Verify(t.Context(), kept.PasswordHash, "correct horse"); !ok || err != nil {
+			t.Errorf("alice has another password: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ok("\ufeffalice\n", "user", "bulk", "disable", "-")
 }
 
 func TestClientCommands(t *testing.T) {

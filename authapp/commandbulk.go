@@ -199,7 +199,7 @@ func (s *session) bulkNames(names []string, what, flags string) ([]string, error
 		lines := bufio.NewScanner(s.cmd.InOrStdin())
 		names = nil
 		for lines.Scan() {
-			if name := strings.TrimSpace(lines.Text()); name != "" {
+			if name := strings.TrimSpace(strings.TrimPrefix(lines.Text(), byteOrderMark)); name != "" {
 				names = append(names, name)
 			}
 		}

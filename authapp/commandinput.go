@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -22,6 +23,14 @@ func (s *session) terminal() (fd int, ok bool) {
 
 // newPassword asks for a password twice, without echo, or reads a line.
 func (s *session) newPassword() (string, error) {
+	pw, err := s.askPassword()
+	if err == nil && !utf8.ValidString(pw) {
+		err = errors.New("the password is not UTF-8, and would be kept as another; write it in that encoding")
+	}
+	return pw, err
+}
+
+func (s *session) askPassword() (string, error) {
 	fd, ok := s.terminal()
 	if !ok {
 		return readLine(s.cmd.InOrStdin())
@@ -48,12 +57,15 @@ func (s *session) newPassword() (string, error) {
 
 var errNoPassword = errors.New("there is no password on standard input")
 
+// byteOrderMark is what some programs begin a text with, which is no part of it.
+const byteOrderMark = "\ufeff"
+
 func readLine(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading standard input: %w", err)
 	}
-	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	line = strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), byteOrderMark)
 	if line == "" {
 		return "", errNoPassword
 	}
