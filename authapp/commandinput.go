@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -37,7 +39,7 @@ func (s *session) askPassword() (string, error) {
 	}
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(s.cmd.ErrOrStderr(), prompt)
-		b, err := term.ReadPassword(fd)
+		b, err := readUnseen(fd)
 		fmt.Fprintln(s.cmd.ErrOrStderr())
 		return string(b), err
 	}
@@ -53,6 +55,33 @@ func (s *session) askPassword() (string, error) {
 		return "", errors.New("the two passwords differ; nothing was changed")
 	}
 	return first, nil
+}
+
+// readUnseen is term.ReadPassword, but for who interrupts it: their terminal shows
+// again what they type.
+func readUnseen(fd int) ([]byte, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	defer close(done)
+	go func() {
+		select {
+		case sig := <-signals:
+			_ = term.Restore(fd, before) // what else could be tried
+			fmt.Fprintln(os.Stderr)
+			code := 128 + int(syscall.SIGINT) // as of a shell
+			if sig == syscall.SIGTERM {
+				code = 128 + int(syscall.SIGTERM)
+			}
+			os.Exit(code)
+		case <-done:
+		}
+	}()
+	return term.ReadPassword(fd)
 }
 
 var errNoPassword = errors.New("there is no password on standard input")
