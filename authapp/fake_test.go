@@ -1,6 +1,7 @@
 package authapp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,7 +57,7 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("fake_server", parseFake[*fakeServer])
 	httpcaddyfile.RegisterHandlerDirective("fake_gate", parseFake[*fakeGate])
 	httpcaddyfile.RegisterDirectiveOrder("fake_gate", httpcaddyfile.Before, "basic_auth")
-	httpcaddyfile.RegisterDirectiveOrder("fake_server", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterDirectiveOrder("fake_server", httpcaddyfile.Before, "redir") // as the real one
 }
 
 // The fakes stand for the handlers, whose packages import this one. They note
@@ -70,6 +71,7 @@ type fakeServer struct {
 	Registration string `json:"registration,omitempty"`
 	// Unique is a field of users that its schema has besides the default.
 	Unique string `json:"unique,omitempty"`
+	Prefix string `json:"prefix,omitempty"`
 
 	app     *App
 	env     ServerEnv
@@ -87,6 +89,7 @@ type fakeGate struct {
 	Origin  string `json:"origin,omitempty"`
 	Prefix  string `json:"prefix,omitempty"`
 	Fail    string `json:"fail,omitempty"`
+	Match   string `json:"match,omitempty"` // not empty: it does not guard all
 	app     *App
 	env     GateEnv
 	started bool
@@ -189,6 +192,8 @@ func (s *fakeServer) TakesRegistrations() bool { return s.Registration == "on" }
 
 func (s *fakeServer) ConfiguredClients() []store.Client { return s.clients }
 
+func (s *fakeServer) PathPrefix() string { return cmp.Or(s.Prefix, "/o") }
+
 func (s *fakeServer) Schema() *store.Schema {
 	if s.Unique == "" {
 		return nil
@@ -234,7 +239,7 @@ func (g *fakeGate) Provision(ctx caddy.Context) (err error) {
 }
 
 func (g *fakeGate) Settings() GateSettings {
-	s := GateSettings{Issuer: g.URL, ClientID: g.ID, ClientSecret: g.Secret, Enroll: g.Enroll, Prefix: g.Prefix}
+	s := GateSettings{Issuer: g.URL, ClientID: g.ID, ClientSecret: g.Secret, Enroll: g.Enroll, Prefix: g.Prefix, GuardsAll: g.Match == ""}
 	if g.Origin != "" {
 		s.Origins = []string{g.Origin}
 	}

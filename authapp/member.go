@@ -104,6 +104,9 @@ type GateSettings struct {
 	Origins []string
 	// Prefix of the gate's own paths.
 	Prefix string
+	// GuardsAll: no request passes that is not of somebody who is signed in, but for
+	// those of the gate's own pages.
+	GuardsAll bool
 }
 
 // GateEnv is what a gate is started with.

@@ -111,6 +111,9 @@ func (a *App) startGates(app *caddyhttp.App, where sites) error {
 	if err := a.checkCallbacks(app, gates); err != nil {
 		return err
 	}
+	if err := a.checkServers(app, where, gates); err != nil {
+		return err
+	}
 	names := gateNames(gates)
 	envs := map[*placedGate]GateEnv{}
 	for i, name := range names {

@@ -34,7 +34,7 @@ func (a *App) checkCallbacks(app *caddyhttp.App, gates []*placedGate) error {
 		var lost error
 		for _, origin := range g.origins {
 			callback := origin + g.prefix() + "/callback"
-			p := probeFor(app, alike, callback)
+			p := probeFor(app, alike, nil, callback)
 			switch {
 			case p.reached >= assumed:
 				back = true
@@ -73,6 +73,10 @@ const (
 type probe struct {
 	members []any
 	reached certainty // whether it got to one of them
+	// guards let no stranger through; guarded says whether it got to one of the
+	// members behind such.
+	guards  []any
+	guarded certainty
 	// refused are the path patterns that turned it away.
 	refused []string
 
@@ -80,11 +84,12 @@ type probe struct {
 	r       *http.Request
 	repl    *caddy.Replacer
 	vague   bool            // the path may have been rewritten
+	behind  bool            // a guard was on the way
 	invoked map[string]bool // named routes on the way down, which may go round
 }
 
-func probeFor(app *caddyhttp.App, members []any, address string) *probe {
-	p := &probe{members: members, invoked: map[string]bool{}}
+func probeFor(app *caddyhttp.App, members, guards []any, address string) *probe {
+	p := &probe{members: members, guards: guards, invoked: map[string]bool{}}
 	u, err := url.Parse(address)
 	if err != nil {
 		return p // not an origin, which is said elsewhere
@@ -106,7 +111,7 @@ func (p *probe) send(u *url.URL, routes caddyhttp.RouteList) {
 	}
 	p.repl = caddy.NewReplacer()
 	p.r = caddyhttp.PrepareRequest(r, p.repl, nil, p.server)
-	p.vague = false
+	p.vague, p.behind = false, false
 	p.routes(routes, yes)
 }
 
@@ -137,7 +142,10 @@ func (p *probe) handlers(r *caddyhttp.Route, sure certainty) {
 		case *caddyhttp.Subroute:
 			p.routes(handler.Routes, sure)
 			if handler.Errors != nil {
+				behind := p.behind
+				p.behind = false // where an error leads is not behind what stands beside it
 				p.routes(handler.Errors.Routes, sure)
+				p.behind = behind
 			}
 		case *caddyhttp.Invoke:
 			named := p.server.NamedRoutes[handler.Name]
@@ -153,7 +161,14 @@ func (p *probe) handlers(r *caddyhttp.Route, sure certainty) {
 				p.vague = true
 			}
 		default:
-			if slices.ContainsFunc(p.members, func(m any) bool { return same(m, handler) }) {
+			is := func(m any) bool { return same(m, handler) }
+			switch {
+			case slices.ContainsFunc(p.guards, is):
+				p.behind = p.behind || sure == yes
+			case !slices.ContainsFunc(p.members, is):
+			case p.behind:
+				p.guarded = max(p.guarded, sure)
+			default:
 				p.reached = max(p.reached, sure)
 			}
 		}
@@ -258,7 +273,7 @@ func (p *probe) advice(app *caddyhttp.App, members []any, origin string) string 
 	for _, pattern := range p.refused {
 		base, ok := strings.CutSuffix(pattern, "/*")
 		if prefix := base + "/oidc"; ok && directive.CheckPrefix(prefix) == nil &&
-			probeFor(app, members, origin+prefix+"/callback").reached >= assumed {
+			probeFor(app, members, nil, origin+prefix+"/callback").reached >= assumed {
 			return "add to the auth_client: prefix " + prefix
 		}
 	}

@@ -96,8 +96,69 @@ func TestCallbacksThatNobodyCanBeSureOf(t *testing.T) {
 	} {
 		where := "http://w.example.com {\n " + c.inside + "\n}"
 		app, members := provisioned(t, where)
-		if p := probeFor(app, members, "http://w.example.com/oidc/callback"); p.reached != c.want {
+		if p := probeFor(app, members, nil, "http://w.example.com/oidc/callback"); p.reached != c.want {
 			t.Errorf("%s: %d, want %d", name, p.reached, c.want)
 		}
+	}
+}
+
+// A server that nobody gets to is refused, and nothing that somebody may get to.
+func TestServersGetTheirPages(t *testing.T) {
+	const (
+		lost   = "people sign in at http://auth.example.com/o/login, which does not get to it"
+		behind = "has people sign in before they get to http://auth.example.com/o/login"
+	)
+	for _, test := range []struct {
+		name, sites string
+		says        string // "" if it starts
+	}{
+		{"whole site", "http://auth.example.com {\n fake_server\n}", ""},
+		{"in handle", "http://auth.example.com {\n handle {\n fake_server\n }\n}", ""},
+		{"handle of its prefix", "http://auth.example.com {\n handle /o/* {\n fake_server\n }\n respond 404\n}", ""},
+		{"a matcher of its prefix", "http://auth.example.com {\n fake_server /o/*\n respond 404\n}", ""},
+		{"handle_path", "http://auth.example.com {\n handle_path /sso/* {\n fake_server\n }\n}", lost},
+		{"handle_path, prefix", "http://auth.example.com {\n handle_path /sso/* {\n fake_server prefix=/sso/o\n }\n}", ""},
+		{"handle of a path", "http://auth.example.com {\n handle /sso/* {\n fake_server\n }\n respond 404\n}", "put it outside of them, or have them match /o/* and /.well-known/*"},
+		{"path of the site", "http://auth.example.com/sso/* {\n fake_server\n}", lost},
+		{"taken by another handle", "http://auth.example.com {\n handle /o/* {\n respond 404\n }\n handle {\n fake_server\n }\n}", lost},
+		{"one page taken by another handle", "http://auth.example.com {\n handle /o/login {\n respond 404\n }\n handle {\n fake_server\n }\n}", ""},
+		{"for programs alone", "http://auth.example.com {\n fake_server /o/token\n respond 404\n}", ""},
+		{"a snippet, at the host of a wildcard", "(sso) {\n handle {\n fake_server {args[:]}\n }\n}\nhttp://*.example.com {\n @a host auth.example.com\n handle @a {\n import sso\n }\n handle {\n abort\n }\n}", ""},
+		{"a wildcard, and an issuer", "http://*.example.com {\n handle /sso/* {\n fake_server url=http://auth.example.com\n }\n}", lost},
+		{"named route", "&(sso) {\n fake_server\n}\nhttp://auth.example.com {\n invoke sso\n}", ""},
+		{"what goes before", "http://auth.example.com {\n @bad client_ip 10.0.0.0/8\n abort @bad\n redir / /welcome\n encode\n header X-A b\n try_files {path} /index.html\n @static file\n handle @static {\n file_server\n }\n handle_path /api/* {\n respond 200\n }\n handle {\n fake_server\n respond 404\n }\n}", ""},
+		{"not everybody", "http://auth.example.com {\n @in remote_ip 10.0.0.0/8\n fake_server @in\n}", ""},
+		{"expression", "http://auth.example.com {\n @x expression path('/x/*')\n handle @x {\n fake_server\n }\n}", ""},
+		{"handle_errors", "http://auth.example.com {\n respond 404\n handle_errors {\n fake_server\n }\n}", ""},
+		{"of another address, with something in front", "http://auth.example.com {\n handle_path /sso/* {\n fake_server url=https://auth.example.com\n }\n}", ""},
+		{"of another host, with something in front", "http://inside.example.com {\n handle_path /sso/* {\n fake_server url=http://auth.example.com\n }\n}", ""},
+		{"any host, with something in front", "http:// {\n handle_path /sso/* {\n fake_server url=http://auth.example.com\n }\n}", ""},
+		{"the same twice", "http://auth.example.com {\n fake_server\n}\nhttp://inside.example.com {\n handle_path /sso/* {\n fake_server url=http://auth.example.com\n }\n}", ""},
+
+		{"behind its gate", "http://auth.example.com {\n route {\n fake_gate\n fake_server\n respond hi\n }\n}", behind},
+		{"behind its gate in a handle", "http://auth.example.com {\n route {\n handle {\n fake_gate\n }\n fake_server\n }\n}", behind},
+		{"before its gate", "http://auth.example.com {\n route {\n fake_server\n fake_gate\n respond hi\n }\n}", ""},
+		{"with its gate, as directives are ordered", "http://auth.example.com {\n fake_gate\n fake_server\n respond hi\n}", ""},
+		{"behind its gate that guards some", "http://auth.example.com {\n route {\n fake_gate match=/x/*\n fake_server\n }\n}", ""},
+		{"behind its gate for some", "http://auth.example.com {\n route {\n @in remote_ip 10.0.0.0/8\n fake_gate @in\n fake_server\n }\n}", ""},
+		{"beside its gate", "http://auth.example.com {\n route {\n handle /x/* {\n fake_gate prefix=/x/oidc\n }\n handle {\n fake_server\n }\n }\n}", ""},
+		{"behind the gate of another", "http://other.example.com {\n fake_server\n}\nhttp://auth.example.com {\n route {\n fake_gate issuer=http://other.example.com\n fake_server\n }\n}", ""},
+
+		{"a gate with its prefix", "http://auth.example.com {\n fake_server\n fake_gate prefix=/o\n}", "auth_client at http://auth.example.com: its own pages are below http://auth.example.com/o, as those of auth_server"},
+		{"a gate with another's prefix", "http://auth.example.com {\n fake_server\n}\nhttp://w.example.com {\n fake_gate prefix=/o\n}", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			resetEvents()
+			err := load(t, globals(t.TempDir())+test.sites)
+			if test.says == "" && err != nil {
+				t.Error(err)
+			}
+			if test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("error %v\nwant  %q", err, test.says)
+			}
+			if err := caddy.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -18,6 +18,7 @@ func (h *Handler) Settings() authapp.GateSettings {
 		Enroll:       h.Enroll,
 		Origins:      h.Origins,
 		Prefix:       h.Prefix,
+		GuardsAll:    len(h.match) == 0 && len(h.Public) == 0,
 	}
 }
 

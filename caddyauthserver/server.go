@@ -204,6 +204,7 @@ var (
 	_ authapp.ClientLister        = (*Server)(nil)
 	_ authapp.SyncServer          = (*Server)(nil)
 	_ authapp.KeyServer           = (*Server)(nil)
+	_ authapp.PathServer          = (*Server)(nil)
 	_ authapp.PasswordLinker      = (*Server)(nil)
 	_ authapp.PasswordChecker     = (*Server)(nil)
 	_ authapp.OwnerTeller         = (*Server)(nil)

@@ -1,6 +1,7 @@
 package caddyauthserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,6 +118,9 @@ func (s *Server) endPolls() {
 
 // Issuer is known once StartServer returned.
 func (s *Server) Issuer() string { return s.issuer }
+
+// PathPrefix is where the server's own pages are.
+func (s *Server) PathPrefix() string { return cmp.Or(s.Prefix, provider.DefaultPrefix) }
 
 // TakesRegistrations says whether software may register itself.
 func (s *Server) TakesRegistrations() bool { return s.DynamicRegistration }

@@ -71,6 +71,25 @@ func setupLinks(b *box) []string {
 	return regexp.MustCompile(regexp.QuoteMeta(b.server)+`/o/setup\?token=[\w-]{43}`).FindAllString(b.log(), -1)
 }
 
+// A server that others do not find runs, since who has its address may sign in there,
+// and the log says so. So does one behind its gate, where that leaves its pages out.
+func TestServerOutOfReachOfOthers(t *testing.T) {
+	const warning = "not all of what auth_server answers gets to it"
+	b := start(t, "$SERVER {\n auth_server /o/*\n respond 404\n}\n")
+	if log := b.log(); !strings.Contains(log, warning) || !strings.Contains(log, b.server+"/.well-known/openid-configuration") {
+		t.Errorf("the log does not say so: %s", log)
+	}
+	for _, gate := range []string{"auth_client /app/*", "auth_client {\n public /o/* /.well-known/*\n }"} {
+		b := start(t, "$SERVER {\n route {\n "+gate+"\n auth_server\n respond \"hi\"\n }\n}\n")
+		if log := b.log(); strings.Contains(log, warning) {
+			t.Errorf("%s: the log says %s", gate, log)
+		}
+		if p := newBrowser(t).signIn(b.server+"/app/x", "bob"); p.body != "hi" {
+			t.Errorf("%s: bob got %s", gate, p)
+		}
+	}
+}
+
 // A reload must not end the link that somebody is about to follow.
 func TestSetupLinkOutlivesReload(t *testing.T) {
 	b := newBox(t)
@@ -253,6 +272,28 @@ $GATE {
 		client_id other
 	}
 }`, "another prefix"},
+		"server in a handle_path": {`
+$SERVER {
+	handle_path /sso/* {
+		auth_server
+	}
+	respond "home"
+}`, "/o/login, which does not get to it"},
+		"server behind its own gate": {`
+$SERVER {
+	route {
+		auth_client
+		auth_server
+		respond "home"
+	}
+}`, "put auth_server before auth_client there"},
+		"gate with the prefix of its server": {`
+$SERVER {
+	auth_server
+	auth_client {
+		prefix /o
+	}
+}`, "give it another prefix"},
 		"gate without server": {`
 $GATE {
 	auth_client
