@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddyito/caddyito/internal/manage"
 	"github.com/caddyito/caddyito/store"
 )
@@ -218,14 +220,14 @@ func clientError(id string, err error) error {
 func (api *adminAPI) rotateSecret(a *App, r *http.Request) (any, error) {
 	id := r.PathValue("id")
 	var body struct {
-		Overlap string `json:"overlap"` // as in "24h"
+		Overlap string `json:"overlap"` // as in "24h" or "7d"
 	}
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
-	overlap, err := time.ParseDuration(cmp.Or(body.Overlap, "0s"))
+	overlap, err := caddy.ParseDuration(cmp.Or(body.Overlap, "0s"))
 	if err != nil || overlap < 0 || overlap > manage.MaxOverlap {
-		return nil, refuse(http.StatusBadRequest, "overlap %q: it is a time from 0s to 2160h, as in 24h", body.Overlap)
+		return nil, refuse(http.StatusBadRequest, "overlap %q: it is a time from 0s to 90d, as in 24h or 7d", body.Overlap)
 	}
 	c, secret, err := a.clients().Rotate(r.Context(), manage.Actor{}, id, overlap)
 	if err != nil {

@@ -138,6 +138,7 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 type session struct {
 	cmd     *cobra.Command
 	address string
+	noAPI   bool // by the config
 	json    bool
 	out     io.Writer
 }
@@ -151,11 +152,28 @@ func newSession(cmd *cobra.Command) (*session, error) {
 	if address == "" && config == "" && adapter != "" {
 		return nil, errors.New("--adapter is for the file of --config; name that too")
 	}
-	address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
+	var text []byte
+	var err error
+	var off bool
+	if address == "" && config != "" {
+		if text, _, _, err = caddycmd.LoadConfig(config, adapter); err != nil {
+			return nil, fmt.Errorf("reading the config: %w", err)
+		}
+		var parts struct {
+			Admin struct {
+				Disabled bool `json:"disabled"`
+			} `json:"admin"`
+		}
+		if err := json.Unmarshal(text, &parts); err != nil {
+			return nil, fmt.Errorf("reading the config: %w", err)
+		}
+		off = parts.Admin.Disabled
+	}
+	address, err = caddycmd.DetermineAdminAPIAddress(address, text, config, adapter)
 	if err != nil {
 		return nil, fmt.Errorf("finding the address of Caddy's admin API: %w", err)
 	}
-	return &session{cmd: cmd, address: address, json: asJSON, out: cmd.OutOrStdout()}, nil
+	return &session{cmd: cmd, address: address, noAPI: off, json: asJSON, out: cmd.OutOrStdout()}, nil
 }
 
 // print writes v as JSON, or else what human writes.

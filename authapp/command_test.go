@@ -241,7 +241,7 @@ func TestClientCommands(t *testing.T) {
 		t.Errorf("%d secrets in the snippet\n%s", n, out)
 	}
 	var rotated clientView
-	c.json(&rotated, "", "client", "rotate-secret", "wiki", "--overlap", "1h")
+	c.json(&rotated, "", "client", "rotate-secret", "wiki", "--overlap", "7d")
 	if len(rotated.Secret) != 43 || strings.Contains(out, rotated.Secret) || len(rotated.SecretsExpire) != 2 {
 		t.Errorf("rotated to %+v", rotated)
 	}
@@ -297,6 +297,34 @@ func TestCommandsWhenNothingListens(t *testing.T) {
 	_, errs, code := c.try("", "user", "list")
 	if code == 0 || !strings.Contains(errs, "nothing answers at Caddy's admin API, "+c.address) || !strings.Contains(errs, "caddy run") {
 		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+// An address that can be none, and a config without an admin API, are not taken for a
+// Caddy that does not run.
+func TestCommandsWithoutAnAddress(t *testing.T) {
+	for _, address := range []string{"localhost", "http://localhost:2019", "localhost:20190-20199", "localhost:x", "udp/localhost:2019"} {
+		c := &cli{t, address}
+		if _, errs, code := c.try("", "user", "list"); code == 0 || !strings.Contains(errs, fmt.Sprintf("%q is no address of Caddy's admin API", address)) {
+			t.Errorf("%s: exit code %d\n%s", address, code, errs)
+		}
+	}
+	config := filepath.Join(t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(config, []byte("{\n\tadmin off\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &cli{t, ""}
+	if _, errs, code := c.try("", "user", "list", "--config", config); code == 0 || !strings.Contains(errs, "the config says admin off") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+// Where nothing answers, that is said once.
+func TestBulkWhenNothingListens(t *testing.T) {
+	c := &cli{t, fmt.Sprintf("127.0.0.1:%d", freeport.ForTest(t))}
+	out, errs, code := c.try("", "user", "bulk", "disable", "alice", "bob", "carol")
+	if code == 0 || strings.Count(errs, "nothing answers") != 1 || !strings.Contains(errs, "it stopped at alice, one of 3 users") || !strings.Contains(out, "0 done, 0 failed") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
 

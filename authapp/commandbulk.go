@@ -3,6 +3,7 @@ package authapp
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -162,6 +163,13 @@ func (s *session) bulk(what string, items []bulkItem, rounds int, do func(bulkIt
 				p.end()
 				return s.cmd.Context().Err()
 			}
+			if err != nil && !isAnswer(err) {
+				p.end()
+				if err := s.printOutcome(&out); err != nil {
+					return err
+				}
+				return fmt.Errorf("it stopped at %s, one of %d %s: %w", item.name, total, what, err)
+			}
 			switch {
 			case err == nil:
 				out.Done++
@@ -181,11 +189,22 @@ func (s *session) bulk(what string, items []bulkItem, rounds int, do func(bulkIt
 		}
 	}
 	p.end()
-	err := s.print(out, func(w io.Writer) { fmt.Fprintf(w, "%d done, %d failed\n", out.Done, len(out.Failed)) })
+	err := s.printOutcome(&out)
 	if err == nil && len(out.Failed) > 0 {
 		err = fmt.Errorf("it failed for %d of %d %s", len(out.Failed), total, what)
 	}
 	return err
+}
+
+func (s *session) printOutcome(out *bulkOutcome) error {
+	return s.print(out, func(w io.Writer) { fmt.Fprintf(w, "%d done, %d failed\n", out.Done, len(out.Failed)) })
+}
+
+// isAnswer says whether an error is an answer to what was asked. Any other, such as
+// that nothing listens, would be that of all that follow, too.
+func isAnswer(err error) bool {
+	answer, ok := errors.AsType[*adminError](err)
+	return ok && answer.status < http.StatusInternalServerError
 }
 
 // bulkNames are those that are named, as arguments or on standard input; none if they

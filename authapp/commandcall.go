@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -64,9 +65,12 @@ func (s *session) call(method, path string, body, out any) error {
 // request is caddycmd.AdminAPIRequest, but for redirects: it follows none, since
 // they would lead to what was not asked for. Any answer but a success is an error.
 func (s *session) request(method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	if s.noAPI {
+		return nil, errors.New("the config says admin off, so the Caddy that runs by it has no admin API, through which these commands speak to it; take that option out, and restart Caddy")
+	}
 	addr, err := caddy.ParseNetworkAddress(s.address)
-	if err != nil || addr.PortRangeSize() > 1 {
-		return nil, fmt.Errorf("%q is no address of an admin API; write --address <host>:<port>, as in localhost:2019", s.address)
+	if err != nil || !dialable(addr) {
+		return nil, fmt.Errorf("%q is no address of Caddy's admin API, which is <host>:<port> or unix/<file>, as in localhost:2019", s.address)
 	}
 	origin := "http://127.0.0.1" // of what has no host, which Caddy lets in there
 	if addr.IsUnixNetwork() {
@@ -100,6 +104,14 @@ func (s *session) request(method, path string, header http.Header, body io.Reade
 	}
 	defer resp.Body.Close()
 	return nil, s.explain(resp)
+}
+
+// dialable says whether there is one place that an address stands for.
+func dialable(addr caddy.NetworkAddress) bool {
+	if addr.IsUnixNetwork() || addr.IsFdNetwork() {
+		return addr.Host != ""
+	}
+	return strings.HasPrefix(addr.Network, "tcp") && addr.StartPort != 0 && addr.PortRangeSize() == 1
 }
 
 // explain says what an answer other than a success is about.

@@ -30,7 +30,7 @@ func clientCommand() *cobra.Command {
 	listFlags(list)
 	rotate := command("rotate-secret <id> [--overlap <duration>]",
 		"Makes a new secret and prints it once", cobra.ExactArgs(1), rotateSecretCmd)
-	rotate.Flags().String("overlap", "24h", "How long the old secret stays good; 0 ends it at once, as after a leak")
+	rotate.Flags().String("overlap", "24h", "How long the old secret stays good, as in 24h or 7d; 0 ends it at once, as after a leak")
 	remove := command("delete <id> [--yes]", "Deletes a client and every token it has", cobra.ExactArgs(1), deleteClientCmd)
 	remove.Flags().BoolP("yes", "y", false, "Do not ask")
 
