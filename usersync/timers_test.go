@@ -37,11 +37,10 @@ func direct(h http.Handler) roundTripper {
 
 // pushTo starts a server whose only client is reached by tr.
 func pushTo(t *testing.T, s store.Store, tr http.RoundTripper) *Server {
+	c := Client{ID: "wiki", URL: "https://wiki.example.com/oidc/sync", Secrets: []string{secret}}
 	srv := NewServer(Config{
 		Store: s, Issuer: issuer, Schema: store.DefaultSchema(), Transport: tr, Log: slog.New(slog.DiscardHandler),
-		Clients: func(context.Context) ([]Client, error) {
-			return []Client{{ID: "wiki", URL: "https://wiki.example.com/oidc/sync", Secrets: []string{secret}}}, nil
-		},
+		Clients: func(context.Context) ([]Client, error) { return []Client{c}, nil }, Client: one(c),
 	})
 	ready := make(chan struct{})
 	close(ready)
