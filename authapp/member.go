@@ -120,6 +120,8 @@ type GateEnv struct {
 	// sessions. A request may come to both.
 	Shared                         bool
 	Issuer, ClientID, ClientSecret string
+	// Schema of the server, if that is in this process.
+	Schema *store.Schema
 	// Enrolled: id and secret came of the token that the config has. Pending: they
 	// did not come yet, and are empty.
 	Enrolled, Pending bool

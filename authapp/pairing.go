@@ -118,11 +118,15 @@ func (a *App) startGates(app *caddyhttp.App, where sites) error {
 	envs := map[*placedGate]GateEnv{}
 	for i, name := range names {
 		g := gates[i]
-		envs[g] = GateEnv{
+		env := GateEnv{
 			Store: a.Store(), MasterKey: a.shared.key, Name: name, Shared: count(names, name) > 1,
 			Issuer: g.issuer, ClientID: g.clientID, ClientSecret: g.secret,
 			Origins: g.origins, Transport: a.transport,
 		}
+		if g.server != nil {
+			env.Schema = a.Schema()
+		}
+		envs[g] = env
 	}
 	remote, err := a.findEnrolments(gates, envs)
 	if err != nil {

@@ -2,11 +2,15 @@ package caddyauthclient
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyito/caddyito/authapp"
 	"github.com/caddyito/caddyito/caddyauthclient/gate"
+	"github.com/caddyito/caddyito/store"
+	"github.com/caddyito/caddyito/usersync"
 )
 
 // Settings are what the config says; the app completes them.
@@ -64,10 +68,36 @@ func (h *Handler) StartGate(env authapp.GateEnv) error {
 		defer old.Close()
 	} else {
 		h.shared = env.Shared
+		h.warnOfFields(env.Schema)
 	}
 	h.gate.Store(g)
 	g.StartSync(h.app.Ready()) // an enrolled gate is known to its server from then on
 	return nil
+}
+
+// warnOfFields logs which fields the config names that the server tells a gate of
+// nobody: a rule by one lets nobody pass, a header of one is never there.
+func (h *Handler) warnOfFields(schema *store.Schema) {
+	if schema == nil {
+		return
+	}
+	check := func(option, field string) {
+		if field == "name" { // the gate makes it of others
+			return
+		}
+		if err := usersync.CheckFields(schema, []string{field}); err != nil {
+			h.log.Warn("auth_client names a field that no user has here; nobody gets in by it, and no header is made of it",
+				"option", option, "field", field, "problem", err.Error())
+		}
+	}
+	for _, header := range h.Headers {
+		check("header "+header.Name, header.Field)
+	}
+	for _, r := range h.Allow {
+		for _, field := range slices.Sorted(maps.Keys(r.Fields)) {
+			check("allow field", field)
+		}
+	}
 }
 
 // ServeSync takes a batch of changes from a server of this process.

@@ -257,3 +257,28 @@ func TestAttacks(t *testing.T) {
 		}
 	})
 }
+
+// A field that is misspelt lets nobody pass, and the log says why.
+func TestWrongFields(t *testing.T) {
+	t.Parallel()
+	c := startCaddy(t, boxFile("http://"+freeAddr(t), "http://"+freeAddr(t), "localhost:1", `header X-Id id
+		header X-Name name
+		header X-Company company.name
+		header X-Wrong company.nmae
+		allow group staff
+		allow {
+			field company.primary_activity Buyer
+			field emial alice@example.com
+			field is_staff true
+		}`))
+	const says = "auth_client names a field that no user has here"
+	log := c.log.String()
+	for _, want := range []string{`"header X-Wrong","field":"company.nmae"`, `"field":"emial"`, `"field":"is_staff"`, "there are"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %s", want)
+		}
+	}
+	if n := strings.Count(log, says); n != 3 {
+		t.Errorf("it warns %d times:\n%s", n, log)
+	}
+}
