@@ -269,7 +269,7 @@ func (f *fleet) edit(ctx context.Context, id int) (name string, begun time.Time,
 	f.edits++
 	name = fmt.Sprint("Edited ", f.edits)
 	begun = time.Now()
-	return name, begun, f.call(ctx, http.MethodPatch, fmt.Sprint("/auth/users/", id), `{"first_name":"`+name+`"}`, nil)
+	return name, begun, f.call(ctx, http.MethodPatch, fmt.Sprint("/auth/users/id:", id), `{"first_name":"`+name+`"}`, nil)
 }
 
 // prober asks a gate again and again who is signed in, on one connection.
