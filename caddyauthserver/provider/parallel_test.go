@@ -15,13 +15,16 @@ import (
 // atOnce is how many show a code or refresh token at the same time.
 const atOnce = 64
 
-// parallelRounds is how often they do. A thousand rounds take the race detector more
-// than half a minute, so in short tests there are fewer.
+// parallelRounds is how often they do: a thousand times under the race detector, which
+// takes some minutes. The same without it takes a minute more and shows nothing else.
 func parallelRounds() int {
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		return 10
+	case raceEnabled:
+		return 1000
 	}
-	return 1000
+	return 100
 }
 
 // crowd is a client with many processes, each with a connection that stays open.
