@@ -83,15 +83,7 @@ func (api *adminAPI) listObjects(a *App, r *http.Request) (any, error) {
 	}
 	if q.Prefix != "" || len(q.Where) > 0 {
 		q.Limit = limit
-		if q.After, err = pageAfter(r); err != nil {
-			return nil, err
-		}
-		page, err := a.findObjects(r, q)
-		if err != nil {
-			return nil, err
-		}
-		page.Next = pageNext(r, page.Next)
-		return page, nil
+		return a.findObjects(r, q)
 	}
 	after, err := pageAfterID(r)
 	if err != nil {

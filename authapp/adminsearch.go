@@ -22,8 +22,12 @@ func (a *App) userQuery(r *http.Request) (store.UserQuery, error) {
 	return q, err
 }
 
-// findUsers lists those that are asked for. Next is the after of the next page.
+// findUsers lists those that are asked for, from ?after= on. Next is the after of the
+// next page.
 func (a *App) findUsers(r *http.Request, q store.UserQuery) (page *store.UserPage, err error) {
+	if q.After, err = pageAfter(r); err != nil {
+		return nil, err
+	}
 	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
 		page, err = tx.SearchUsers(q)
 		return err
@@ -31,6 +35,7 @@ func (a *App) findUsers(r *http.Request, q store.UserQuery) (page *store.UserPag
 	if err != nil {
 		return nil, err
 	}
+	page.Next = pageNext(r, page.Next)
 	for _, u := range page.Users {
 		a.shownUser(u)
 	}
@@ -49,8 +54,12 @@ func (a *App) objectQuery(r *http.Request, typ string) (store.ObjectQuery, error
 	return q, err
 }
 
-// findObjects lists those that are asked for. Next is the after of the next page.
+// findObjects lists those that are asked for, from ?after= on. Next is the after of the
+// next page.
 func (a *App) findObjects(r *http.Request, q store.ObjectQuery) (page *store.ObjectPage, err error) {
+	if q.After, err = pageAfter(r); err != nil {
+		return nil, err
+	}
 	err = a.Store().View(r.Context(), func(tx store.ReadTx) (err error) {
 		page, err = tx.SearchObjects(q)
 		return err
@@ -58,6 +67,7 @@ func (a *App) findObjects(r *http.Request, q store.ObjectQuery) (page *store.Obj
 	if err != nil {
 		return nil, err
 	}
+	page.Next = pageNext(r, page.Next)
 	for _, o := range page.Objects {
 		a.shownObject(o)
 	}

@@ -48,15 +48,7 @@ func (api *adminAPI) listUsers(a *App, r *http.Request) (any, error) {
 	}
 	if q.Prefix != "" || q.Group != "" || q.Status != store.StatusAny || len(q.Where) > 0 {
 		q.Limit = limit
-		if q.After, err = pageAfter(r); err != nil {
-			return nil, err
-		}
-		page, err := a.findUsers(r, q)
-		if err != nil {
-			return nil, err
-		}
-		page.Next = pageNext(r, page.Next)
-		return page, nil
+		return a.findUsers(r, q)
 	}
 	after, err := pageAfterID(r)
 	if err != nil {
