@@ -79,16 +79,21 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, d Decision) {
 // unauthorized tells a program that it must sign in, and where a person would.
 // It is no redirect: scripts would follow it and take the login page for data.
 func (g *Gate) unauthorized(w http.ResponseWriter) {
+	// RFC 9110 section 11.6.1 wants a challenge. This scheme is no standard's,
+	// so no browser opens a password box for it.
+	w.Header().Set("WWW-Authenticate", `Session realm="sign-in", login="`+g.cfg.Prefix+`/login"`)
+	writeProblem(w, http.StatusUnauthorized, `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Nobody is signed in.","login":"`+
+		g.cfg.Prefix+`/login"}`)
+}
+
+// writeProblem answers a program with a problem document (RFC 9457).
+func writeProblem(w http.ResponseWriter, status int, document string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	// RFC 9110 section 11.6.1 wants a challenge. This scheme is no standard's,
-	// so no browser opens a password box for it.
-	h.Set("WWW-Authenticate", `Session realm="sign-in", login="`+g.cfg.Prefix+`/login"`)
-	w.WriteHeader(http.StatusUnauthorized)
-	w.Write([]byte(`{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Nobody is signed in.","login":"` +
-		g.cfg.Prefix + `/login"}` + "\n"))
+	w.WriteHeader(status)
+	w.Write([]byte(document + "\n"))
 }
 
 func (g *Gate) forbidden(w http.ResponseWriter, r *http.Request, d Decision) {

@@ -45,10 +45,5 @@ func cleanUpgrade(h http.Header) {
 // RefuseTunnel answers a request that IsTunnel. No error route is asked: it might
 // pass it on to an app.
 func RefuseTunnel(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(http.StatusNotImplemented)
-	w.Write([]byte(`{"type":"about:blank","title":"Not Implemented","status":501,"detail":"CONNECT is for WebSockets only."}` + "\n"))
+	writeProblem(w, http.StatusNotImplemented, `{"type":"about:blank","title":"Not Implemented","status":501,"detail":"CONNECT is for WebSockets only."}`)
 }
