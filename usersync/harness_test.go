@@ -204,3 +204,17 @@ func (g *gateServer) follows(t testing.TB, s store.Store) bool {
 	feed, m := feedOf(t, s), mirrorState(t, g.store, "wiki")
 	return m.FeedID == feed.ID && m.Seq == feed.Head && m.Digest == feed.Digest
 }
+
+// runPuller has a mirror ask a provider for changes, until it is stopped.
+func runPuller(t *testing.T, provider string, m *Mirror) (stop func()) {
+	t.Helper()
+	p := &Puller{
+		Receiver:  &Receiver{Mirror: m, Log: slog.New(slog.DiscardHandler)},
+		Endpoint:  func() (string, error) { return provider + "/o/sync", nil },
+		Transport: http.DefaultTransport, Log: slog.New(slog.DiscardHandler),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); p.Run(ctx) }()
+	return func() { cancel(); <-done }
+}

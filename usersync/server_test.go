@@ -209,15 +209,7 @@ func TestPullDiffersForGood(t *testing.T) {
 	}))
 	defer provider.Close()
 	m := newMirror(t, openStore(t))
-	p := &Puller{
-		Receiver:  &Receiver{Mirror: m, Log: slog.New(slog.DiscardHandler)},
-		Endpoint:  func() (string, error) { return provider.URL + "/o/sync", nil },
-		Transport: http.DefaultTransport, Log: slog.New(slog.DiscardHandler),
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); p.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	defer runPuller(t, provider.URL, m)()
 	for i := range 3 {
 		name := fmt.Sprint("name", i)
 		setUser(t, s, 1, func(u *store.User) { u.FirstName = name })
@@ -426,14 +418,7 @@ func TestPull(t *testing.T) {
 	}))
 	defer provider.Close()
 	m := newMirror(t, openStore(t))
-	p := &Puller{
-		Receiver:  &Receiver{Mirror: m, Log: slog.New(slog.DiscardHandler)},
-		Endpoint:  func() (string, error) { return provider.URL + "/o/sync", nil },
-		Transport: http.DefaultTransport, Log: slog.New(slog.DiscardHandler),
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); p.Run(ctx) }()
+	stop := runPuller(t, provider.URL, m)
 	follows := func() bool {
 		feed, st := feedOf(t, s), mirrorState(t, m.Store, "wiki")
 		return st.Seq == feed.Head && st.Digest == feed.Digest
@@ -452,8 +437,7 @@ func TestPull(t *testing.T) {
 	// Whoever wants to shut down need not wait for a pull.
 	srv.EndPolls()
 	provider.Config.SetKeepAlivesEnabled(false)
-	cancel()
-	<-done
+	stop()
 }
 
 func TestEndPolls(t *testing.T) {
